@@ -1,0 +1,1 @@
+"""runlore runs machine-learning pipelines and remembers everything."""

@@ -1,0 +1,99 @@
+"""Artifact, its versions, and the edges between tasks and versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class SaveType(StrEnum):
+    """How a version came to be."""
+
+    OUTPUT = "output"
+    MANUAL = "manual"
+    REGISTERED = "registered"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A stored value without a name: what a materializer made of it and where its bytes are found."""
+
+    #: Name of the materializer that reads it, such as ``json`` or ``numpy``.
+    materializer: str
+    #: Importable name of the value's class, such as ``numpy.ndarray`` (`docs/design/codec.md`, "Type names").
+    type: str
+    #: ``sha256:`` and hex digits; identity of the content.
+    digest: str
+    #: Bytes of the payload; for a tree, of all files together.
+    size: int
+    #: ``inline`` (a row of the record), ``blob`` (one file) or ``tree`` (a manifest and its files).
+    form: str = "inline"
+    #: The bytes themselves when inline and at hand.
+    payload: bytes | None = None
+    #: What runlore notes about the value (shape, dtype, …): typed JSON.
+    meta: str = "{}"
+    #: ``DataArtifact``, ``ModelArtifact``, …; see `runlore.values.materializer.ArtifactType`.
+    artifact_type: str = "DataArtifact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A named series of versions."""
+
+    id: int
+    name: str
+    #: How many versions are recorded now.
+    versions: int
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One stored value of an artifact."""
+
+    #: Position in the order of all versions of this record; never reused.
+    seq: int
+    id: UUID
+    artifact: str
+    #: ``"1"``, ``"2"``, …, or the label that the user chose.
+    version: str
+    created: datetime
+    save_type: SaveType
+    #: For a collection made by a mapped step, its ``materializer`` is ``collection``.
+    content: Content
+    #: The task output that made it: (run seq, step index, item, output position); item is -1 for a collection.
+    producer: tuple[int, int, int, int] | None = None
+    #: The version whose bytes these are, when a cached step put them under another artifact name.
+    origin: UUID | None = None
+    #: The bytes were deleted on purpose.
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One element of a collection version."""
+
+    index: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A task read (input) or made (output) an artifact version."""
+
+    run: int
+    step: int
+    #: -1 for the step as a whole (collections, and inputs that every task of a mapped step shares).
+    item: int
+    #: ``input``, ``output``, or ``saved`` for what a step saved by hand.
+    direction: str
+    position: int
+    #: Parameter name of an input (``models.0`` for an element of a list), output name of an output.
+    name: str
+    #: `Version.seq`.
+    version: int
+    #: Which element of a collection, if only one was read.
+    element: int | None = None

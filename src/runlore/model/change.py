@@ -1,0 +1,223 @@
+"""Changes: what execution asks the record to write. A commit applies a sequence of them in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from runlore.model.artifact import Content, SaveType
+from runlore.model.metadata import Owner
+from runlore.model.run import Failure, Usage
+from runlore.model.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """Everything known about a run when it begins. It starts in state ``running``, owned by ``owner``."""
+
+    id: UUID
+    pipeline: str
+    #: Identity of the pipeline's code and defaults; the pipeline's version grows when it differs from the last.
+    fingerprint: bytes
+    #: Canonical JSON describing the pipeline (source, signature); stored once per content.
+    definition: str
+    name: str
+    #: False: the name was made from a template, and a taken one gets a suffix; True: a taken one is an error.
+    name_given: bool
+    created: datetime
+    parameters: str = "{}"
+    #: Parameters for searching: flat name → int, float, bool, str (others are not searchable).
+    facts: tuple[tuple[str, object], ...] = ()
+    config: str = "{}"
+    environment: str | None = None
+    code: str | None = None
+    user: str | None = None
+    host: str | None = None
+    git_commit: str | None = None
+    origin: UUID | None = None
+    trigger: str | None = None
+    tags: tuple[str, ...] = ()
+    system_tags: tuple[str, ...] = ()
+    #: Identity of the owning process; the store adds the token.
+    lease_host: str = ""
+    lease_boot: str = ""
+    lease_pid: int = 0
+    lease_born: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStep:
+    """A step that the plan has just gained; it starts ``pending``."""
+
+    index: int
+    name: str
+    #: Canonical JSON; stored once per content.
+    definition: str
+    definition_digest: bytes
+    parameters: str = "{}"
+    upstream: tuple[int, ...] = ()
+    tasks: int | None = None
+    config: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepsPlanned:
+    steps: tuple[NewStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    index: int
+    at: datetime
+    tasks: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """An artifact version to be made. Numbered by the store unless ``version`` is given, which must be free."""
+
+    id: UUID
+    artifact: str
+    content: Content
+    save_type: SaveType = SaveType.OUTPUT
+    version: str | None = None
+    origin: UUID | None = None
+    tags: tuple[str, ...] = ()
+    #: key → typed JSON
+    metadata: tuple[tuple[str, str], ...] = ()
+    #: Searchable form of ``metadata``: dotted key → int, float, bool, str.
+    facts: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One version that a task (or a whole mapped step) read."""
+
+    name: str
+    #: `Version.seq`, or the id of a `NewVersion` of this or an earlier commit.
+    version: int | UUID
+    element: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One output of a task: a new version, an existing one (cached), or an item of a collection to come."""
+
+    name: str
+    #: A new version; the seq of an existing one; or plain content, for a mapped item.
+    value: NewVersion | int | Content
+    #: ``output``, or ``saved`` for what a step saved by hand.
+    direction: str = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished:
+    """One attempt of one task came to its end, with everything it made."""
+
+    step: int
+    item: int = 0
+    attempt: int = 0
+    status: Status
+    started: datetime | None
+    ended: datetime | None
+    key: bytes | None = None
+    failure: Failure | None = None
+    usage: Usage = Usage()
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    origin: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """A step came to its end. A mapped one brings its collections and the inputs its tasks share."""
+
+    index: int
+    status: Status
+    ended: datetime
+    duration: float | None = None
+    origin: tuple[int, int] | None = None
+    cache_note: str | None = None
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The run came to its end. Steps still pending or running take ``rest`` as their status."""
+
+    status: Status
+    ended: datetime
+    duration: float | None = None
+    failure: Failure | None = None
+    outputs: str = "{}"
+    rest: Status = Status.SKIPPED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDescribed:
+    """Facts about the run that were gathered while it already ran; ``None`` leaves a field as it is."""
+
+    environment: str | None = None
+    code: str | None = None
+    git_commit: str | None = None
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWritten:
+    step: int
+    item: int
+    attempt: int
+    part: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataSet:
+    """Write metadata; a later write of a key wins, and the history is kept."""
+
+    owner: Owner
+    #: key → typed JSON
+    values: tuple[tuple[str, str], ...]
+    at: datetime
+    #: Searchable form: dotted key → int, float, bool, str.
+    facts: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsChanged:
+    """Remove tags, then add tags; a tag in both ends up present. System tags are never removed here."""
+
+    owner: Owner
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSaved:
+    """A version saved or registered outside a run."""
+
+    version: NewVersion
+
+
+Change = (
+    StepsPlanned
+    | StepStarted
+    | TaskFinished
+    | StepFinished
+    | RunFinished
+    | RunDescribed
+    | LogWritten
+    | MetadataSet
+    | TagsChanged
+    | VersionSaved
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a commit decided: sequence and version text of every `NewVersion`, by its id."""
+
+    versions: dict[UUID, tuple[int, str]] = field(default_factory=dict)

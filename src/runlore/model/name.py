@@ -1,0 +1,52 @@
+"""Names: what a pipeline, step, output, artifact, run or tag may be called (`docs/design/semantics.md`, "Names")."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from runlore.errors import NameInvalid
+
+LONGEST = 255
+#: References that stand for a run; a run may not be called so.
+RUN_ALIASES = ("latest", "latest-successful")
+
+
+def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
+    """Return ``name`` in Unicode normal form C, or raise `NameInvalid` saying what is wrong with it.
+
+    ``kind`` is the word used in the message ("pipeline", "artifact", …). ``slash`` allows ``/`` (artifact names only).
+    """
+    if type(name) is str and name.isascii() and name.isprintable() and 0 < len(name) <= LONGEST:
+        if slash or "/" not in name:
+            if not name.isspace():
+                return name
+    if not isinstance(name, str):
+        raise NameInvalid(f"A {kind} name is a str; {name!r} is a {type(name).__name__}.")
+    text = unicodedata.normalize("NFC", name)
+    if not text.strip():
+        raise NameInvalid(f"A {kind} name may not be empty.")
+    if len(text) > LONGEST:
+        raise NameInvalid(f"A {kind} name has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
+    if not slash and "/" in text:
+        raise NameInvalid(f"A {kind} name may not hold '/', which separates the parts of a pathspec: {text!r}.")
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise NameInvalid(f"A {kind} name may not hold control characters: {text!r}.")
+    return text
+
+
+def checked_step_id(name: object) -> str:
+    """Return a step's invocation id, which in addition may not be all digits."""
+    text = checked_name("step", name)
+    if text.isdigit():
+        raise NameInvalid(f"A step id may not be all digits, which would read as a task's index: {text!r}.")
+    return text
+
+
+def checked_run_name(name: object) -> str:
+    """Return a run's name, which in addition may not be all digits nor one of the aliases for a run."""
+    text = checked_name("run", name)
+    if text.isdigit():
+        raise NameInvalid(f"A run name may not be all digits, which would read as a run's number: {text!r}.")
+    if text in RUN_ALIASES:
+        raise NameInvalid(f"A run may not be called {text!r}, which stands for another run.")
+    return text

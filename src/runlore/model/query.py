@@ -1,0 +1,111 @@
+"""Query: one question to the record, as a value. Stores answer it, doors build it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+Noun = TypeVar("Noun", covariant=True)
+
+
+class Operator(StrEnum):
+    """How a field is compared. A missing value matches only `NULL` and `NE`."""
+
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    IN = "in"
+    NOT_IN = "not_in"
+    CONTAINS = "contains"
+    NOT_CONTAINS = "not_contains"
+    STARTSWITH = "startswith"
+    ENDSWITH = "endswith"
+    #: Has no value (operand true) or has one (operand false).
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison. ``field`` is a name of `FIELDS`, or ``parameter:<name>`` or ``metadata:<key>``.
+
+    The operand is a Python value of the field's kind: str, int, float, bool, datetime, `Status`; for `IN`, a tuple.
+    """
+
+    field: str
+    operator: Operator
+    operand: object
+
+
+#: What can be asked about each noun: field → kind of operand. ``tag`` may stand in several conditions.
+FIELDS: dict[str, dict[str, str]] = {
+    "pipeline": {"name": "text", "id": "int", "created": "time", "tag": "text"},
+    "run": {
+        "id": "uuid",
+        "seq": "int",
+        "name": "text",
+        "number": "int",
+        "pipeline": "text",
+        "pipeline_version": "int",
+        "status": "status",
+        "created": "time",
+        "ended": "time",
+        "duration": "float",
+        "user": "text",
+        "host": "text",
+        "git_commit": "text",
+        "origin": "uuid",
+        "tag": "text",
+    },
+    "artifact": {"name": "text", "id": "int", "created": "time", "tag": "text"},
+    "version": {
+        "id": "uuid",
+        "seq": "int",
+        "artifact": "text",
+        "version": "text",
+        "created": "time",
+        "save_type": "text",
+        "type": "text",
+        "materializer": "text",
+        "artifact_type": "text",
+        "digest": "text",
+        "size": "int",
+        "run": "int",
+        "deleted": "bool",
+        "tag": "text",
+    },
+}
+#: Nouns whose `parameter:` and `metadata:` fields can be asked for.
+KEYED: dict[str, tuple[str, ...]] = {"run": ("parameter", "metadata"), "version": ("metadata",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which nouns, in which order, from where, and how many at most.
+
+    Without ``order`` the answer comes in the order of creation, newest first. Ties are broken by sequence.
+    """
+
+    #: ``pipeline``, ``run``, ``artifact`` or ``version``.
+    noun: str
+    conditions: tuple[Condition, ...] = ()
+    #: All conditions must hold, or any one.
+    any: bool = False
+    #: A field of the noun; ``seq`` (or ``id`` where that is the sequence) is the order of creation.
+    order: str | None = None
+    descending: bool = True
+    #: Where the page before ended; see `Page.cursor`.
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Noun]):
+    """Some of the answers, and where the next ones begin."""
+
+    items: tuple[Noun, ...]
+    #: Pass as `Query.after` to go on; ``None`` at the end.
+    cursor: str | None

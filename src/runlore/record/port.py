@@ -1,0 +1,188 @@
+"""The record port: everything that runlore asks of a metadata store, and what a store promises.
+
+Promises, tested by `runlore.testing.record_contract` on every implementation:
+
+* **Atomic.** A commit applies all of its changes or none. It raises before anything is written, or after nothing was.
+* **Durable.** When a commit with ``durable=True`` has returned, its effect survives a killed process, and in the
+  default durability mode a power cut. With ``durable=False`` a later durable commit makes it durable as well.
+* **Owned.** A commit with a fence fails with `LeaseLost`, writing nothing, unless the run is still running and its
+  token is the fence's. Final states never change.
+* **Ordered.** ``seq`` grows in the order in which runs (versions) become visible; numbers of runs within a pipeline
+  and automatic versions within an artifact are gapless at the time of writing.
+* **Honest.** Integers of any size, NaN, NUL and lone surrogates inside typed JSON come back as they went in.
+* **Isolated.** A reader sees whole commits only.
+
+Errors: `StoreError` and below for the store itself; `AlreadyExists`, `NotFound`, `LeaseLost`, `QueryInvalid`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runlore.model.artifact import Edge, Item, Version
+from runlore.model.change import Change, NewRun, Receipt
+from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.query import Page, Query
+from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A finished task whose result can be taken over."""
+
+    run: int
+    step: int
+    item: int
+    ended: datetime | None
+    #: One per output, in declared order: the version, or for a mapped item its content's row.
+    outputs: tuple[tuple[str, Version | Item], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `check` found wrong."""
+
+    #: Stable name of the invariant, such as ``run-without-lease``.
+    rule: str
+    #: What it is about: a pathspec, a digest, a file.
+    subject: str
+    message: str
+    #: True for garbage that costs only space.
+    harmless: bool = False
+
+
+class Record(ABC):
+    """A metadata store. Implementations are safe to use from several threads and, where shared, several processes."""
+
+    #: Identity of this store, made once when it was created.
+    id: str
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def begin_run(self, new: NewRun, *, also: Sequence[Change] = ()) -> tuple[Run, Fence]:
+        """Create a run in state ``running`` with its lease, apply ``also`` to it, all in one commit.
+
+        The pipeline is created when new; its version grows when ``new.fingerprint`` differs from its last one.
+        Raises `AlreadyExists` when ``new.name_given`` and the name is taken; otherwise a taken name gets the
+        suffix ``-2``, ``-3``, …
+        """
+
+    @abstractmethod
+    def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
+        """Apply ``changes`` in order, in one transaction.
+
+        Run-bound changes need a fence. Raises `AlreadyExists` for a version label that is taken, `LeaseLost`.
+        Applying a `NewVersion` whose id is already there changes nothing and reports the existing one, so that a
+        repeated commit is harmless; the same holds for a `TaskFinished` or `StepFinished` that is already final.
+        """
+
+    @abstractmethod
+    def interrupt(self, lease: Lease, at: datetime) -> bool:
+        """Mark the lease's run ``interrupted``, if the lease still holds with this token. Tell whether it did."""
+
+    @abstractmethod
+    def delete_run(self, seq: int) -> None:
+        """Delete a finished run with its steps, tasks, logs, tags and metadata; artifact versions stay.
+
+        Raises `NotFound`, or `StoreError` while the run is running.
+        """
+
+    # -- lists ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def select(self, query: Query) -> Page[Any]:
+        """Answer a query with a page of `Pipeline`, `Run`, `Artifact` or `Version`. Raises `QueryInvalid`."""
+
+    @abstractmethod
+    def count(self, query: Query) -> int:
+        """Number of answers. Without conditions, or with only a pipeline's or artifact's name, a counter is read."""
+
+    # -- one thing -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def run(self, seq: int) -> Run: ...
+
+    @abstractmethod
+    def steps(self, run: int) -> tuple[Step, ...]:
+        """In declared order."""
+
+    @abstractmethod
+    def tasks(self, run: int, step: int, item: int | None = None) -> tuple[Task, ...]:
+        """Every attempt, by item and attempt."""
+
+    @abstractmethod
+    def edges(self, run: int, step: int | None = None, item: int | None = None) -> tuple[Edge, ...]:
+        """Inputs and outputs, in declared order. ``item=-1`` are those of the step as a whole."""
+
+    @abstractmethod
+    def consumers(self, version: int) -> tuple[Edge, ...]:
+        """Edges from tasks that read this version, in order of runs."""
+
+    @abstractmethod
+    def version(self, seq: int) -> Version: ...
+
+    @abstractmethod
+    def items(self, version: int, start: int = 0, stop: int | None = None) -> tuple[Item, ...]:
+        """Elements of a collection version, in order."""
+
+    @abstractmethod
+    def payload(self, digest: str) -> bytes | None:
+        """Bytes of an inline payload, or ``None``. The caller verifies the digest."""
+
+    @abstractmethod
+    def definition(self, id: int) -> Definition: ...
+
+    @abstractmethod
+    def metadata(self, owner: Owner) -> tuple[Entry, ...]:
+        """Current values in the order in which the keys were first written."""
+
+    @abstractmethod
+    def metadata_history(self, owner: Owner, key: str) -> tuple[Entry, ...]:
+        """Every value of a key, oldest first, the current one last."""
+
+    @abstractmethod
+    def tags(self, owner: Owner) -> tuple[Tag, ...]:
+        """By name."""
+
+    @abstractmethod
+    def logs(self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0) -> tuple[LogChunk, ...]:
+        """Chunks from ``part`` on, of the given attempt or of the last one that has any."""
+
+    @abstractmethod
+    def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
+        """What changed since event ``after``, oldest first."""
+
+    # -- cache ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
+        """The newest completed task with this key whose outputs are all there, from a run older than ``before``."""
+
+    @abstractmethod
+    def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
+        """The newest completed, not cached, execution of this step in runs older than ``before``; for explaining."""
+
+    # -- ownership -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def leases(self) -> tuple[Lease, ...]:
+        """Of every running run."""
+
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def digests(self) -> Iterable[tuple[str, str]]:
+        """Every (digest, form) of form ``blob`` or ``tree`` that something here refers to, code snapshots included."""
+
+    @abstractmethod
+    def check(self) -> Iterable[Finding]:
+        """Verify every invariant of `docs/design/schema.md` and every inline payload."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up connections; what was committed stays."""

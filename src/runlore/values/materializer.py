@@ -1,0 +1,93 @@
+"""Materializer: what turns a Python value into bytes or files and back, and describes and pictures it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+
+class ArtifactType(StrEnum):
+    """What an artifact is to its users, whatever its Python class."""
+
+    DATA = "DataArtifact"
+    MODEL = "ModelArtifact"
+    ANALYSIS = "DataAnalysisArtifact"
+    SERVICE = "ServiceArtifact"
+    OTHER = "BaseArtifact"
+
+
+class Writer(Protocol):
+    """Where a materializer puts a value. Either `write` is called any number of times, or `file` for each file."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append to the single payload. Large buffers are hashed and written without a copy."""
+
+    def file(self, name: str) -> BinaryIO:
+        """Open a file of a tree for writing. ``name`` is relative, with ``/``; the caller closes it."""
+
+
+class Reader(Protocol):
+    """Where a materializer finds what it wrote. Everything handed out has been verified against its digest."""
+
+    size: int
+
+    def read(self) -> bytes:
+        """The whole single payload."""
+
+    def path(self) -> Path:
+        """A local file holding the single payload, or a folder holding the tree; read-only, may be memory-mapped."""
+
+    def files(self) -> Sequence[str]:
+        """Names of a tree's files, sorted."""
+
+    def file(self, name: str) -> bytes:
+        """One file of a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Something to look at. ``kind`` is ``html``, ``image``, ``csv``, ``markdown``, ``json`` or ``plot``."""
+
+    kind: str
+    data: bytes
+    name: str = "picture"
+    #: Media type of an image, such as ``image/png``.
+    media_type: str | None = None
+
+
+class Materializer(ABC):
+    """Base of all materializers. Instances hold no state and are shared.
+
+    The *name* is written to the record and finds the class again, so it never changes meaning; a changed format gets a
+    new name, and the old class stays to read.
+    """
+
+    #: Short name in the record.
+    name: ClassVar[str]
+    #: Classes it takes, as importable names such as ``numpy.ndarray``, so that libraries need not be imported.
+    types: ClassVar[tuple[str, ...]] = ()
+    artifact_type: ClassVar[ArtifactType] = ArtifactType.DATA
+    #: Name of the runlore extra that brings the library it needs, if any.
+    extra: ClassVar[str | None] = None
+    #: Loading may run code that came with the bytes.
+    runs_code: ClassVar[bool] = False
+
+    @abstractmethod
+    def save(self, value: Any, writer: Writer) -> None:
+        """Write ``value`` so that `load` gives an indistinguishable one. Raise `ValueUnstorable` if that is impossible."""
+
+    @abstractmethod
+    def load(self, reader: Reader) -> Any:
+        """Read a value afresh; nobody else holds a reference to what is returned."""
+
+    def metadata(self, value: Any) -> Mapping[str, Any]:
+        """Describe ``value`` in a few typed values (shape, dtype, …). Called once, when it is saved."""
+        return {}
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """Draw ``value``. Called lazily, on the first look."""
+        return ()
