@@ -150,7 +150,9 @@ class Record(ABC):
         """By name."""
 
     @abstractmethod
-    def logs(self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0) -> tuple[LogChunk, ...]:
+    def logs(
+        self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
+    ) -> tuple[LogChunk, ...]:
         """Chunks from ``part`` on, of the given attempt or of the last one that has any."""
 
     @abstractmethod

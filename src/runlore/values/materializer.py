@@ -78,7 +78,7 @@ class Materializer(ABC):
 
     @abstractmethod
     def save(self, value: Any, writer: Writer) -> None:
-        """Write ``value`` so that `load` gives an indistinguishable one. Raise `ValueUnstorable` if that is impossible."""
+        """Write ``value`` so that `load` gives an indistinguishable one, or raise `ValueUnstorable`."""
 
     @abstractmethod
     def load(self, reader: Reader) -> Any:
