@@ -1,1 +1,74 @@
-"""runlore runs machine-learning pipelines and remembers everything."""
+"""runlore runs machine-learning pipelines and remembers everything.
+
+What users write is here; what they read back with is `runlore.client`. Names are imported when they are first used, so
+that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from runlore.author import current as _current
+
+if TYPE_CHECKING:
+    from runlore.author.artifact_config import ArtifactConfig, ExternalArtifact
+    from runlore.author.file import File
+    from runlore.author.handle import mapped, unmapped
+    from runlore.author.pipeline import pipeline
+    from runlore.author.secret import Secret
+    from runlore.author.step import step
+    from runlore.execute.context import get_step_context
+    from runlore.model.status import Status
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArtifactConfig",
+    "ExternalArtifact",
+    "File",
+    "Secret",
+    "Status",
+    "__version__",
+    "get_step_context",
+    "mapped",
+    "pipeline",
+    "step",
+    "unmapped",
+]
+
+#: Public name → the module that holds it.
+_HOMES = {
+    "ArtifactConfig": "runlore.author.artifact_config",
+    "ExternalArtifact": "runlore.author.artifact_config",
+    "File": "runlore.author.file",
+    "Secret": "runlore.author.secret",
+    "Status": "runlore.model.status",
+    "get_step_context": "runlore.execute.context",
+    "mapped": "runlore.author.handle",
+    "pipeline": "runlore.author.pipeline",
+    "step": "runlore.author.step",
+    "unmapped": "runlore.author.handle",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'runlore' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = globals()[name] = getattr(importlib.import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _default_workspace() -> Any:
+    """The workspace that the environment and the working directory choose; the engine is imported only now."""
+    from runlore.workspace import default_workspace
+
+    return default_workspace()
+
+
+_current.set_workspace_factory(_default_workspace)
