@@ -12,7 +12,7 @@ Promises, tested by `runlore.testing.blob_contract`:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +47,13 @@ class Blobs(ABC):
     @abstractmethod
     def path(self, digest: str) -> Path:
         """A local read-only file with the bytes, verified; not verified twice where that can be known."""
+
+    @abstractmethod
+    def folder(self, name: str, files: Mapping[str, str]) -> Path:
+        """A local read-only folder holding these blobs under these names (relative, with ``/``), each verified.
+
+        ``name`` is the digest of the tree's manifest; names have been checked by `runlore.record.blobs.tree`.
+        """
 
     @abstractmethod
     def has(self, digest: str) -> bool:
