@@ -94,6 +94,9 @@ class Signature:
         self._rest_annotation = notes.checkable(resolved.get(self.rest or "", Any))
         self.parameters: tuple[Parameter, ...] = tuple(self._by_name.values())
         self.outputs: tuple[DeclaredOutput, ...] = declared_outputs(resolved.get("return", Any), self.about)
+        named, inner = _named(resolved.get("return", Any))
+        #: Whether the outputs are the members of a returned tuple, even if there is only one.
+        self.several: bool = named is None and get_origin(inner) is tuple and bool(get_args(inner))
 
     def complete(self) -> None:
         """Evaluate again what was unresolved; called when a plan is about to use the annotations."""

@@ -1,0 +1,147 @@
+"""Arguments: what a step receives, as identities for the cache key, as edges for the record, and as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runlore.errors import ParameterError
+from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
+from runlore.model.artifact import Content, Version
+from runlore.model.change import Input
+from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
+from runlore.record.port import Record
+from runlore.record.vault import Vault
+from runlore.values import codec
+
+
+@dataclass(slots=True)
+class Resolved:
+    """One argument, found."""
+
+    #: Equal exactly where the values are indistinguishable; ``None`` where that is not known.
+    identity: str | None
+    inputs: tuple[Input, ...]
+    load: Callable[[], Any]
+
+
+def identity_of(content: Content) -> str:
+    """Identity of a stored value: its materializer, its type and the digest of its bytes."""
+    return f"{content.materializer}|{content.type}|{content.digest}"
+
+
+class Arguments:
+    """Resolves the arguments of a plan's steps against what earlier steps produced."""
+
+    def __init__(self, record: Record, vault: Vault, outcomes: Mapping[int, Outcome]) -> None:
+        self._record = record
+        self._vault = vault
+        self._outcomes = outcomes
+        self._externals: dict[int, Produced] = {}
+        self._pinned: dict[int, Produced] = {}
+        self._sequences: dict[int, Sequence[Any]] = {}
+
+    def external(self, argument: External, produced: Produced) -> None:
+        """Remember under which version an external value was saved."""
+        self._externals[id(argument)] = produced
+
+    def resolve(self, name: str, argument: Argument) -> Resolved:
+        """Find one argument that goes to the step as a whole."""
+        if isinstance(argument, Literal):
+            return _literal(argument)
+        if isinstance(argument, Gathered):
+            return self._gathered(name, argument)
+        if isinstance(argument, Mapped):
+            raise TypeError(f"{name!r} is mapped; its items are resolved one by one")
+        return self._stored(name, self._produced(argument), getattr(argument, "element", None))
+
+    def length(self, argument: Mapped) -> int:
+        """Number of items of a mapped argument."""
+        if isinstance(argument.source, tuple):
+            return len(argument.source)
+        produced = self._produced(argument.source)
+        if produced.elements is not None:
+            return len(produced.elements)
+        return len(self._sequence(produced))
+
+    def item(self, name: str, argument: Mapped, index: int) -> Resolved:
+        """Find the item of a mapped argument that task ``index`` receives."""
+        if isinstance(argument.source, tuple):
+            return self.resolve(name, argument.source[index])
+        produced = self._produced(argument.source)
+        if produced.elements is not None:
+            return self._stored(name, produced, index)
+        sequence = self._sequence(produced)
+        return Resolved(
+            f"{identity_of(produced.content)}[{index}]",
+            (Input(name=name, version=produced.version, element=index),),
+            lambda: sequence[index],
+        )
+
+    def _produced(self, argument: FromStep | FromRecord | External) -> Produced:
+        if isinstance(argument, FromStep):
+            return self._outcomes[argument.step].outputs[argument.output]
+        if isinstance(argument, FromRecord):
+            if argument.version not in self._pinned:
+                self._pinned[argument.version] = self._pin(self._record.version(argument.version))
+            return self._pinned[argument.version]
+        return self._externals[id(argument)]
+
+    def _stored(self, name: str, produced: Produced, element: int | None) -> Resolved:
+        vault = self._vault
+        edge = (Input(name=name, version=produced.version, element=element),)
+        if produced.elements is not None:
+            elements = produced.elements
+            if element is not None:
+                content = elements[element]
+                return Resolved(identity_of(content), edge, lambda: vault.load(content, about=name))
+            return Resolved(
+                identity_of(produced.content), edge, lambda: [vault.load(each, about=name) for each in elements]
+            )
+        if produced.value is not ABSENT:
+            value = produced.value
+            return Resolved(identity_of(produced.content), edge, lambda: value)
+        return Resolved(identity_of(produced.content), edge, lambda: vault.load(produced.content, about=name))
+
+    def _gathered(self, name: str, argument: Gathered) -> Resolved:
+        keys: Sequence[Any] = argument.keys or range(len(argument.items))
+        parts = [self.resolve(f"{name}.{key}", item) for key, item in zip(keys, argument.items, strict=True)]
+        known = [part.identity for part in parts]
+        identity = None
+        if None not in known:
+            identity = codec.encode([argument.kind.__name__, list(argument.keys), known])
+
+        def load() -> Any:
+            values = [part.load() for part in parts]
+            return dict(zip(argument.keys, values, strict=True)) if argument.kind is dict else argument.kind(values)
+
+        return Resolved(identity, tuple(edge for part in parts for edge in part.inputs), load)
+
+    def _pin(self, version: Version) -> Produced:
+        elements = None
+        if version.content.materializer == "collection":
+            elements = tuple(item.content for item in self._record.items(version.seq))
+        return Produced(version.content, version.seq, elements=elements)
+
+    def _sequence(self, produced: Produced) -> Sequence[Any]:
+        found = self._sequences.get(id(produced))
+        if found is not None:
+            return found
+        value = self._vault.load(produced.content)
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            try:
+                value = list(value)
+            except TypeError:
+                raise ParameterError(
+                    f"map() needs a sequence, and a {produced.content.type} came; wrap it in unmapped() to hand it to "
+                    "every task as it is."
+                ) from None
+        self._sequences[id(produced)] = value
+        return value
+
+
+def _literal(argument: Literal) -> Resolved:
+    if argument.secret or type(argument.value) in IMMUTABLE:
+        return Resolved(argument.encoded, (), lambda: argument.value)
+    return Resolved(argument.encoded, (), lambda: codec.decode(argument.encoded))

@@ -1,0 +1,111 @@
+"""Step context: what a step can ask and note about itself while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from runlore.errors import StepContextError
+from runlore.model.suggest import did_you_mean
+
+_current: ContextVar[StepContext | None] = ContextVar("runlore_step_context", default=None)
+
+
+@dataclass(slots=True)
+class Saved:
+    """A value that the step saved by hand."""
+
+    name: str
+    value: Any
+    version: str | None
+    tags: tuple[str, ...]
+    materializer: Any
+    metadata: Mapping[str, Any]
+    id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class StepContext:
+    """The running step, as `get_step_context` gives it."""
+
+    run_name: str
+    run_id: UUID
+    step_name: str
+    #: Index of the mapped item; 0 for a plain step.
+    item: int
+    attempt: int
+    parameters: Mapping[str, Any]
+    output_names: tuple[str, ...]
+    _open_run: Callable[[], Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    output_metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+    output_tags: dict[str, list[str]] = field(default_factory=dict)
+    saved: list[Saved] = field(default_factory=list)
+
+    @property
+    def pipeline_run(self) -> Any:
+        """The running run, as a handle of the client."""
+        return self._open_run()
+
+    @property
+    def pipeline(self) -> Any:
+        """The pipeline that the running run belongs to."""
+        return self.pipeline_run.pipeline
+
+    @property
+    def step_run(self) -> Any:
+        """The running step, as a handle of the client."""
+        return self.pipeline_run.steps[self.step_name]
+
+    def log_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Note ``metadata`` on this step; a later value of a key wins."""
+        self.metadata.update(metadata)
+
+    def add_output_metadata(self, metadata: Mapping[str, Any], output_name: str | None = None) -> None:
+        """Note ``metadata`` on the version that will be made of an output; the only one if none is named."""
+        self.output_metadata.setdefault(self._output(output_name), {}).update(metadata)
+
+    def add_output_tags(self, tags: Sequence[str], output_name: str | None = None) -> None:
+        """Tag the version that will be made of an output; the only one if none is named."""
+        wanted = [tags] if isinstance(tags, str) else list(tags)
+        self.output_tags.setdefault(self._output(output_name), []).extend(wanted)
+
+    def _output(self, name: str | None) -> str:
+        if name is None:
+            if len(self.output_names) == 1:
+                return self.output_names[0]
+            raise StepContextError(
+                f"Step {self.step_name!r} has {len(self.output_names)} outputs; pass output_name=."
+                + did_you_mean("", self.output_names)
+            )
+        if name not in self.output_names:
+            raise StepContextError(
+                f"Step {self.step_name!r} has no output {name!r}." + did_you_mean(name, self.output_names)
+            )
+        return name
+
+
+def get_step_context() -> StepContext:
+    """Return the context of the step that is running here. Raise `StepContextError` when none is."""
+    context = _current.get()
+    if context is None:
+        raise StepContextError("No step is running here; get_step_context() works in the body of a step only.")
+    return context
+
+
+def current_step_context() -> StepContext | None:
+    """Return the context of the step that is running here, if any."""
+    return _current.get()
+
+
+def enter(context: StepContext) -> object:
+    """Make ``context`` the current one; return a token for `leave`."""
+    return _current.set(context)
+
+
+def leave(token: object) -> None:
+    """Undo `enter`."""
+    _current.reset(token)  # type: ignore[arg-type]

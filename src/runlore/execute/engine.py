@@ -1,0 +1,639 @@
+"""The engine: turns a growing plan into changes and events, step after step, in this process.
+
+Changes are collected and committed together: what a step's end reports travels in one durable commit with the starts
+and cache hits that follow it. Nothing is reported as finished before its commit has returned
+(`docs/design/semantics.md`, "Order of writing").
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from runlore.author import reads
+from runlore.errors import LeaseLost, ParameterError, TypeMismatch
+from runlore.execute import context as step_context
+from runlore.execute import events
+from runlore.execute.arguments import Arguments, Resolved
+from runlore.execute.failure import annotate, failure_of
+from runlore.execute.logs import LogCapture
+from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
+from runlore.execute.stepkey import StepKeys
+from runlore.model.artifact import Content, SaveType, Version
+from runlore.model.change import (
+    Change,
+    Input,
+    LogWritten,
+    MetadataSet,
+    NewStep,
+    NewVersion,
+    Output,
+    RunDescribed,
+    RunFinished,
+    StepFinished,
+    StepsPlanned,
+    StepStarted,
+    TaskFinished,
+    VersionSaved,
+)
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedOutput, PlannedStep
+from runlore.model.run import Fence, Run, Usage
+from runlore.model.status import Status
+from runlore.record.port import Hit, Record
+from runlore.record.vault import Vault
+from runlore.values import checks, codec
+from runlore.values.facts import facts
+from runlore.values.metadata import encode_metadata
+
+#: Seconds for which results of a mapped step may wait for each other before they are committed.
+GROUP = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the engine needs from outside."""
+
+    record: Record
+    vault: Vault
+    emit: Callable[[Any], None]
+    #: Opens a handle on a run, for the step context.
+    open_run: Callable[[int], Any]
+    log_limit: int
+    caching: bool = True
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Try:
+    """What one attempt of one task brought."""
+
+    status: Status
+    outputs: tuple[tuple[PlannedOutput, Content, Any], ...] = ()
+    saved: tuple[Output, ...] = ()
+    error: BaseException | None = None
+    context: step_context.StepContext | None = None
+    reads: Sequence[str] = ()
+    usage: Usage = Usage()
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
+class Engine:
+    """Executes the steps of one run, in declared order, as far as it is asked to."""
+
+    def __init__(self, services: Services, run: Run, fence: Fence, keys: StepKeys) -> None:
+        self._services = services
+        self._run = run
+        self._fence = fence
+        self._keys = keys
+        self._pending: list[Change] = []
+        self._after_commit: list[Any] = []
+        self._waiting: dict[UUID, Produced] = {}
+        self._ordinals: Counter[bytes] = Counter()
+        self.outcomes: dict[int, Outcome] = {}
+        self._arguments = Arguments(services.record, services.vault, self.outcomes)
+        self._planned = 0
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    def plan(self, steps: Sequence[PlannedStep]) -> None:
+        """Record the steps that the plan has gained."""
+        fresh = steps[self._planned :]
+        if fresh:
+            self._pending.append(StepsPlanned(steps=tuple(self._new_step(step) for step in fresh)))
+            self._planned = len(steps)
+
+    def advance(self, steps: Sequence[PlannedStep], *, need: int | None = None) -> None:
+        """Execute every planned step that has no outcome yet; with ``need``, only that one and what it waits for."""
+        wanted = None if need is None else _closure(steps, need)
+        for step in steps:
+            if step.index not in self.outcomes and (wanted is None or step.index in wanted):
+                self.outcomes[step.index] = self._step(step)
+
+    def flush(self, *, durable: bool = True) -> None:
+        """Commit what is pending, then report it."""
+        if self._pending:
+            changes, self._pending = self._pending, []
+            receipt = self._services.record.commit(changes, fence=self._fence, durable=durable)
+            for id, (seq, _) in receipt.versions.items():
+                produced = self._waiting.pop(id, None)
+                if produced is not None:
+                    produced.version = seq
+        happened, self._after_commit = self._after_commit, []
+        for event in happened:
+            self._services.emit(event)
+
+    def describe(self, change: RunDescribed) -> None:
+        """Add what was gathered about the run, with the next commit."""
+        self._pending.append(change)
+
+    def call_hook(self, hook: Callable[..., Any], error: BaseException | None, *, step: str = "") -> None:
+        """Call a hook of the user's; what it raises is reported and changes nothing."""
+        arguments = () if error is None else (error,)
+        try:
+            hook(*arguments[: _positional(hook)])
+        except Exception as broken:
+            self._services.emit(events.HookFailed(run=self._run.name, step=step, message=repr(broken)))
+
+    def finish(self, change: RunFinished) -> None:
+        """Commit the end of the run together with what is still pending."""
+        self._pending.append(change)
+        self.flush()
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    def _step(self, step: PlannedStep) -> Outcome:
+        if any(not self.outcomes[index].status.successful for index in step.upstream()):
+            return self._end(step, Outcome(Status.SKIPPED))
+        self._save_externals(step)
+        return self._mapped(step) if step.mapped else self._plain(step)
+
+    def _plain(self, step: PlannedStep) -> Outcome:
+        resolved = {name: self._arguments.resolve(name, argument) for name, argument in step.arguments.items()}
+        key, note = self._key(step, resolved)
+        hit, miss = self._look_up(key)
+        if hit is not None:
+            return self._cached(step, resolved, hit, key)
+        self._start(step)
+        attempt = self._attempt(step, resolved, item=None)
+        if attempt.status is Status.COMPLETED:
+            return self._completed(step, resolved, attempt, key, note or miss)
+        return self._failed(step, resolved, attempt)
+
+    def _completed(
+        self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: _Try, key: bytes | None, note: str | None
+    ) -> Outcome:
+        if attempt.reads:
+            key, note = None, "it read " + " and ".join(dict.fromkeys(attempt.reads)) + " while it ran"
+        outcome = Outcome(Status.COMPLETED)
+        outputs = []
+        for planned, content, value in attempt.outputs:
+            version = self._new_version(planned, content, attempt.context)
+            outcome.outputs[planned.name] = self._produced(version, content, value)
+            outputs.append(Output(name=planned.name, value=version))
+        self._task_finished(step, 0, attempt, key, resolved, (*outputs, *attempt.saved))
+        self._note_metadata(step, attempt)
+        return self._end(step, outcome, attempt=attempt, note=note)
+
+    def _failed(self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: _Try) -> Outcome:
+        self._task_finished(step, 0, attempt, None, resolved, attempt.saved)
+        self._note_metadata(step, attempt)
+        outcome = self._end(step, Outcome(attempt.status, error=attempt.error), attempt=attempt)
+        self._raise_if_cancelled(outcome)
+        return outcome
+
+    def _cached(self, step: PlannedStep, resolved: Mapping[str, Resolved], hit: Hit, key: bytes | None) -> Outcome:
+        outcome = Outcome(Status.CACHED)
+        outputs = []
+        for planned, (_, version) in zip(step.outputs, hit.outputs, strict=True):
+            assert isinstance(version, Version)
+            made: NewVersion | int = version.seq
+            if version.artifact != planned.artifact or (planned.version or version.version) != version.version:
+                made = replace(
+                    self._new_version(planned, replace(version.content, payload=None), None), origin=version.id
+                )
+            produced = Produced(version.content, version.seq if isinstance(made, int) else made.id)
+            if not isinstance(made, int):
+                self._waiting[made.id] = produced
+            outcome.outputs[planned.name] = produced
+            outputs.append(Output(name=planned.name, value=made))
+        self._pending.append(
+            TaskFinished(
+                step=step.index, status=Status.CACHED, started=None, ended=self._services.clock(), key=key,
+                inputs=_edges(resolved), outputs=tuple(outputs), origin=(hit.run, hit.step, hit.item),
+            )
+        )  # fmt: skip
+        return self._end(step, outcome, origin=(hit.run, hit.step), note="served from the cache")
+
+    # -- a mapped step -------------------------------------------------------------------------------------------
+
+    def _mapped(self, step: PlannedStep) -> Outcome:
+        try:
+            count = self._count(step)
+        except ParameterError as error:
+            self._start(step)
+            return self._end(step, Outcome(Status.FAILED, error=error))
+        self._pending.append(StepStarted(index=step.index, at=self._services.clock(), tasks=count))
+        self._after_commit.append(events.StepStarted(run=self._run.name, step=step.name, tasks=count))
+        shared = {
+            name: self._arguments.resolve(name, argument)
+            for name, argument in step.arguments.items()
+            if not isinstance(argument, Mapped)
+        }
+        contents: dict[str, list[Content]] = {output.name: [] for output in step.outputs}
+        hits: list[Hit] = []
+        failure: _Try | None = None
+        began = committed = time.monotonic()
+        for item in range(count):
+            own = {
+                name: self._arguments.item(name, argument, item)
+                for name, argument in step.arguments.items()
+                if isinstance(argument, Mapped)
+            }
+            failed = self._item(step, item, shared, own, contents, hits)
+            failure = failure or failed
+            if time.monotonic() - committed > GROUP:
+                self.flush()
+                committed = time.monotonic()
+        return self._gather(step, shared, contents, hits, failure, count, time.monotonic() - began)
+
+    def _item(
+        self,
+        step: PlannedStep,
+        item: int,
+        shared: Mapping[str, Resolved],
+        own: Mapping[str, Resolved],
+        contents: dict[str, list[Content]],
+        hits: list[Hit],
+    ) -> _Try | None:
+        resolved = {**shared, **own}
+        key, _ = self._key(step, resolved)
+        hit, _ = self._look_up(key)
+        if hit is not None:
+            hits.append(hit)
+            found = [output.content for _, output in hit.outputs]
+            for planned, content in zip(step.outputs, found, strict=True):
+                contents[planned.name].append(content)
+            self._pending.append(
+                TaskFinished(
+                    step=step.index, item=item, status=Status.CACHED, started=None, ended=self._services.clock(),
+                    key=key, inputs=_edges(own), origin=(hit.run, hit.step, hit.item),
+                    outputs=tuple(
+                        Output(name=planned.name, value=replace(content, payload=None))
+                        for planned, content in zip(step.outputs, found, strict=True)
+                    ),
+                )
+            )  # fmt: skip
+            return None
+        attempt = self._attempt(step, resolved, item=item)
+        outputs = tuple(Output(name=planned.name, value=content) for planned, content, _ in attempt.outputs)
+        for planned, content, _ in attempt.outputs:
+            contents[planned.name].append(content)
+        key = None if attempt.reads or attempt.status is not Status.COMPLETED else key
+        self._task_finished(step, item, attempt, key, own, (*outputs, *attempt.saved))
+        self._note_metadata(step, attempt)
+        if attempt.status is Status.CANCELLED:
+            self._raise_if_cancelled(self._end(step, Outcome(Status.CANCELLED, error=attempt.error)))
+        return attempt if attempt.status is Status.FAILED else None
+
+    def _gather(
+        self,
+        step: PlannedStep,
+        shared: Mapping[str, Resolved],
+        contents: Mapping[str, list[Content]],
+        hits: Sequence[Hit],
+        failure: _Try | None,
+        count: int,
+        seconds: float,
+    ) -> Outcome:
+        """End a mapped step: its items become one collection per output."""
+        if failure is not None:
+            return self._end(step, Outcome(Status.FAILED, error=failure.error), inputs=_edges(shared), seconds=seconds)
+        cached = count > 0 and len(hits) == count
+        outcome = Outcome(Status.CACHED if cached else Status.COMPLETED)
+        same = {(hit.run, hit.step) for hit in hits}
+        origin = next(iter(same)) if cached and len(same) == 1 else None
+        before = self._collections_of(origin) if origin else {}
+        outputs = []
+        for planned in step.outputs:
+            elements = tuple(contents[planned.name])
+            collection = self._services.vault.collection_of(elements)
+            known = before.get(planned.name)
+            if known is not None and known.artifact == planned.artifact and known.content.digest == collection.digest:
+                outcome.outputs[planned.name] = Produced(known.content, known.seq, elements=elements)
+                outputs.append(Output(name=planned.name, value=known.seq))
+                continue
+            version = self._new_version(planned, collection, None)
+            outcome.outputs[planned.name] = self._produced(version, collection, ABSENT, elements)
+            outputs.append(Output(name=planned.name, value=version))
+        note = "served from the cache" if cached else None
+        return self._end(
+            step, outcome, inputs=_edges(shared), outputs=tuple(outputs), origin=origin, note=note, seconds=seconds
+        )
+
+    def _collections_of(self, origin: tuple[int, int]) -> dict[str, Version]:
+        record = self._services.record
+        edges = record.edges(*origin, -1)
+        return {edge.name: record.version(edge.version) for edge in edges if edge.direction == "output"}
+
+    def _count(self, step: PlannedStep) -> int:
+        lengths = {
+            name: self._arguments.length(argument)
+            for name, argument in step.arguments.items()
+            if isinstance(argument, Mapped)
+        }
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+            raise ParameterError(f"Step {step.name!r} is mapped over arguments of different lengths: {said}.")
+        return next(iter(lengths.values()))
+
+    # -- one attempt ---------------------------------------------------------------------------------------------
+
+    def _attempt(self, step: PlannedStep, resolved: Mapping[str, Resolved], *, item: int | None) -> _Try:
+        """Load the arguments, call the function, store what it returned."""
+        attempt = _Try(Status.RUNNING, started=self._services.clock())
+        clock, processor = time.perf_counter(), time.process_time()
+        try:
+            values = {name: one.load() for name, one in resolved.items()}
+            _check_inputs(step, values, item)
+            result = self._call(step, values, item or 0, attempt)
+            attempt.outputs = self._store(step, result, attempt)
+            attempt.saved = self._saved(attempt)
+            attempt.status = Status.COMPLETED
+        except LeaseLost:
+            raise
+        except KeyboardInterrupt as error:
+            attempt.status, attempt.error = Status.CANCELLED, error
+        except BaseException as error:
+            attempt.status, attempt.error = Status.FAILED, error
+            annotate(error, run=self._run.name, step=step.name, item=item)
+            attempt.outputs = ()
+        attempt.usage = Usage(wall=time.perf_counter() - clock, cpu=time.process_time() - processor)
+        attempt.ended = self._services.clock()
+        self._hook(step, attempt)
+        return attempt
+
+    def _call(self, step: PlannedStep, values: Mapping[str, Any], item: int, attempt: _Try) -> Any:
+        literals = {
+            name: values[name]
+            for name, argument in step.arguments.items()
+            if isinstance(argument, Literal) and not argument.secret
+        }
+        context = step_context.StepContext(
+            self._run.name, self._run.id, step.name, item, 0, literals,
+            tuple(output.name for output in step.outputs), lambda: self._services.open_run(self._run.seq),
+        )  # fmt: skip
+        attempt.context = context
+
+        def write(part: int, text: str) -> None:
+            written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=text)
+            self._services.record.commit((written,), fence=self._fence, durable=False)
+
+        token = step_context.enter(context)
+        attempt.reads, watching = reads.watch()
+        try:
+            with LogCapture(write, limit=self._services.log_limit):
+                return step.step.signature.call(step.step.function, values)
+        finally:
+            reads.unwatch(watching)
+            step_context.leave(token)
+
+    def _store(self, step: PlannedStep, result: Any, attempt: _Try) -> tuple[tuple[PlannedOutput, Content, Any], ...]:
+        values = _split(step, result)
+        stored = []
+        for planned, value in zip(step.outputs, values, strict=True):
+            wrong = checks.conforms(value, planned.annotation)
+            if wrong is not None:
+                attempt.saved = self._rescue(step, planned, value)
+                raise TypeMismatch(f"Output {planned.name!r} of step {step.name!r}: {wrong}")
+            stored.append((planned, self._content(step, planned, value), value))
+        return tuple(stored)
+
+    def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> Content:
+        try:
+            content = self._services.vault.store(
+                value, annotation=planned.annotation, materializer=planned.materializer
+            )
+        except Exception as error:
+            error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")
+            raise
+        return replace(content, artifact_type=planned.artifact_type) if planned.artifact_type else content
+
+    def _rescue(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> tuple[Output, ...]:
+        """Keep a value of the wrong type under the failed attempt, so that the work behind it is not lost."""
+        try:
+            content = self._services.vault.store(value)
+        except Exception:
+            return ()
+        version = NewVersion(
+            id=uuid4(), artifact=f"{self._run.pipeline}::{step.name}::mismatched_{planned.name}", content=content
+        )
+        return (Output(name=planned.name, value=version, direction="saved"),)
+
+    def _saved(self, attempt: _Try) -> tuple[Output, ...]:
+        assert attempt.context is not None
+        made = []
+        for saved in attempt.context.saved:
+            content = self._services.vault.store(saved.value, materializer=saved.materializer)
+            version = NewVersion(
+                id=saved.id, artifact=saved.name, content=content, save_type=SaveType.MANUAL, version=saved.version,
+                tags=saved.tags, metadata=_encoded(saved.metadata), facts=_facts(saved.metadata),
+            )  # fmt: skip
+            made.append(Output(name=saved.name, value=version, direction="saved"))
+        return tuple(made)
+
+    def _hook(self, step: PlannedStep, attempt: _Try) -> None:
+        options = step.step.options
+        if attempt.status is Status.COMPLETED and options.on_success is not None:
+            self.call_hook(options.on_success, None, step=step.name)
+        elif attempt.status is Status.FAILED and options.on_failure is not None:
+            self.call_hook(options.on_failure, attempt.error, step=step.name)
+
+    # -- recording -----------------------------------------------------------------------------------------------
+
+    def _start(self, step: PlannedStep) -> None:
+        """Record the start, with everything that waited for a commit."""
+        self._pending.append(StepStarted(index=step.index, at=self._services.clock()))
+        durable = any(isinstance(change, StepFinished) for change in self._pending)
+        self._after_commit.append(events.StepStarted(run=self._run.name, step=step.name, tasks=None))
+        self.flush(durable=durable)
+
+    def _task_finished(
+        self,
+        step: PlannedStep,
+        item: int,
+        attempt: _Try,
+        key: bytes | None,
+        resolved: Mapping[str, Resolved],
+        outputs: tuple[Output, ...],
+    ) -> None:
+        self._pending.append(
+            TaskFinished(
+                step=step.index, item=item, attempt=0, status=attempt.status, started=attempt.started,
+                ended=attempt.ended, key=key, usage=attempt.usage, inputs=_edges(resolved), outputs=outputs,
+                failure=failure_of(attempt.error) if attempt.error is not None else None,
+            )
+        )  # fmt: skip
+
+    def _end(
+        self,
+        step: PlannedStep,
+        outcome: Outcome,
+        *,
+        attempt: _Try | None = None,
+        origin: tuple[int, int] | None = None,
+        note: str | None = None,
+        inputs: tuple[Input, ...] = (),
+        outputs: tuple[Output, ...] = (),
+        seconds: float | None = None,
+    ) -> Outcome:
+        seconds = attempt.usage.wall if attempt is not None else seconds
+        self._pending.append(
+            StepFinished(
+                index=step.index, status=outcome.status, ended=self._services.clock(), duration=seconds, origin=origin,
+                cache_note=note, inputs=inputs, outputs=outputs,
+            )
+        )  # fmt: skip
+        self._after_commit.append(
+            events.StepFinished(
+                run=self._run.name,
+                step=step.name,
+                status=outcome.status,
+                duration=seconds,
+                cached=outcome.status is Status.CACHED,
+                failure=repr(outcome.error)[:200] if outcome.error is not None else None,
+            )
+        )
+        return outcome
+
+    def _produced(
+        self, version: NewVersion, content: Content, value: Any, elements: tuple[Content, ...] | None = None
+    ) -> Produced:
+        kept = value if type(value) in IMMUTABLE else ABSENT
+        produced = Produced(content, version.id, kept, elements)
+        self._waiting[version.id] = produced
+        return produced
+
+    def _new_version(
+        self, planned: PlannedOutput, content: Content, context: step_context.StepContext | None
+    ) -> NewVersion:
+        notes = dict(planned.metadata)
+        tags = planned.tags
+        if context is not None:
+            notes.update(context.output_metadata.get(planned.name, {}))
+            tags = tuple(dict.fromkeys((*tags, *context.output_tags.get(planned.name, ()))))
+        return NewVersion(
+            id=uuid4(), artifact=planned.artifact, content=content, version=planned.version, tags=tags,
+            metadata=_encoded(notes), facts=_facts(notes),
+        )  # fmt: skip
+
+    def _note_metadata(self, step: PlannedStep, attempt: _Try) -> None:
+        if attempt.context is not None and attempt.context.metadata:
+            owner = Owner(kind=OwnerKind.STEP, seq=self._run.seq, step=step.index)
+            notes = attempt.context.metadata
+            self._pending.append(
+                MetadataSet(owner=owner, values=_encoded(notes), facts=_facts(notes), at=self._services.clock())
+            )
+
+    def _save_externals(self, step: PlannedStep) -> None:
+        """Give values brought in from outside a version of their own, before the step that takes them."""
+        for argument in _externals(step.arguments.values()):
+            content = self._services.vault.store(argument.value, materializer=argument.materializer)
+            id = uuid4()
+            name = argument.name or f"external_{id}"
+            version = NewVersion(id=id, artifact=name, content=content, save_type=SaveType.EXTERNAL)
+            receipt = self._services.record.commit([VersionSaved(version=version)], durable=False)
+            self._arguments.external(argument, Produced(content, receipt.versions[id][0]))
+
+    def _new_step(self, step: PlannedStep) -> NewStep:
+        body, digest = self._keys.definition(step.step)
+        literals = {name: one for name, one in step.arguments.items() if isinstance(one, Literal)}
+        text = "{" + ",".join(f"{codec.encode(name)}:{one.encoded}" for name, one in literals.items()) + "}"
+        return NewStep(
+            index=step.index, name=step.name, definition=body, definition_digest=digest, parameters=text,
+            upstream=step.upstream(), config=self._keys.config(step.step),
+        )  # fmt: skip
+
+    # -- cache ---------------------------------------------------------------------------------------------------
+
+    def _key(self, step: PlannedStep, resolved: Mapping[str, Resolved]) -> tuple[bytes | None, str | None]:
+        """The cache key of a task, or why it has none."""
+        if any(_externals(step.arguments.values())):
+            return None, "it takes a value from outside"
+        key, reason = self._keys.key(step, {name: one.identity for name, one in resolved.items()})
+        if key is None:
+            return None, reason
+        ordinal = self._ordinals[key]
+        self._ordinals[key] += 1
+        return self._keys.numbered(key, ordinal), None
+
+    def _look_up(self, key: bytes | None) -> tuple[Hit | None, str | None]:
+        if key is None or not self._services.caching:
+            return None, None
+        hit = self._services.record.cached(key, before=self._run.seq)
+        if hit is None:
+            return None, "no earlier result with this key"
+        if all(self._services.vault.present(output.content) for _, output in hit.outputs):
+            return hit, None
+        return None, "the earlier result is damaged or gone"
+
+    def _raise_if_cancelled(self, outcome: Outcome) -> None:
+        if outcome.status is Status.CANCELLED and outcome.error is not None:
+            raise outcome.error
+
+
+def _closure(steps: Sequence[PlannedStep], need: int) -> set[int]:
+    """The step ``need`` and everything it waits for."""
+    found: set[int] = set()
+    open_ = [need]
+    while open_:
+        index = open_.pop()
+        if index not in found:
+            found.add(index)
+            open_.extend(steps[index].upstream())
+    return found
+
+
+def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
+    """What a step returned, output by output."""
+    count = len(step.outputs)
+    if count == 0:
+        if result is not None:
+            raise TypeMismatch(
+                f"Step {step.name!r} is annotated to return nothing and returned a {type(result).__name__}; annotate "
+                "its return type to keep the value."
+            )
+        return ()
+    if not step.step.signature.several:
+        return (result,)
+    if not isinstance(result, tuple) or len(result) != count:
+        names = ", ".join(repr(output.name) for output in step.outputs)
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+        raise TypeMismatch(f"Step {step.name!r} should return a tuple of {count} outputs ({names}), and gave {got}.")
+    return result
+
+
+def _check_inputs(step: PlannedStep, values: Mapping[str, Any], item: int | None) -> None:
+    signature = step.step.signature
+    for name, value in values.items():
+        wrong = checks.conforms(value, signature.parameter(name).annotation)
+        if wrong is not None:
+            where = "" if item is None else f", task {item}"
+            raise TypeMismatch(f"Argument {name!r} of step {step.name!r}{where}: {wrong}")
+
+
+def _externals(arguments: Any) -> Sequence[External]:
+    found: list[External] = []
+    for argument in arguments:
+        if isinstance(argument, External):
+            found.append(argument)
+        elif isinstance(argument, Gathered):
+            found.extend(_externals(argument.items))
+        elif isinstance(argument, Mapped):
+            nested = argument.source if isinstance(argument.source, tuple) else (argument.source,)
+            found.extend(_externals(nested))
+    return found
+
+
+def _edges(resolved: Mapping[str, Resolved]) -> tuple[Input, ...]:
+    return tuple(edge for one in resolved.values() for edge in one.inputs)
+
+
+def _encoded(notes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, encode_metadata(key, value)) for key, value in notes.items())
+
+
+def _facts(notes: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:
+    return tuple(fact for key, value in notes.items() for fact in facts(key, value))
+
+
+def _positional(hook: Callable[..., Any]) -> int:
+    """How many of (exception,) a hook takes."""
+    code = getattr(hook, "__code__", None)
+    return 1 if code is None or code.co_argcount > 0 or code.co_flags & 0x04 else 0

@@ -1,0 +1,277 @@
+"""Running a pipeline: from the call to the recorded end, whatever happens in between."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from runlore import platform
+from runlore.execute import events
+from runlore.execute.code import GitCapture, snapshot
+from runlore.execute.engine import Engine, Services
+from runlore.execute.environment import describe
+from runlore.execute.failure import failure_of
+from runlore.execute.outcome import Outcome
+from runlore.execute.stepkey import StepKeys
+from runlore.model.change import NewRun, RunDescribed, RunFinished
+from runlore.model.name import checked_run_name
+from runlore.model.plan import FromStep, Plan
+from runlore.model.status import Status
+from runlore.plan.fingerprint import fingerprint
+from runlore.plan.definition import definition_body
+from runlore.plan.trace import Trace
+from runlore.plan.validate import validate
+from runlore.record.ownership import Ownership
+from runlore.values import codec
+from runlore.values.facts import facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of a pipeline."""
+
+    pipeline: Any
+    #: Arguments of the body by name, defaults filled in.
+    arguments: Mapping[str, Any]
+    tags: tuple[str, ...] = ()
+    #: What started it: typed JSON.
+    trigger: str | None = None
+
+
+class PipelineRun:
+    """The execution of one request. Made for one use: call `run` once."""
+
+    def __init__(
+        self,
+        request: Request,
+        services: Services,
+        ownership: Ownership,
+        *,
+        resolve_artifact: Callable[..., Any],
+        lookup: Any,
+        capture: bool = True,
+    ) -> None:
+        self._request = request
+        self._services = services
+        self._ownership = ownership
+        self._lookup = lookup
+        self._capture = capture
+        self._id = uuid4()
+        self._started = services.clock()
+        self._clock = time.perf_counter()
+        options = request.pipeline.options
+        self._keys = StepKeys(enable_cache=options.enable_cache)
+        self._engine: Engine | None = None
+        self._git: GitCapture | None = None
+        self._seq = -1
+        self._name, self._number = "", 0
+        self.trace = Trace(
+            request.pipeline,
+            request.arguments,
+            started=self._started,
+            substitutions=options.substitutions,
+            on_load=self._load,
+            resolve_artifact=resolve_artifact,
+        )
+
+    def run(self) -> int:
+        """Execute the pipeline; return the run's seq. Raises the original exception of the first failed step."""
+        try:
+            self.trace.run_body()
+            plan = self.trace.plan()
+        except BaseException as error:
+            if self._engine is not None:
+                self._give_up(error)
+            raise
+        validate(plan, lookup=self._lookup)
+        engine = self._begin()
+        try:
+            engine.plan(plan.steps)
+            engine.advance(plan.steps)
+            self._end(plan, engine)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            self._ownership.release(self._id)
+        self._raise_first(engine)
+        return self._seq
+
+    # -- the beginning -------------------------------------------------------------------------------------------
+
+    def _begin(self) -> Engine:
+        if self._engine is not None:
+            return self._engine
+        self._ownership.acquire(self._id)
+        try:
+            new = self._new_run()
+            run, fence = self._services.record.begin_run(new)
+        except BaseException:
+            self._ownership.release(self._id)
+            raise
+        self._seq, self._name, self._number = run.seq, run.name, run.number
+        self._services.emit(events.RunStarted(name=run.name, pipeline=run.pipeline, number=run.number))
+        self._engine = Engine(self._services, run, fence, self._keys)
+        return self._engine
+
+    def _new_run(self) -> NewRun:
+        pipeline, arguments = self._request.pipeline, self._request.arguments
+        options = pipeline.options
+        taken = fingerprint(pipeline.function)
+        body, digest = definition_body(pipeline, taken)
+        name = _run_name(pipeline.name, options, self._started)
+        identity = platform.process_identity()
+        if self._capture:
+            self._git = GitCapture()
+            self._git.start()
+        return NewRun(
+            id=self._id,
+            pipeline=pipeline.name,
+            fingerprint=taken.digest or digest,
+            definition=body,
+            name=checked_run_name(name),
+            name_given=options.run_name is not None,
+            created=self._started,
+            parameters=self.trace.encoded_parameters(),
+            facts=tuple(
+                fact
+                for key, value in arguments.items()
+                if key not in self.trace.secret_parameters()
+                for fact in facts(key, value)
+            ),
+            config=codec.encode({"settings": dict(options.settings), "enable_cache": options.enable_cache}),
+            environment=self._environment(),
+            code=self._code(),
+            user=_user(),
+            host=socket.gethostname(),
+            tags=tuple(dict.fromkeys((*options.tags, *self._request.tags))),
+            trigger=self._request.trigger,
+            lease_host=identity.host,
+            lease_boot=identity.boot,
+            lease_pid=identity.pid,
+            lease_born=identity.born,
+        )
+
+    def _environment(self) -> str | None:
+        return self._services.vault.blobs.put(describe().encode()) if self._capture else None
+
+    def _code(self) -> str | None:
+        if not self._capture:
+            return None
+        functions = [step.step.function for step in self.trace.steps]
+        return snapshot([self._request.pipeline.function, *functions], self._services.vault.blobs)
+
+    # -- the body asks for a value -------------------------------------------------------------------------------
+
+    def _load(self, wanted: FromStep) -> Any:
+        """Run what ``wanted`` depends on and return its value, decoded afresh."""
+        validate(self.trace.plan(), lookup=self._lookup, partial=True)
+        engine = self._begin()
+        engine.plan(self.trace.steps)
+        engine.advance(self.trace.steps, need=wanted.step)
+        engine.flush()
+        outcome = engine.outcomes[wanted.step]
+        if not outcome.status.successful:
+            raise self._delivered(engine, outcome, wanted.step)
+        produced = outcome.outputs[wanted.output]
+        vault = self._services.vault
+        if produced.elements is None:
+            return vault.load(produced.content)
+        if wanted.element is not None:
+            return vault.load(produced.elements[wanted.element])
+        return [vault.load(each) for each in produced.elements]
+
+    def _delivered(self, engine: Engine, outcome: Outcome, index: int) -> BaseException:
+        """The error to raise in the body; it may handle it, so the run is not failed by it alone."""
+        outcome.delivered = True
+        if outcome.error is not None:
+            return outcome.error
+        for upstream in self.trace.steps[index].upstream():
+            before = engine.outcomes[upstream]
+            if not before.status.successful:
+                return self._delivered(engine, before, upstream)
+        return RuntimeError(f"step {self.trace.steps[index].name!r} has no result: it is {outcome.status}")
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def _end(self, plan: Plan, engine: Engine) -> None:
+        self._describe(engine)
+        outcomes = engine.outcomes.values()
+        failed = next((one for one in outcomes if one.error is not None and not one.delivered), None)
+        if failed is not None:
+            status = Status.FAILED
+        elif engine.outcomes and all(one.status is Status.CACHED for one in outcomes):
+            status = Status.CACHED
+        else:
+            status = Status.COMPLETED
+        outputs = {name: [source.step, source.output] for name, source in plan.outputs}
+        self._finish(engine, status, failed.error if failed else None, codec.encode(outputs))
+
+    def _finish(self, engine: Engine, status: Status, error: BaseException | None, outputs: str) -> None:
+        seconds = time.perf_counter() - self._clock
+        engine.finish(
+            RunFinished(
+                status=status,
+                ended=self._services.clock(),
+                duration=seconds,
+                failure=failure_of(error) if error is not None else None,
+                outputs=outputs,
+                rest=Status.CANCELLED if status is Status.CANCELLED else Status.SKIPPED,
+            )
+        )
+        pipeline = self._request.pipeline.name
+        self._services.emit(
+            events.RunFinished(pipeline=pipeline, number=self._number, name=self._name, status=status, duration=seconds)
+        )
+        options = self._request.pipeline.options
+        hook = options.on_failure if status is Status.FAILED else options.on_success if status.successful else None
+        if hook is not None:
+            engine.call_hook(hook, error)
+
+    def _describe(self, engine: Engine) -> None:
+        """Add what was gathered beside the steps."""
+        if self._git is None:
+            return
+        found = self._git.result(self._services.vault.blobs)
+        if found is not None:
+            engine.describe(RunDescribed(git_commit=found.commit, config=None))
+
+    def _give_up(self, error: BaseException) -> None:
+        """Record that the body or the engine raised; the error itself goes on to the caller."""
+        engine = self._engine
+        if engine is None:
+            return
+        status = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.FAILED
+        try:
+            self._finish(engine, status, error, "{}")
+        finally:
+            self._ownership.release(self._id)
+
+    def _raise_first(self, engine: Engine) -> None:
+        for outcome in engine.outcomes.values():
+            if outcome.error is not None and not outcome.delivered:
+                raise outcome.error
+
+
+def _run_name(pipeline: str, options: Any, started: datetime) -> str:
+    fields = {
+        "date": started.strftime("%Y_%m_%d"),
+        "time": started.strftime("%H_%M_%S_%f"),
+        "pipeline": pipeline,
+        **options.substitutions,
+    }
+    template = options.run_name or "{pipeline}-{date}-{time}"
+    return str(template).format(**fields)
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except Exception:  # no such user, or no password database at all
+        return None

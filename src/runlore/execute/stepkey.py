@@ -1,0 +1,109 @@
+"""Step keys: under which key the result of a planned step is looked up (`docs/design/cache-key.md`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from runlore.model.digest import digest_of
+from runlore.model.plan import Literal, PlannedStep
+from runlore.plan.cache_key import cache_key
+from runlore.plan.fingerprint import Fingerprint, fingerprint
+from runlore.plan.definition import definition_body
+from runlore.values import codec
+
+
+class StepKeys:
+    """Keys of one run's steps. Fingerprints are taken once per step and run."""
+
+    def __init__(self, *, enable_cache: bool | None = None) -> None:
+        #: The pipeline's switch; ``None`` leaves the decision to each step.
+        self._enable = enable_cache
+        self._prints: dict[int, tuple[Any, Fingerprint, tuple[str, bytes]]] = {}
+
+    def fingerprint(self, step: Any) -> Fingerprint:
+        """Fingerprint of a step's code, as it is now."""
+        return self._known(step)[1]
+
+    def definition(self, step: Any) -> tuple[str, bytes]:
+        """Canonical description of a step and its digest."""
+        return self._known(step)[2]
+
+    def config(self, step: Any) -> str:
+        """Options of this invocation that people may want to see again: typed JSON."""
+        options = step.options
+        shown: dict[str, Any] = {}
+        if options.settings:
+            shown["settings"] = dict(options.settings)
+        if options.tags:
+            shown["tags"] = list(options.tags)
+        if options.enable_cache is not None:
+            shown["enable_cache"] = options.enable_cache
+        return codec.encode(shown) if shown else "{}"
+
+    def key(self, step: PlannedStep, identities: Mapping[str, str | None]) -> tuple[bytes | None, str | None]:
+        """The key of one task before it is numbered among identical ones, or ``None`` and the reason."""
+        options = step.step.options
+        enabled = options.enable_cache if options.enable_cache is not None else self._enable
+        if enabled is False:
+            return None, "caching is off for this step"
+        taken = self.fingerprint(step.step)
+        if taken.digest is None:
+            return None, taken.reason
+        unknown = [name for name, identity in identities.items() if identity is None]
+        if unknown:
+            return None, f"the identity of {unknown[0]!r} is not known"
+        literal = {name for name, argument in step.arguments.items() if isinstance(argument, Literal)}
+        key = cache_key(
+            fingerprint=taken.digest,
+            parameters={name: str(one) for name, one in identities.items() if name in literal},
+            inputs={name: str(one) for name, one in identities.items() if name not in literal},
+            outputs=[(output.name, _materializer_name(output.materializer)) for output in step.outputs],
+            ordinal=0,
+            extras=extras_of(options),
+        )
+        return key, None
+
+    @staticmethod
+    def numbered(key: bytes, ordinal: int) -> bytes:
+        """Tell identical calls of one run apart: two draws stay two draws."""
+        return key if ordinal == 0 else sha256(b"runlore ordinal 1\0" + key + str(ordinal).encode()).digest()
+
+    def _known(self, step: Any) -> tuple[Any, Fingerprint, tuple[str, bytes]]:
+        known = self._prints.get(id(step))
+        if known is None:
+            taken = fingerprint(step.function)
+            # The step itself is kept in the entry, so that its id is not given to another one.
+            known = self._prints[id(step)] = (step, taken, definition_body(step, taken))
+        return known
+
+
+def extras_of(options: Any) -> dict[str, str]:
+    """What the user declared to count besides code and inputs: a version, files, environment variables."""
+    extras: dict[str, str] = {}
+    if options.cache_version is not None:
+        extras["version"] = codec.encode(options.cache_version)
+    for path in options.cache_files:
+        extras[f"file:{path}"] = _file_identity(path)
+    for name in options.cache_env:
+        extras[f"env:{name}"] = _secret_identity(os.environ.get(name))
+    return extras
+
+
+def _file_identity(path: Any) -> str:
+    try:
+        with open(path, "rb") as file:
+            return digest_of(file.read())
+    except FileNotFoundError:
+        return "absent"
+
+
+def _secret_identity(value: str | None) -> str:
+    """Environment values are never recorded; their digest only ever enters the key's own digest."""
+    return "absent" if value is None else sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _materializer_name(materializer: Any) -> str:
+    return "" if materializer is None else str(getattr(materializer, "name", materializer))

@@ -1,0 +1,108 @@
+"""The composition root: settings → record, blobs, vault, ownership; running pipelines and recalling their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runlore.author import current
+from runlore.errors import NotFound
+from runlore.execute.engine import Services
+from runlore.execute.progress import Progress
+from runlore.execute.run import PipelineRun, Request
+from runlore.model.query import Condition, Operator, Query
+from runlore.recall.client import Client
+from runlore.record.blobs.local import LocalBlobs
+from runlore.record.blobs.port import Blobs
+from runlore.record.ownership import Ownership
+from runlore.record.port import Record
+from runlore.record.sql.sqlite import SQLiteRecord
+from runlore.record.vault import Vault, installation_key
+from runlore.settings import Settings, load_settings
+
+
+class Workspace:
+    """Where the record lives and where work runs."""
+
+    def __init__(self, settings: Settings, record: Record, blobs: Blobs, vault: Vault, ownership: Ownership) -> None:
+        self.settings = settings
+        self.record = record
+        self.blobs = blobs
+        self.vault = vault
+        self.ownership = ownership
+        self.client = Client(self)
+        self._progress = Progress(mode=settings.progress)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Workspace:
+        """Open the workspace that the settings name, by default those of the environment.
+
+        Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below.
+        """
+        settings = settings or load_settings()
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        record = SQLiteRecord(settings.home / "record.db", durability=settings.durability)
+        blobs = LocalBlobs(settings.home / "blobs", durability=settings.durability)
+        vault = Vault(
+            record, blobs, inline_limit=settings.inline_limit, key=installation_key(settings), policy=settings.pickle
+        )
+        ownership = Ownership(settings.home / "leases")
+        ownership.sweep_interrupted(record)
+        return cls(settings, record, blobs, vault, ownership)
+
+    def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
+        made = self._prepare(pipeline, args, kwargs)
+        return self.client.run_of(made.run())
+
+    def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Trace ``pipeline`` without running anything; return the `Plan`."""
+        made = self._prepare(pipeline, args, kwargs)
+        made.trace.run_body()
+        return made.trace.plan()
+
+    def close(self) -> None:
+        """Give up connections."""
+        self.record.close()
+
+    def _prepare(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> PipelineRun:
+        services = Services(
+            record=self.record,
+            vault=self.vault,
+            emit=self._progress.handle,
+            open_run=self.client.run_of,
+            log_limit=self.settings.log_limit,
+            caching=self.settings.enable_cache,
+        )
+        request = Request(pipeline=pipeline, arguments=pipeline.signature.bind(args, kwargs))
+        return PipelineRun(
+            request, services, self.ownership, resolve_artifact=self._find_version, lookup=self._find_version
+        )
+
+    def _find_version(self, name: str, version: str | None = None) -> Any:
+        """The version noun of an artifact, the latest if none is named, or ``None``."""
+        conditions = [Condition("artifact", Operator.EQ, name)]
+        if version is not None:
+            conditions.append(Condition("version", Operator.EQ, str(version)))
+        try:
+            page = self.record.select(Query(noun="version", conditions=tuple(conditions), limit=1))
+        except NotFound:
+            return None
+        return page.items[0] if page.items else None
+
+
+_default: Workspace | None = None
+
+
+def default_workspace() -> Workspace:
+    """The process-wide workspace, opened on first use; opened anew when the settings lead elsewhere."""
+    global _default
+    settings = load_settings()
+    if _default is None or _default.settings != settings:
+        _default = Workspace.open(settings)
+    return _default
+
+
+def bind_default() -> None:
+    """Let pipelines and `Client()` use the default workspace unless another one is in force."""
+    current.set_workspace_factory(default_workspace)
