@@ -1,0 +1,87 @@
+"""Artifact: the handle of a named series of versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runlore.author.reads import note_read
+from runlore.model import artifact as model
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.notes import Notes
+
+if TYPE_CHECKING:
+    from runlore.recall.listing import Listing
+    from runlore.recall.reader import Reader
+    from runlore.recall.version import ArtifactVersion
+    from runlore.record.port import Record
+
+
+class Artifact(Notes):
+    """A named series of versions. Live: its versions are read when asked for."""
+
+    def __init__(self, reader: Reader, noun: model.Artifact) -> None:
+        self._reader = reader
+        self._noun = noun
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _owner(self) -> Owner:
+        return Owner(kind=OwnerKind.ARTIFACT, seq=self._noun.id)
+
+    @property
+    def id(self) -> int:
+        """Number of the artifact in this record."""
+        return self._noun.id
+
+    @property
+    def name(self) -> str:
+        return self._noun.name
+
+    @property
+    def pathspec(self) -> str:
+        return f"artifact:{self._noun.name}"
+
+    @property
+    def created(self) -> datetime:
+        return self._noun.created
+
+    @property
+    def num_versions(self) -> int:
+        """How many versions are recorded now."""
+        return len(self.versions)
+
+    @property
+    def versions(self) -> Listing[ArtifactVersion]:
+        """All versions, newest first."""
+        listing: Listing[ArtifactVersion] = self._reader.list("version", {"artifact": self.name})
+        return listing
+
+    @property
+    def latest(self) -> ArtifactVersion:
+        """The newest version, whatever its label."""
+        return self["latest"]
+
+    def __getitem__(self, version: str | int) -> ArtifactVersion:
+        """Find a version by label or number, or ``latest``."""
+        note_read(f"version {version} of artifact {self.name!r}")
+        return self._reader.version(self._reader.lookup.version_of(self.name, str(version)))
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts for a table, by column."""
+        noun = self._noun
+        return {"name": noun.name, "versions": noun.versions, "id": noun.id, "created": noun.created}
+
+    def __iter__(self) -> Any:
+        return iter(self.versions)
+
+    def __repr__(self) -> str:
+        return f"<Artifact {self.name!r}, {self._noun.versions} versions>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artifact) and (self._record.id, self.id) == (other._record.id, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self._record.id, "artifact", self.id))

@@ -1,0 +1,185 @@
+"""Client: the way to everything that was ever recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runlore.author import current
+from runlore.author.reads import note_read
+from runlore.errors import Ambiguous, NotFound
+from runlore.model import run as model
+from runlore.model.artifact import Version
+from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
+from runlore.recall.artifact import Artifact
+from runlore.recall.lookup import ambiguous
+from runlore.recall.pipeline import Pipeline
+from runlore.recall.place import Place
+from runlore.recall.reader import Reader
+from runlore.recall.run import Run
+from runlore.recall.step import Step
+from runlore.recall.task import Task
+from runlore.recall.version import ArtifactVersion
+
+if TYPE_CHECKING:
+    from runlore.recall.listing import Listing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactStore:
+    """Where files belong that are to be registered as artifacts."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The places that work and results go to."""
+
+    artifact_store: ArtifactStore
+
+
+class Client:
+    """Reads everything that was recorded in a workspace: without argument, in the current one.
+
+    Lists are lazy and complete; handles are live. Filters are keyword arguments: a value, a list of values,
+    ``"op:value"`` or ``">=value"``. Whatever is not known raises `QueryInvalid` and says what is.
+    """
+
+    def __init__(self, workspace: Place | None = None) -> None:
+        self._reader = Reader(current.workspace() if workspace is None else workspace)
+
+    @property
+    def workspace(self) -> Any:
+        """The workspace that is looked at."""
+        return self._reader.place
+
+    @property
+    def active_stack(self) -> Stack:
+        """``active_stack.artifact_store.path`` is a folder for files that `register_artifact` shall record."""
+        return Stack(artifact_store=ArtifactStore(path=_files_folder(self._reader.place.settings.home)))
+
+    # -- pipelines -----------------------------------------------------------------------------------------------
+
+    def get_pipeline(self, name_id_or_prefix: str | int) -> Pipeline:
+        """The pipeline of this name, number or unique beginning of a name."""
+        note_read(f"pipeline {name_id_or_prefix!r}")
+        return self._reader.pipeline(self._reader.lookup.pipeline(name_id_or_prefix))
+
+    def list_pipelines(self, **filters: Any) -> Listing[Pipeline]:
+        """All pipelines, oldest first unless ``sort_by`` says otherwise."""
+        listing: Listing[Pipeline] = self._reader.list("pipeline", filters)
+        return listing
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def get_pipeline_run(self, name_id_or_prefix: str | int | UUID, *, pipeline: str | None = None) -> Run:
+        """The run of this name or id, or unique beginning of either; with ``pipeline``, also of this number."""
+        note_read(f"run {name_id_or_prefix!r}")
+        return self._reader.run(self._reader.lookup.run(name_id_or_prefix, pipeline))
+
+    def list_pipeline_runs(self, **filters: Any) -> Listing[Run]:
+        """All runs, newest first unless ``sort_by`` says otherwise."""
+        listing: Listing[Run] = self._reader.list("run", filters)
+        return listing
+
+    def runs(self, pipeline: str | None = None, **filters: Any) -> Listing[Run]:
+        """Runs of one pipeline, or of all; newest first. ``.to_frame()`` gives a table of them."""
+        if pipeline is not None:
+            filters = {"pipeline": self._reader.lookup.pipeline(pipeline).name, **filters}
+        return self.list_pipeline_runs(**filters)
+
+    def run_of(self, noun: model.Run) -> Run:
+        """The handle of a run that the caller has at hand as the record gave it."""
+        return self._reader.run(noun)
+
+    def version_of(self, noun: Version) -> ArtifactVersion:
+        """The handle of an artifact version that the caller has at hand as the record gave it."""
+        return self._reader.version(noun)
+
+    def delete_pipeline_run(self, name_id_or_prefix: str | int | UUID) -> None:
+        """Delete a finished run; the artifact versions that it made stay."""
+        self.get_pipeline_run(name_id_or_prefix).delete()
+
+    # -- artifacts -----------------------------------------------------------------------------------------------
+
+    def get_artifact(self, name_id_or_prefix: str | int) -> Artifact:
+        """The artifact of this name, number or unique beginning of a name."""
+        note_read(f"artifact {name_id_or_prefix!r}")
+        return self._reader.artifact(self._reader.lookup.artifact(name_id_or_prefix))
+
+    def list_artifacts(self, **filters: Any) -> Listing[Artifact]:
+        """All artifacts, oldest first unless ``sort_by`` says otherwise."""
+        listing: Listing[Artifact] = self._reader.list("artifact", filters)
+        return listing
+
+    def get_artifact_version(self, name_id_or_prefix: str | UUID, version: str | int | None = None) -> ArtifactVersion:
+        """A version by its artifact's name and label (the newest without one), or by its own id."""
+        note_read(f"artifact {name_id_or_prefix!r}" + ("" if version is None else f", version {version}"))
+        return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
+
+    def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
+        """Versions of one artifact, or of all; newest first unless ``sort_by`` says otherwise."""
+        if name is not None:
+            filters = {"artifact": name, **filters}
+        listing: Listing[ArtifactVersion] = self._reader.list("version", filters)
+        return listing
+
+    # -- pathspecs -----------------------------------------------------------------------------------------------
+
+    def get(self, pathspec: str) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
+        """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``."""
+        path = parse_pathspec(pathspec)
+        note_read(f"{pathspec!r}")
+        if isinstance(path, ArtifactPath):
+            return self._get_artifact(path)
+        if path.run is None:
+            return self._pipeline_or_run(path.pipeline)
+        return self._get_in_run(path, path.run)
+
+    def _get_artifact(self, path: ArtifactPath) -> Artifact | ArtifactVersion:
+        if path.version is None:
+            return self._reader.artifact(self._reader.lookup.artifact(path.name))
+        return self._reader.version(self._reader.lookup.version(path.name, path.version))
+
+    def _get_in_run(self, path: RunPath, reference: str) -> Run | Step | Task | ArtifactVersion:
+        pipeline = self._reader.lookup.pipeline(path.pipeline)
+        run = self._reader.run(self._reader.lookup.run(reference, pipeline.name))
+        if path.step is None:
+            return run
+        step = run.steps[path.step]
+        if path.task is None:
+            return step
+        task = step[path.task]
+        return task if path.output is None else task.outputs[path.output]
+
+    def _pipeline_or_run(self, text: str) -> Pipeline | Run:
+        lookup = self._reader.lookup
+        run = lookup.run_or_none(text)
+        try:
+            pipeline = lookup.pipeline(text)
+        except (NotFound, Ambiguous) as problem:
+            if run is not None:
+                return self._reader.run(run)
+            candidates = lookup.runs_beginning(text)
+            if len(candidates) == 1 and isinstance(problem, NotFound):
+                return self._reader.run(candidates[0])
+            if candidates and isinstance(problem, NotFound):
+                raise ambiguous(
+                    text, "run", [f"{run.pipeline}/{run.number} ({run.name!r})" for run in candidates]
+                ) from None
+            raise
+        if pipeline.name == text or run is None:
+            return self._reader.pipeline(pipeline)
+        return self._reader.run(run)
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._reader.place.settings.home}>"
+
+
+def _files_folder(home: Path) -> str:
+    folder = Path(home) / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)

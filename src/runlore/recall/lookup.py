@@ -1,0 +1,211 @@
+"""Lookup: from a reference that a person typed to the one noun that it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from runlore.errors import Ambiguous, NotFound
+from runlore.model.artifact import Artifact, Version
+from runlore.model.query import Condition, Operator, Query
+from runlore.model.run import Pipeline, Run
+from runlore.model.status import Status
+from runlore.model.suggest import did_you_mean
+from runlore.record.port import Record
+
+#: How many candidates an error lists, and how many known names suggestions are drawn from.
+CANDIDATES = 10
+KNOWN = 200
+_ID_BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{0,35}\Z")
+_SUCCESSFUL = (Status.COMPLETED, Status.CACHED)
+
+
+class Lookup:
+    """Finds nouns in one record. Every method raises `NotFound` or `Ambiguous` when there is not exactly one."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    # -- pipelines -----------------------------------------------------------------------------------------------
+
+    def pipeline_named(self, name: str) -> Pipeline:
+        """The pipeline with exactly this name."""
+        found = self._select("pipeline", _equals("name", name))
+        if found:
+            pipeline: Pipeline = found[0]
+            return pipeline
+        raise self._absent("pipeline", name)
+
+    def pipeline(self, reference: str | int) -> Pipeline:
+        """By name, number in the record, or unique beginning of the name."""
+        if isinstance(reference, int):
+            found: Sequence[Any] = self._select("pipeline", Condition("id", Operator.EQ, reference))
+        else:
+            found = self._select("pipeline", _equals("name", reference)) or self._beginning("pipeline", reference)
+        pipeline: Pipeline = self._only(found, "pipeline", str(reference), lambda noun: repr(noun.name))
+        return pipeline
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def run(self, reference: str | int | UUID, pipeline: str | None = None) -> Run:
+        """By number, ``latest``, ``latest-successful``, name, id, or unique beginning of the id or name.
+
+        Without ``pipeline`` the reference may mean any run of the record, and numbers are unique only by chance.
+        """
+        text = str(reference)
+        within = () if pipeline is None else (_equals("pipeline", pipeline),)
+        for attempt in (self._run_by_alias, self._run_exactly, self._runs_beginning):
+            found = attempt(text, within)
+            if found:
+                run: Run = self._only(found, "run", text, _run_label)
+                return run
+        raise self._absent("run", text, within, of=pipeline)
+
+    def run_or_none(self, reference: str) -> Run | None:
+        """By exact name or id, across pipelines."""
+        found = self._run_exactly(reference, (), numbers=False)
+        return found[0] if found else None
+
+    def runs_beginning(self, reference: str) -> Sequence[Run]:
+        """Candidates whose id or name begins with this."""
+        return self._runs_beginning(reference, ())
+
+    def _run_by_alias(self, text: str, within: tuple[Condition, ...]) -> Sequence[Run]:
+        if text == "latest":
+            return self._select("run", *within, limit=1)
+        if text == "latest-successful":
+            return self._select("run", *within, Condition("status", Operator.IN, _SUCCESSFUL), limit=1)
+        return ()
+
+    def _run_exactly(self, text: str, within: tuple[Condition, ...], *, numbers: bool = True) -> Sequence[Run]:
+        if numbers and text.isascii() and text.isdigit():
+            found = self._select("run", *within, Condition("number", Operator.EQ, int(text)))
+            if found:
+                return found
+        found = self._select("run", *within, _equals("name", text))
+        identity = _uuid(text)
+        if not found and identity is not None:
+            found = self._select("run", *within, Condition("id", Operator.EQ, identity))
+        return found
+
+    def _runs_beginning(self, text: str, within: tuple[Condition, ...]) -> Sequence[Run]:
+        found = {run.seq: run for run in self._beginning("run", text, within)}
+        if _ID_BEGINNING.match(text.lower()):
+            start = Condition("id", Operator.STARTSWITH, text.lower())
+            found.update((run.seq, run) for run in self._select("run", *within, start))
+        return tuple(found.values())
+
+    # -- artifacts -----------------------------------------------------------------------------------------------
+
+    def artifact_named(self, name: str) -> Artifact:
+        """The artifact with exactly this name."""
+        found = self._select("artifact", _equals("name", name))
+        if found:
+            artifact: Artifact = found[0]
+            return artifact
+        raise self._absent("artifact", name)
+
+    def artifact(self, reference: str | int) -> Artifact:
+        """By name, number in the record, or unique beginning of the name."""
+        if isinstance(reference, int):
+            found: Sequence[Any] = self._select("artifact", Condition("id", Operator.EQ, reference))
+        else:
+            found = self._select("artifact", _equals("name", reference)) or self._beginning("artifact", reference)
+        artifact: Artifact = self._only(found, "artifact", str(reference), lambda noun: repr(noun.name))
+        return artifact
+
+    def version(self, reference: str | UUID, version: str | int | None = None) -> Version:
+        """A version by artifact name and label, or by its own id or the unique beginning of one.
+
+        Without ``version`` an artifact's name means its newest version.
+        """
+        text = str(reference)
+        if isinstance(reference, UUID) or _uuid(text) is not None:
+            return self.version_by_id(UUID(text))
+        if self._select("artifact", _equals("name", text)):
+            return self.version_of(text, None if version is None else str(version))
+        named = self._beginning("artifact", text)
+        if named:
+            artifact = self._only(named, "artifact", text, lambda noun: repr(noun.name))
+            return self.version_of(artifact.name, None if version is None else str(version))
+        if version is None and _ID_BEGINNING.match(text.lower()):
+            found = self._select("version", Condition("id", Operator.STARTSWITH, text.lower()))
+            if found:
+                only: Version = self._only(found, "artifact version", text, _version_label)
+                return only
+        raise self._absent("artifact", text)
+
+    def version_of(self, artifact: str, version: str | None = None) -> Version:
+        """A version by exact artifact name and label; ``None`` and ``latest`` mean the newest."""
+        conditions = [_equals("artifact", artifact)]
+        if version not in (None, "latest"):
+            conditions.append(_equals("version", str(version)))
+        found = self._select("version", *conditions, limit=1)
+        if found:
+            only: Version = found[0]
+            return only
+        self.artifact_named(artifact)  # raises what is more to the point when even the artifact is unknown
+        known = [noun.version for noun in self._select("version", _equals("artifact", artifact), limit=KNOWN)]
+        raise NotFound(f"Artifact {artifact!r} has no version {version!r}.{did_you_mean(str(version), known)}")
+
+    def version_by_id(self, identity: UUID) -> Version:
+        """The version with this id."""
+        found = self._select("version", Condition("id", Operator.EQ, identity))
+        if not found:
+            raise NotFound(f"There is no artifact version with id {identity}.")
+        only: Version = found[0]
+        return only
+
+    # -- shared --------------------------------------------------------------------------------------------------
+
+    def _select(self, noun: str, *conditions: Condition, limit: int = CANDIDATES + 1) -> Sequence[Any]:
+        return self._record.select(Query(noun=noun, conditions=conditions, limit=limit)).items
+
+    def _beginning(self, noun: str, text: str, within: tuple[Condition, ...] = ()) -> Sequence[Any]:
+        return self._select(noun, *within, Condition("name", Operator.STARTSWITH, text)) if text else ()
+
+    def _only(self, found: Sequence[Any], kind: str, reference: str, label: Callable[[Any], str]) -> Any:
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise self._absent(kind, reference)
+        raise ambiguous(reference, kind, [label(noun) for noun in found])
+
+    def _absent(
+        self, noun: str, reference: str, within: tuple[Condition, ...] = (), *, of: str | None = None
+    ) -> NotFound:
+        known = [candidate.name for candidate in self._select(noun, *within, limit=KNOWN)]
+        if of is not None:
+            self.pipeline_named(of)
+        where = f" of pipeline {of!r}" if of else ""
+        return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known)}")
+
+
+def ambiguous(reference: str, kind: str, labels: Iterable[str]) -> Ambiguous:
+    """Say which candidates ``reference`` could mean."""
+    listed = list(labels)
+    shown = ", ".join(listed[:CANDIDATES]) + (", …" if len(listed) > CANDIDATES else "")
+    return Ambiguous(f"{reference!r} is not unique; it could mean any {kind} of {shown}.")
+
+
+def _run_label(run: Run) -> str:
+    return f"{run.pipeline}/{run.number} ({run.name!r}, {str(run.id)[:8]})"
+
+
+def _version_label(version: Version) -> str:
+    return f"artifact:{version.artifact}@{version.version} ({str(version.id)[:8]})"
+
+
+def _equals(field: str, value: str) -> Condition:
+    return Condition(field, Operator.EQ, value)
+
+
+def _uuid(text: str) -> UUID | None:
+    if len(text) not in (32, 36):
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

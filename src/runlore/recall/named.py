@@ -1,0 +1,49 @@
+"""Named: a read-only mapping in declared order whose missing keys say which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from runlore.errors import NotFound
+from runlore.model.suggest import did_you_mean
+
+Value = TypeVar("Value", covariant=True)
+
+
+class Named(Mapping[str, Value]):
+    """Things by name, in declared order. A missing name raises `NotFound`, which is a `KeyError`."""
+
+    def __init__(self, things: Mapping[str, Value], *, kind: str, owner: str) -> None:
+        self._things = things
+        self._kind = kind
+        self._owner = owner
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self._things[name]
+        except KeyError:
+            hint = did_you_mean(str(name), self._things)
+            raise NotFound(f"{self._owner} has no {self._kind} {name!r}.{hint}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {value!r}' for name, value in self._things.items())}}}"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._things)
+
+    def only(self, attribute: str) -> Value:
+        """Return the only one. Raises ValueError naming all of them when there is not exactly one."""
+        if len(self._things) != 1:
+            names = ", ".join(repr(name) for name in self._things) or "none"
+            raise ValueError(
+                f"{self._owner} has {len(self._things)} {self._kind}s ({names}), so .{attribute} is not defined; "
+                f'choose one with .{attribute}s["name"].'
+            )
+        return next(iter(self._things.values()))

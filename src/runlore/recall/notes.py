@@ -1,0 +1,101 @@
+"""Notes: metadata and tags of a run, step or version, as mappings of plain values or of entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runlore.model.change import MetadataSet, TagsChanged
+from runlore.model.metadata import Entry, Owner
+from runlore.recall.named import Named
+from runlore.values.codec import decode
+
+if TYPE_CHECKING:
+    from runlore.record.port import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataEntry:
+    """One metadata value: ``value``, the name of its ``type``, and when it was written."""
+
+    key: str
+    value: Any
+    created: datetime
+
+    @property
+    def type(self) -> str:
+        """Name of the value's class, such as ``float``."""
+        return type(self.value).__name__
+
+
+def entry_of(entry: Entry) -> MetadataEntry:
+    """Decode a recorded entry."""
+    return MetadataEntry(key=entry.key, value=decode(entry.value), created=entry.created)
+
+
+class Notes:
+    """Metadata and tags of one owner; base of the handles that have both."""
+
+    @property
+    def _record(self) -> Record:
+        raise NotImplementedError
+
+    def _owner(self) -> Owner:
+        raise NotImplementedError
+
+    @property
+    def pathspec(self) -> str:
+        """Name by position; see `docs/design/semantics.md`, "Pathspecs"."""
+        raise NotImplementedError
+
+    def _noted(self) -> Mapping[str, MetadataEntry]:
+        """Entries that runlore itself noted, which are no rows of the metadata table."""
+        return {}
+
+    @property
+    def run_metadata(self) -> Named[MetadataEntry]:
+        """Metadata as entries with ``.value``, ``.type`` and ``.created``, in the order of first writing."""
+        entries = dict(self._noted())
+        for entry in self._record.metadata(self._owner()):
+            entries[entry.key] = entry_of(entry)
+        return Named(entries, kind="metadata entry", owner=self.pathspec)
+
+    @property
+    def metadata(self) -> Named[Any]:
+        """Metadata as plain values."""
+        values = {key: entry.value for key, entry in self.run_metadata.items()}
+        return Named(values, kind="metadata entry", owner=self.pathspec)
+
+    def metadata_history(self, key: str) -> tuple[MetadataEntry, ...]:
+        """Every value that ``key`` ever had, oldest first."""
+        return tuple(entry_of(entry) for entry in self._record.metadata_history(self._owner(), key))
+
+    def log_metadata(self, values: Mapping[str, Any]) -> None:
+        """Write metadata; a later write of a key wins. Raises `ValueUnstorable` for what cannot be kept exactly."""
+        from runlore.values.facts import facts
+        from runlore.values.metadata import encode_metadata
+
+        encoded = tuple((key, encode_metadata(key, value)) for key, value in values.items())
+        found = tuple(fact for key, value in values.items() for fact in facts(key, value))
+        change = MetadataSet(owner=self._owner(), values=encoded, at=datetime.now(UTC), facts=found)
+        self._record.commit([change])
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Tags that people gave, by name."""
+        return tuple(tag.name for tag in self._record.tags(self._owner()) if not tag.system)
+
+    @property
+    def system_tags(self) -> tuple[str, ...]:
+        """Tags that runlore gave, by name."""
+        return tuple(tag.name for tag in self._record.tags(self._owner()) if tag.system)
+
+    def add_tags(self, *tags: str) -> None:
+        """Add all ``tags``, or none if one of them is invalid."""
+        self._record.commit([TagsChanged(owner=self._owner(), add=tags)])
+
+    def remove_tags(self, *tags: str) -> None:
+        """Remove ``tags``; those that are not there are passed over."""
+        self._record.commit([TagsChanged(owner=self._owner(), remove=tags)])

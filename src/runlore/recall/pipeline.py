@@ -1,0 +1,104 @@
+"""Pipeline: the handle of a recorded pipeline and of its runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runlore.author.reads import note_read
+from runlore.model import run as model
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.notes import Notes
+
+if TYPE_CHECKING:
+    from runlore.recall.listing import Listing
+    from runlore.recall.reader import Reader
+    from runlore.recall.run import Run
+    from runlore.record.port import Record
+
+
+class Pipeline(Notes):
+    """A pipeline of the record. Live: its runs and version are read when asked for."""
+
+    def __init__(self, reader: Reader, noun: model.Pipeline) -> None:
+        self._reader = reader
+        self._noun = noun
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _owner(self) -> Owner:
+        return Owner(kind=OwnerKind.PIPELINE, seq=self._noun.id)
+
+    def _now(self) -> model.Pipeline:
+        self._noun = self._reader.lookup.pipeline_named(self._noun.name)
+        return self._noun
+
+    @property
+    def id(self) -> int:
+        """Number of the pipeline in this record."""
+        return self._noun.id
+
+    @property
+    def name(self) -> str:
+        return self._noun.name
+
+    @property
+    def pathspec(self) -> str:
+        return self._noun.name
+
+    @property
+    def version(self) -> int:
+        """Grows by one when the code of the body or of a step, or a default, changes."""
+        return self._now().version
+
+    @property
+    def created(self) -> datetime:
+        return self._noun.created
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs are recorded now."""
+        return self._now().runs
+
+    @property
+    def runs(self) -> Listing[Run]:
+        """All runs, newest first; the run that is asking, if any, is among them."""
+        listing: Listing[Run] = self.get_runs()
+        return listing
+
+    def get_runs(self, **filters: Any) -> Any:
+        """Runs of this pipeline that meet ``filters``, which are those of `Client.list_pipeline_runs`."""
+        return self._reader.list("run", {"pipeline": self.name, **filters})
+
+    @property
+    def last_run(self) -> Run:
+        """The newest run. Raises `NotFound` when there is none."""
+        note_read(f"the last run of {self.name!r}")
+        return self._reader.run(self._reader.lookup.run("latest", self.name))
+
+    @property
+    def last_successful_run(self) -> Run:
+        """The newest run that completed or came from the cache. Raises `NotFound` when there is none."""
+        note_read(f"the last successful run of {self.name!r}")
+        return self._reader.run(self._reader.lookup.run("latest-successful", self.name))
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts for a table, by column."""
+        now = self._noun
+        return {"name": now.name, "version": now.version, "runs": now.runs, "id": now.id, "created": now.created}
+
+    def __getitem__(self, reference: str | int) -> Run:
+        """Find a run by number, id, name, unique prefix, ``latest`` or ``latest-successful``."""
+        note_read(f"a run of {self.name!r}")
+        return self._reader.run(self._reader.lookup.run(reference, self.name))
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name!r}, version {self._noun.version}, {self._noun.runs} runs>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and (self._record.id, self.id) == (other._record.id, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self._record.id, "pipeline", self.id))

@@ -1,0 +1,130 @@
+"""Reader: makes handles from nouns; the one place that knows all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from runlore.author.reads import note_read
+from runlore.errors import NotFound, QueryInvalid
+from runlore.model import artifact as artifacts
+from runlore.model import run as runs
+from runlore.model.status import Status
+from runlore.recall.artifact import Artifact
+from runlore.recall.filters import query_from
+from runlore.recall.listing import Listing
+from runlore.recall.lookup import Lookup
+from runlore.recall.pipeline import Pipeline
+from runlore.recall.place import Place
+from runlore.recall.run import Run
+from runlore.recall.step import Step
+from runlore.recall.version import ArtifactVersion
+
+if TYPE_CHECKING:
+    from runlore.record.port import Record
+    from runlore.record.vault import Vault
+
+#: Most results that one explicit page may hold.
+LARGEST_PAGE = 10_000
+
+
+class Reader:
+    """Handles over one workspace."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.record: Record = place.record
+        self.lookup = Lookup(place.record)
+
+    @property
+    def vault(self) -> Vault:
+        return self.place.vault
+
+    # -- from nouns to handles -----------------------------------------------------------------------------------
+
+    def pipeline(self, noun: runs.Pipeline) -> Pipeline:
+        return Pipeline(self, noun)
+
+    def run(self, noun: runs.Run) -> Run:
+        return Run(self, noun)
+
+    def step(self, noun: runs.Step, run: Run) -> Step:
+        return Step(self, noun, run)
+
+    def artifact(self, noun: artifacts.Artifact) -> Artifact:
+        return Artifact(self, noun)
+
+    def version(self, noun: artifacts.Version, element: int | None = None) -> ArtifactVersion:
+        return ArtifactVersion(self, noun, element)
+
+    # -- by position in the record -------------------------------------------------------------------------------
+
+    def step_at(self, run: int, index: int) -> Step:
+        """The step of a run by its position. Raises `NotFound`."""
+        return self.step(self._step_noun(run, index), self.run(self.record.run(run)))
+
+    def _step_noun(self, run: int, index: int) -> runs.Step:
+        steps = self.record.steps(run)
+        if index >= len(steps):
+            raise NotFound(f"The run with sequence {run} has no step at position {index}.")
+        return steps[index]
+
+    def version_at(self, seq: int, element: int | None = None) -> ArtifactVersion:
+        return self.version(self.record.version(seq), element)
+
+    def current_run(self, seq: int) -> runs.Run:
+        """Read an unfinished run again; one whose owner is gone becomes ``interrupted`` by being looked at."""
+        noun = self.record.run(seq)
+        if noun.status is Status.RUNNING and self._owner_is_gone(seq):
+            noun = self.record.run(seq)
+        return noun
+
+    def current_step(self, run: int, index: int) -> runs.Step:
+        self.current_run(run)
+        return self._step_noun(run, index)
+
+    def _owner_is_gone(self, seq: int) -> bool:
+        return seq in self.place.ownership.sweep_interrupted(self.record)
+
+    def bytes_of(self, digest: str) -> bytes:
+        """A description kept as a blob or inline."""
+        payload = self.record.payload(digest)
+        if payload is not None:
+            return payload
+        data: bytes = self.place.blobs.read(digest)
+        return data
+
+    # -- lists ---------------------------------------------------------------------------------------------------
+
+    def list(self, noun: str, filters: Mapping[str, Any]) -> Any:
+        """A `Listing` of handles, or the list of one page when ``size`` or ``page`` is among the filters."""
+        chosen = dict(filters)
+        size, page = chosen.pop("size", None), chosen.pop("page", None)
+        sort_by = chosen.pop("sort_by", None)
+        logical = chosen.pop("logical_operator", "and")
+        query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
+        if noun in ("pipeline", "artifact") and sort_by is None:
+            query = replace(query, descending=False)
+        what = {"version": "artifact versions"}.get(noun, noun + "s")
+        note_read(f"a list of {what}")
+        listing: Listing[Any] = Listing(self.record, query, self._maker(noun), what=what)
+        if size is None and page is None:
+            return listing
+        size, page = _whole("size", size or 20, LARGEST_PAGE), _whole("page", page or 1, None)
+        return listing[(page - 1) * size : page * size]
+
+    def _maker(self, noun: str) -> Callable[[Any], Any]:
+        makers: dict[str, Callable[[Any], Any]] = {
+            "pipeline": self.pipeline,
+            "run": self.run,
+            "artifact": self.artifact,
+            "version": self.version,
+        }
+        return makers[noun]
+
+
+def _whole(name: str, value: Any, largest: int | None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (largest and value > largest):
+        raise QueryInvalid(f"{name} is a whole number from 1{f' to {largest}' if largest else ''}, not {value!r}.")
+    return value

@@ -1,0 +1,292 @@
+"""Run: the handle of one execution of a pipeline."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runlore.author.reads import note_read
+from runlore.errors import NotFound, RunFailed
+from runlore.model import run as model
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.query import Condition, Operator, Query
+from runlore.model.status import Status
+from runlore.recall.config import Config
+from runlore.recall.loglines import LogLine, text_of
+from runlore.recall.named import Named
+from runlore.recall.notes import Notes
+from runlore.values.codec import decode
+
+if TYPE_CHECKING:
+    from runlore.recall.pipeline import Pipeline
+    from runlore.recall.reader import Reader
+    from runlore.recall.step import Step
+    from runlore.recall.version import ArtifactVersion
+    from runlore.record.port import Record
+
+
+class Run(Notes):
+    """A run of the record. Live: until it has finished, each look reads the record again."""
+
+    def __init__(self, reader: Reader, noun: model.Run) -> None:
+        self._reader = reader
+        self._noun = noun
+        self._steps: Named[Step] | None = None
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _owner(self) -> Owner:
+        return Owner(kind=OwnerKind.RUN, seq=self._noun.seq)
+
+    def _now(self) -> model.Run:
+        if not self._noun.status.finished:
+            self._noun = self._reader.current_run(self._noun.seq)
+        return self._noun
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def seq(self) -> int:
+        """Position in the order of all runs of this record."""
+        return self._noun.seq
+
+    @property
+    def id(self) -> UUID:
+        return self._noun.id
+
+    @property
+    def name(self) -> str:
+        return self._noun.name
+
+    @property
+    def number(self) -> int:
+        """1, 2, … within its pipeline."""
+        return self._noun.number
+
+    @property
+    def pathspec(self) -> str:
+        return f"{self._noun.pipeline}/{self._noun.number}"
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self._reader.pipeline(self._reader.lookup.pipeline_named(self._noun.pipeline))
+
+    @property
+    def pipeline_version(self) -> int:
+        """Version of the pipeline's code that ran."""
+        return self._noun.pipeline_version
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands now; equal to its name: ``run.status == "completed"``."""
+        return self._now().status
+
+    @property
+    def finished(self) -> bool:
+        return self.status.finished
+
+    @property
+    def successful(self) -> bool:
+        """Completed, or entirely taken from the cache."""
+        return self.status.successful
+
+    @property
+    def created(self) -> datetime:
+        return self._noun.created
+
+    @property
+    def ended(self) -> datetime | None:
+        return self._now().ended
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds; until the run has ended, the time since it began."""
+        now = self._now()
+        if now.status is Status.RUNNING:
+            return (datetime.now(UTC) - now.created).total_seconds()
+        return now.duration
+
+    @property
+    def user(self) -> str | None:
+        return self._noun.user
+
+    @property
+    def host(self) -> str | None:
+        return self._noun.host
+
+    @property
+    def git_commit(self) -> str | None:
+        return self._now().git_commit
+
+    @property
+    def environment(self) -> Any:
+        """Python, platform and packages that it ran with, as recorded; ``None`` if they were not."""
+        digest = self._now().environment
+        return None if digest is None else decode(self._reader.bytes_of(digest).decode())
+
+    @property
+    def trigger(self) -> Any:
+        """What started it, or ``None``."""
+        return None if self._noun.trigger is None else decode(self._noun.trigger)
+
+    @property
+    def origin(self) -> Run | None:
+        """The run that this one resumed, if any. Raises `NotFound` when that one was deleted."""
+        origin = self._noun.origin
+        return None if origin is None else self._reader.run(self._reader.lookup.run(str(origin)))
+
+    @property
+    def parameters(self) -> Named[Any]:
+        """Arguments of the pipeline, defaults included."""
+        return self.config.parameters
+
+    @property
+    def config(self) -> Config:
+        """Parameters, settings and options in force."""
+        now = self._now()
+        return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
+
+    # -- what is in it -------------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> Named[Step]:
+        """Steps by invocation id, in declared order; those that never started are among them."""
+        if self._steps is None or not self._now().status.finished:
+            finished = self._now().status.finished
+            found = {noun.name: self._reader.step(noun, self) for noun in self._record.steps(self.seq)}
+            steps = Named(found, kind="step", owner=self.pathspec)
+            if not finished:
+                return steps
+            self._steps = steps
+        return self._steps
+
+    @property
+    def outputs(self) -> Named[ArtifactVersion]:
+        """What the pipeline's body returned, by name."""
+        from_body = decode(self._now().outputs)
+        steps = list(self.steps.values()) if from_body else []
+        found = {}
+        for name, (index, position) in from_body.items():
+            versions = list(steps[index].outputs.values())
+            if position < len(versions):
+                found[name] = versions[position]
+        return Named(found, kind="output", owner=self.pathspec)
+
+    @property
+    def output(self) -> ArtifactVersion:
+        """The only output. Raises ValueError naming all when there is not exactly one."""
+        return self.outputs.only("output")
+
+    def artifact_versions(self) -> tuple[ArtifactVersion, ...]:
+        """Every version that its steps made or took over, in declared order."""
+        return tuple(version for step in self.steps.values() for version in step.outputs.values())
+
+    def loglines(self) -> list[LogLine]:
+        """Log lines of all steps, last attempts only, by time."""
+        lines = [line for step in self.steps.values() for line in step.loglines()]
+        return sorted(lines, key=lambda line: line.time)
+
+    @property
+    def logs(self) -> str:
+        """What its steps wrote, by time."""
+        return text_of(self.loglines())
+
+    @property
+    def failure(self) -> model.Failure | None:
+        """Type, message and traceback of what made it fail, as text; ``None`` if it did not fail."""
+        now = self._now()
+        if now.failure is not None or now.status is not Status.FAILED:
+            return now.failure
+        failures = (step.failure for step in self.steps.values() if step.status is Status.FAILED)
+        return next((failure for failure in failures if failure is not None), None)
+
+    @property
+    def exception(self) -> model.Failure | None:
+        """The same as `failure`."""
+        return self.failure
+
+    @property
+    def previous(self) -> Run | None:
+        """The run of the same pipeline before this one, or ``None``."""
+        note_read(f"the run before {self.pathspec}")
+        before = Query(
+            noun="run",
+            conditions=(
+                Condition("pipeline", Operator.EQ, self._noun.pipeline),
+                Condition("number", Operator.LT, self.number),
+            ),
+            limit=1,
+        )
+        found = self._record.select(before).items
+        return self._reader.run(found[0]) if found else None
+
+    # -- what can be done with it --------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None, poll: float = 0.2) -> Run:
+        """Return when the run has finished. Raises TimeoutError after ``timeout`` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.finished:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"Run {self.pathspec} is still {self.status} after {timeout} seconds.")
+            time.sleep(poll)
+        return self
+
+    def raise_for_status(self) -> Run:
+        """Return the run if it was successful; raise `RunFailed` telling why if it was not."""
+        if self.finished and not self.successful:
+            failure = self.failure
+            why = f": {failure.type}: {failure.message}" if failure else ""
+            raise RunFailed(f"Run {self.pathspec} {self.status}{why}")
+        return self
+
+    def delete(self) -> None:
+        """Delete the run with its steps, logs, tags and metadata; artifact versions stay."""
+        self._record.delete_run(self.seq)
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts, parameters and metadata for a table, by column."""
+        now = self._now()
+        row: dict[str, Any] = {
+            "id": str(now.id),
+            "name": now.name,
+            "pipeline": now.pipeline,
+            "number": now.number,
+            "status": str(now.status),
+            "created": now.created,
+            "duration": now.duration,
+        }
+        row.update((f"parameters.{key}", value) for key, value in self.parameters.items())
+        row.update((f"metadata.{key}", value) for key, value in self.metadata.items())
+        return row
+
+    def __getitem__(self, step: str) -> Step:
+        return self.steps[step]
+
+    def __contains__(self, step: object) -> bool:
+        return step in self.steps
+
+    def __iter__(self) -> Any:
+        return iter(self.steps.values())
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        try:
+            status = self.status
+        except NotFound:
+            return f"<Run {self.pathspec!r} (deleted)>"
+        return f"<Run {self.pathspec!r} {self.name!r}: {status}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)

@@ -1,0 +1,235 @@
+"""Step and task: the handles of one invocation in a run, and of one unit of its work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runlore.model import run as model
+from runlore.model.artifact import Edge
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.status import Status
+from runlore.recall.config import Config
+from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.named import Named
+from runlore.recall.notes import Notes
+from runlore.recall.task import Task
+from runlore.values.codec import decode
+
+if TYPE_CHECKING:
+    from runlore.recall.reader import Reader
+    from runlore.recall.run import Run
+    from runlore.recall.version import ArtifactVersion
+    from runlore.record.port import Record
+
+
+class Step(Notes):
+    """A step of a recorded run. Live: until it has finished, each look reads the record again."""
+
+    def __init__(self, reader: Reader, noun: model.Step, run: Run) -> None:
+        self._reader = reader
+        self._noun = noun
+        self._run = run
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _owner(self) -> Owner:
+        return Owner(kind=OwnerKind.STEP, seq=self._noun.run, step=self._noun.index)
+
+    def _now(self) -> model.Step:
+        if not self._noun.status.finished:
+            self._noun = self._reader.current_step(self._noun.run, self._noun.index)
+        return self._noun
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Invocation id: ``train``, ``train_2`` or a custom one."""
+        return self._noun.name
+
+    @property
+    def index(self) -> int:
+        """Position in the declared order, from 0."""
+        return self._noun.index
+
+    @property
+    def pathspec(self) -> str:
+        return f"{self._run.pathspec}/{self.name}"
+
+    @property
+    def run(self) -> Run:
+        return self._run
+
+    @property
+    def status(self) -> Status:
+        return self._now().status
+
+    @property
+    def successful(self) -> bool:
+        """Completed or taken from the cache."""
+        return self.status.successful
+
+    @property
+    def started(self) -> datetime | None:
+        return self._now().started
+
+    @property
+    def ended(self) -> datetime | None:
+        return self._now().ended
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds, or ``None`` before the end."""
+        return self._now().duration
+
+    @property
+    def config(self) -> Config:
+        """Parameters, settings and options in force."""
+        now = self._now()
+        options = {**self.definition.get("options", {}), **decode(now.config)}
+        return Config(decode(now.parameters), options, owner=self.pathspec)
+
+    @property
+    def parameters(self) -> Named[Any]:
+        """Literal arguments, defaults included."""
+        return self.config.parameters
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What the step was when it ran (source, signature, settings), as recorded."""
+        import json
+
+        body: dict[str, Any] = json.loads(self._record.definition(self._noun.definition).body)
+        return body
+
+    @property
+    def source_code(self) -> str | None:
+        """Source of the step's function as it ran, or ``None`` where there was no source."""
+        source: str | None = self.definition.get("source")
+        return source
+
+    @property
+    def cache_note(self) -> str | None:
+        """Why it was or was not served from the cache."""
+        return self._now().cache_note
+
+    @property
+    def origin(self) -> Step | None:
+        """The step that a cached or resumed result came from, if any. Raises `NotFound` when it was deleted."""
+        origin = self._now().origin
+        return None if origin is None else self._reader.step_at(*origin)
+
+    @property
+    def upstream_steps(self) -> tuple[Step, ...]:
+        """Steps that it waited for, in declared order."""
+        steps = list(self._run.steps.values())
+        return tuple(steps[index] for index in self._now().upstream)
+
+    # -- what is in it -------------------------------------------------------------------------------------------
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it has one task per item."""
+        return self._now().tasks is not None
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Its units of work, each at its latest attempt, by index. A step that has not started has none yet."""
+        latest: dict[int, model.Task] = {}
+        for noun in self._record.tasks(self._noun.run, self._noun.index):
+            latest[noun.item] = noun
+        return tuple(Task(self._reader, noun, self) for _, noun in sorted(latest.items()))
+
+    @property
+    def outputs(self) -> Named[ArtifactVersion]:
+        """Outputs by name, in declared order; of a mapped step, its collections."""
+        return self._versions("output")
+
+    @property
+    def output(self) -> ArtifactVersion:
+        """The only output. Raises ValueError naming all when there is not exactly one."""
+        return self.outputs.only("output")
+
+    @property
+    def inputs(self) -> Named[ArtifactVersion]:
+        """Artifact versions that it took, by parameter; an element of a list is ``name.0``."""
+        return self._versions("input")
+
+    @property
+    def input(self) -> ArtifactVersion:
+        """The only input. Raises ValueError naming all when there is not exactly one."""
+        return self.inputs.only("input")
+
+    @property
+    def saved_artifacts(self) -> Named[ArtifactVersion]:
+        """Versions that the step saved by hand, by name."""
+        edges = self._record.edges(self._noun.run, self._noun.index)
+        return self._named((edge for edge in edges if edge.direction == "saved"), "saved artifact")
+
+    def _versions(self, direction: str) -> Named[ArtifactVersion]:
+        item = -1 if self.mapped else 0
+        edges = self._record.edges(self._noun.run, self._noun.index, item)
+        return self._named((edge for edge in edges if edge.direction == direction), direction)
+
+    def _named(self, edges: Iterable[Edge], kind: str) -> Named[ArtifactVersion]:
+        return Named(
+            {edge.name: self._reader.version_at(edge.version, edge.element) for edge in edges},
+            kind=kind,
+            owner=self.pathspec,
+        )
+
+    @property
+    def failure(self) -> model.Failure | None:
+        """Type, message and traceback of the first task that failed, as text; ``None`` if none did."""
+        return next((task.failure for task in self.tasks if task.failure is not None), None)
+
+    @property
+    def exception(self) -> model.Failure | None:
+        """The same as `failure`."""
+        return self.failure
+
+    def loglines(self, attempt: int | None = None) -> list[LogLine]:
+        """Log lines of the given attempt, or of the last that wrote any, of all tasks, by time."""
+        items = range(self._now().tasks or 1)
+        run, index = self._noun.run, self._noun.index
+        lines = [line for item in items for line in lines_of(self._record.logs(run, index, item, attempt))]
+        return sorted(lines, key=lambda line: line.time)
+
+    @property
+    def logs(self) -> str:
+        """What it wrote to stdout, stderr and logging, line by line."""
+        return text_of(self.loglines())
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts for a table, by column."""
+        now = self._now()
+        return {
+            "name": now.name,
+            "status": str(now.status),
+            "started": now.started,
+            "duration": now.duration,
+            "tasks": now.tasks,
+            "cache_note": now.cache_note,
+        }
+
+    def __getitem__(self, task: int) -> Task:
+        found = {candidate.index: candidate for candidate in self.tasks}
+        if task not in found:
+            from runlore.errors import NotFound
+
+            has = f"0 to {max(found)}" if found else "none, as it has not started"
+            raise NotFound(f"{self.pathspec} has no task {task!r}; its tasks are {has}.")
+        return found[task]
+
+    def __repr__(self) -> str:
+        return f"<Step {self.pathspec!r}: {self.status}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and (self._run, self.index) == (other._run, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self._run, self.index))

@@ -1,0 +1,129 @@
+"""Task: the handle of one unit of work of a step; a plain step has one, a mapped step one per item."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from runlore.model import run as model
+from runlore.model.status import Status
+from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.named import Named
+
+if TYPE_CHECKING:
+    from runlore.recall.reader import Reader
+    from runlore.recall.step import Step
+    from runlore.recall.version import ArtifactVersion
+
+
+class Task:
+    """A task at one of its attempts."""
+
+    def __init__(self, reader: Reader, noun: model.Task, step: Step) -> None:
+        self._reader = reader
+        self._noun = noun
+        self._step = step
+
+    @property
+    def index(self) -> int:
+        """Index of the mapped item; 0 for a plain step."""
+        return self._noun.item
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, from 0."""
+        return self._noun.attempt
+
+    @property
+    def attempts(self) -> tuple[Task, ...]:
+        """Every try of this task, oldest first."""
+        found = self._reader.record.tasks(self._noun.run, self._noun.step, self._noun.item)
+        return tuple(Task(self._reader, noun, self._step) for noun in found)
+
+    @property
+    def step(self) -> Step:
+        return self._step
+
+    @property
+    def pathspec(self) -> str:
+        return f"{self._step.pathspec}/{self.index}"
+
+    @property
+    def status(self) -> Status:
+        return self._noun.status
+
+    @property
+    def started(self) -> datetime | None:
+        return self._noun.started
+
+    @property
+    def ended(self) -> datetime | None:
+        return self._noun.ended
+
+    @property
+    def usage(self) -> model.Usage:
+        """Wall and processor time, memory."""
+        return self._noun.usage
+
+    @property
+    def failure(self) -> model.Failure | None:
+        """Why this attempt failed, as text; ``None`` if it did not."""
+        return self._noun.failure
+
+    @property
+    def exception(self) -> model.Failure | None:
+        """The same as `failure`."""
+        return self._noun.failure
+
+    @property
+    def outputs(self) -> Named[ArtifactVersion]:
+        """What it made, by name; for an item of a mapped step, its element of each collection."""
+        element = self.index if self._step.mapped else None
+        return self._versions("output", -1 if self._step.mapped else 0, element)
+
+    @property
+    def output(self) -> ArtifactVersion:
+        """The only output. Raises ValueError naming all when there is not exactly one."""
+        return self.outputs.only("output")
+
+    @property
+    def inputs(self) -> Named[ArtifactVersion]:
+        """What it took, by parameter; of a mapped step, its own and those that all its tasks share."""
+        own = self._versions("input", self.index, None)
+        if not self._step.mapped:
+            return own
+        shared = self._versions("input", -1, None)
+        return Named({**shared, **own}, kind="input", owner=self.pathspec)
+
+    @property
+    def input(self) -> ArtifactVersion:
+        """The only input. Raises ValueError naming all when there is not exactly one."""
+        return self.inputs.only("input")
+
+    def _versions(self, direction: str, item: int, element: int | None) -> Named[ArtifactVersion]:
+        found = {}
+        for edge in self._reader.record.edges(self._noun.run, self._noun.step, item):
+            if edge.direction == direction:
+                chosen = edge.element if element is None else element
+                found[edge.name] = self._reader.version_at(edge.version, chosen)
+        return Named(found, kind=direction, owner=self.pathspec)
+
+    def loglines(self) -> list[LogLine]:
+        """Log lines of this attempt."""
+        noun = self._noun
+        return list(lines_of(self._reader.record.logs(noun.run, noun.step, noun.item, noun.attempt)))
+
+    @property
+    def logs(self) -> str:
+        """What this attempt wrote."""
+        return text_of(self.loglines())
+
+    def __repr__(self) -> str:
+        return f"<Task {self.pathspec!r}: {self.status}, attempt {self.attempt}>"
+
+    def __eq__(self, other: object) -> bool:
+        mine = (self._step, self.index, self.attempt)
+        return isinstance(other, Task) and mine == (other._step, other.index, other.attempt)
+
+    def __hash__(self) -> int:
+        return hash((self._step, self.index, self.attempt))

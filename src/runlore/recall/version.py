@@ -1,0 +1,284 @@
+"""Artifact version: the handle of one stored value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runlore.errors import ArtifactDeleted, NotFound
+from runlore.model import artifact as model
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.notes import MetadataEntry, Notes
+from runlore.values.codec import decode
+
+if TYPE_CHECKING:
+    from runlore.recall.artifact import Artifact
+    from runlore.recall.reader import Reader
+    from runlore.recall.run import Run
+    from runlore.recall.step import Step
+    from runlore.record.port import Record
+    from runlore.values.materializer import Reader as VaultReader
+
+#: Name of the materializer under which collections are kept.
+COLLECTION = "collection"
+
+
+class ArtifactVersion(Notes):
+    """One version of an artifact, or one element of a collection version."""
+
+    def __init__(self, reader: Reader, noun: model.Version, element: int | None = None) -> None:
+        self._reader = reader
+        self._noun = noun
+        self._element = element
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _owner(self) -> Owner:
+        return Owner(kind=OwnerKind.VERSION, seq=self._noun.seq)
+
+    def _noted(self) -> Mapping[str, MetadataEntry]:
+        content, created = self.content, self._noun.created
+        noted = {"storage_size": content.size, **decode(content.meta)}
+        noted.pop("mac", None)
+        return {key: MetadataEntry(key=key, value=value, created=created) for key, value in noted.items()}
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> UUID:
+        return self._noun.id
+
+    @property
+    def seq(self) -> int:
+        """Position in the order of all versions of this record."""
+        return self._noun.seq
+
+    @property
+    def name(self) -> str:
+        """Name of the artifact."""
+        return self._noun.artifact
+
+    @property
+    def version(self) -> str:
+        """``"1"``, ``"2"``, …, or the label that the user chose."""
+        return self._noun.version
+
+    @property
+    def pathspec(self) -> str:
+        element = "" if self._element is None else f"[{self._element}]"
+        return f"artifact:{self._noun.artifact}@{self._noun.version}{element}"
+
+    @property
+    def artifact(self) -> Artifact:
+        return self._reader.artifact(self._reader.lookup.artifact_named(self._noun.artifact))
+
+    @property
+    def element(self) -> int | None:
+        """Which element of a collection this is, or ``None``."""
+        return self._element
+
+    @property
+    def content(self) -> model.Content:
+        """What was stored and where its bytes are found."""
+        if self._element is None:
+            return self._noun.content
+        found = self._record.items(self._noun.seq, self._element, self._element + 1)
+        if not found:
+            raise NotFound(f"Collection artifact:{self.name}@{self.version} has no element {self._element}.")
+        return found[0].content
+
+    @property
+    def created(self) -> datetime:
+        return self._noun.created
+
+    @property
+    def type(self) -> str:
+        """Importable name of the value's class, such as ``numpy.ndarray``."""
+        return self.content.type
+
+    @property
+    def data_type(self) -> str:
+        """The same as `type`."""
+        return self.type
+
+    @property
+    def artifact_type(self) -> str:
+        """``DataArtifact``, ``ModelArtifact``, …"""
+        return self.content.artifact_type
+
+    @property
+    def materializer(self) -> str:
+        """Name of what reads it, such as ``json`` or ``numpy``."""
+        return self.content.materializer
+
+    @property
+    def digest(self) -> str:
+        """Identity of the content."""
+        return self.content.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.content.size
+
+    @property
+    def save_type(self) -> model.SaveType:
+        """How it came to be: ``output``, ``manual``, ``registered`` or ``external``."""
+        return self._noun.save_type
+
+    @property
+    def deleted(self) -> bool:
+        """Whether its bytes were deleted on purpose."""
+        return self._record.version(self._noun.seq).deleted
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether a mapped step made it, one element per item."""
+        return self._element is None and self._noun.content.materializer == COLLECTION
+
+    # -- the value -----------------------------------------------------------------------------------------------
+
+    def load(self, *, trust: bool = False) -> Any:
+        """Return the value, verified and fresh: nobody else holds it. A collection gives a list.
+
+        ``trust=True`` allows loading a pickle that this installation did not write, which can run any code.
+        Raises `ArtifactDeleted`, `ArtifactMissing`, `ArtifactCorrupt`, `ValueUnloadable` and below.
+        """
+        if self._noun.deleted:
+            raise ArtifactDeleted(f"The bytes of {self.pathspec} were deleted on purpose; only its record is left.")
+        about = self._about()
+        if self.is_collection:
+            return [self._load(item.content, trust, about) for item in self._record.items(self._noun.seq)]
+        return self._load(self.content, trust, about)
+
+    def _load(self, content: model.Content, trust: bool, about: str) -> Any:
+        return self._reader.vault.load(content, trust=trust, about=about)
+
+    @property
+    def data(self) -> Any:
+        """The value, loaded afresh at each look."""
+        return self.load()
+
+    def __getitem__(self, index: int) -> ArtifactVersion:
+        """Return one element of a collection; raises IndexError past its end, TypeError if it is no collection."""
+        if not self.is_collection:
+            raise TypeError(f"{self.pathspec} is not a collection; load() gives its value.")
+        length = len(self)
+        if not -length <= index < length:
+            raise IndexError(f"{self.pathspec} has {length} elements; there is none at {index}.")
+        return ArtifactVersion(self._reader, self._noun, index % length)
+
+    def __len__(self) -> int:
+        if not self.is_collection:
+            raise TypeError(f"{self.pathspec} is not a collection and has no length; load() gives its value.")
+        return len(self._record.items(self._noun.seq))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def download_files(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the stored files under the folder ``path`` (or, if it ends in ``.zip``, into that archive).
+
+        Returns the path. Raises `AlreadyExists` when it is there and ``overwrite`` is false. Loads no value.
+        """
+        from runlore.recall.download import download
+
+        return download(self, Path(path), overwrite=overwrite)
+
+    def vault_reader(self, content: model.Content) -> VaultReader:
+        """The verified bytes of ``content``, which is this version's or an element's."""
+        return self._reader.vault.reader(content)
+
+    def visualize(self) -> Path | None:
+        """Show pictures of the value: in a notebook, else in a browser on a terminal, else write an HTML file.
+
+        Returns the file's path where one was written, otherwise ``None``.
+        """
+        from runlore.recall.visualize import visualize
+
+        return visualize(self)
+
+    # -- lineage -------------------------------------------------------------------------------------------------
+
+    @property
+    def producer(self) -> Step | None:
+        """The step that made it; ``None`` when it was saved by hand or its run was deleted."""
+        producer = self._noun.producer
+        if producer is None:
+            return None
+        try:
+            return self._reader.step_at(producer[0], producer[1])
+        except NotFound:
+            return None
+
+    @property
+    def step(self) -> Step | None:
+        """The same as `producer`."""
+        return self.producer
+
+    @property
+    def run(self) -> Run | None:
+        """The run that made it; ``None`` when it was saved by hand or its run was deleted."""
+        producer = self.producer
+        return None if producer is None else producer.run
+
+    @property
+    def origin(self) -> ArtifactVersion | None:
+        """The version whose bytes these are, when a cached step put them under another artifact name."""
+        origin = self._noun.origin
+        return None if origin is None else self._reader.version(self._reader.lookup.version_by_id(origin))
+
+    @property
+    def consumers(self) -> tuple[Step, ...]:
+        """Steps that read it, across runs and pipelines, oldest run first."""
+        places = dict.fromkeys((edge.run, edge.step) for edge in self._record.consumers(self._noun.seq))
+        return tuple(self._reader.step_at(run, step) for run, step in places)
+
+    def upstream(self) -> tuple[ArtifactVersion, ...]:
+        """Versions that its producer read."""
+        producer = self.producer
+        return () if producer is None else _distinct(producer.inputs.values())
+
+    def downstream(self) -> tuple[ArtifactVersion, ...]:
+        """Versions that its consumers made, across runs and pipelines."""
+        return _distinct(version for step in self.consumers for version in step.outputs.values())
+
+    def _about(self) -> str:
+        producer = self._noun.producer
+        if producer is None:
+            return f"{self.pathspec}, {self._noun.save_type}"
+        step = self.producer
+        return f"{self.pathspec}, made by {step.pathspec if step else 'a run that was deleted'}"
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts for a table, by column."""
+        content = self.content
+        return {
+            "artifact": self.name,
+            "version": self.version,
+            "type": content.type,
+            "size": content.size,
+            "created": self.created,
+            "save_type": str(self.save_type),
+            "id": str(self.id),
+            "digest": content.digest,
+        }
+
+    def __repr__(self) -> str:
+        return f"<ArtifactVersion {self.pathspec!r}: {self._noun.content.type}>"
+
+    def __eq__(self, other: object) -> bool:
+        mine = (self.id, self._element)
+        return isinstance(other, ArtifactVersion) and mine == (other.id, other._element)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self._element))
+
+
+def _distinct(versions: Iterable[ArtifactVersion]) -> tuple[ArtifactVersion, ...]:
+    return tuple(dict.fromkeys(versions))
