@@ -59,14 +59,20 @@ class Picture:
     media_type: str | None = None
 
 
+#: Every materializer class that names its types, in the order of definition; the registry reads it.
+DEFINED: list[type[Materializer]] = []
+
+
 class Materializer(ABC):
     """Base of all materializers. Instances hold no state and are shared.
+
+    A subclass that sets ``types`` is registered by being defined.
 
     The *name* is written to the record and finds the class again, so it never changes meaning; a changed format gets a
     new name, and the old class stays to read.
     """
 
-    #: Short name in the record.
+    #: Short name in the record; the class's own dotted name unless given.
     name: ClassVar[str]
     #: Classes it takes, as importable names such as ``numpy.ndarray``, so that libraries need not be imported.
     types: ClassVar[tuple[str, ...]] = ()
@@ -75,6 +81,18 @@ class Materializer(ABC):
     extra: ClassVar[str | None] = None
     #: Loading may run code that came with the bytes.
     runs_code: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Note a subclass that names its `types`, so that defining it is registering it."""
+        super().__init_subclass__(**options)
+        if "types" in cls.__dict__:
+            if "name" not in cls.__dict__:
+                cls.name = f"{cls.__module__}.{cls.__qualname__}"
+            DEFINED.append(cls)
+
+    def takes(self, value: Any) -> bool:
+        """Whether this very value can be stored exactly; if not, the next fitting materializer is asked."""
+        return True
 
     @abstractmethod
     def save(self, value: Any, writer: Writer) -> None:

@@ -1,0 +1,57 @@
+"""The materializer of built-in and typed values: its payload is the codec's text in UTF-8."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runlore.errors import ValueUnloadable
+from runlore.values import codec
+from runlore.values.materializer import ArtifactType, Materializer, Picture, Reader, Writer
+
+_SHOWN_CHARACTERS = 1_000
+_PICTURED_CHARACTERS = 100_000
+
+
+class BuiltinMaterializer(Materializer):
+    """Stores whatever the typed codec carries."""
+
+    name = "json"
+    artifact_type = ArtifactType.DATA
+
+    def takes(self, value: Any) -> bool:
+        return codec.is_codable(value)
+
+    def save(self, value: Any, writer: Writer) -> None:
+        writer.write(codec.encode(value).encode())
+
+    def load(self, reader: Reader) -> Any:
+        try:
+            text = reader.read().decode()
+        except UnicodeDecodeError as error:
+            raise ValueUnloadable(f"The payload is not text: {error}.") from error
+        return codec.decode(text)
+
+    def metadata(self, value: Any) -> Mapping[str, Any]:
+        """Numbers and booleans are shown as ``string_representation``, sized things by ``length``, dataclasses and
+        models by ``fields``."""
+        if isinstance(value, str | bytes | bytearray | list | tuple | set | frozenset | dict):
+            return {"length": len(value)}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {"fields": [field.name for field in dataclasses.fields(value)]}
+        fields = getattr(type(value), "model_fields", None)
+        if isinstance(fields, dict):
+            return {"fields": list(fields)}
+        return {"string_representation": _shortened(str(value), _SHOWN_CHARACTERS)} if value is not None else {}
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """The codec's text as JSON, unless it is too long to look at."""
+        text = codec.encode(value)
+        if len(text) > _PICTURED_CHARACTERS:
+            return ()
+        return (Picture(kind="json", data=text.encode(), name="value"),)
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,433 @@
+"""The typed JSON codec: Python values as canonical text and back, exactly (`docs/design/codec.md`).
+
+Two values have the same text if and only if they are indistinguishable: ``1``, ``1.0``, ``True`` and ``"1"`` differ,
+as do ``0.0`` and ``-0.0``. The text is both what is stored and what identity is computed from.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import math
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from typing import Any
+from uuid import UUID
+
+from runlore.errors import ValueUnloadable, ValueUnstorable
+
+#: Version of the rule in ``docs/design/codec.md``.
+CODEC_VERSION = 1
+
+#: How deeply containers may nest.
+MAX_DEPTH = 200
+
+#: The key that makes a JSON object a typed value instead of a dict.
+TAG = "~"
+
+# Python converts this many bits to decimal and back whatever `sys.set_int_max_str_digits` says.
+_MAX_DECIMAL_BITS = 2048
+
+quote = json.encoder.encode_basestring
+_dump_plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
+
+#: Writes one value found at the given depth.
+Encode = Callable[[Any, int], str]
+#: Reads a tagged JSON object whose members have been read already.
+Decode = Callable[[dict[str, Any]], Any]
+
+
+class Refused(Exception):
+    """Why a value has no text, and where in the whole value it sits. Becomes `ValueUnstorable` at the rim."""
+
+    def __init__(self, value: Any, reason: str) -> None:
+        super().__init__(reason)
+        self.value = value
+        self.reason = reason
+        self.path: list[str] = []
+        self.holders: list[int] = []
+
+    def inside(self, step: str, holder: Any) -> Refused:
+        """Note, on the way out, that the value sits in ``holder`` at ``step``."""
+        self.path.append(step)
+        self.holders.append(id(holder))
+        return self
+
+
+def encode(value: Any, *, name: str = "value") -> str:
+    """Return the canonical text of ``value``; ``name`` is what errors call it.
+
+    Raises:
+        ValueUnstorable: the value, or one nested in it, cannot be carried exactly; names the place and the type.
+    """
+    kind = type(value)
+    if kind is int:
+        if -0x7FFFFFFFFFFFFFFF <= value <= 0x7FFFFFFFFFFFFFFF:
+            return int.__repr__(value)
+    elif kind is str and value.isascii():
+        return quote(value)
+    try:
+        if (kind is list or kind is dict) and is_plain(value):
+            text = _encode_plain(value)
+            if text is not None:
+                return text
+        return encode_at(value, 0)
+    except Refused as problem:
+        raise ValueUnstorable(_describe(problem, name)) from problem.__cause__
+    except RecursionError:
+        raise ValueUnstorable(f"{name} nests too deeply for the stack that is left here.") from None
+
+
+def decode(text: str) -> Any:
+    """Return the value that `encode` wrote as ``text``, a fresh one each time.
+
+    Raises:
+        ValueUnloadable: the text is not of this codec, or names a class that does not exist here.
+    """
+    try:
+        return _decoder.decode(text)
+    except ValueUnloadable:
+        raise
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise ValueUnloadable(f"This is not a typed JSON value: {type(error).__name__}: {error}.") from error
+
+
+def is_codable(value: Any) -> bool:
+    """Whether `encode` carries ``value``."""
+    if type(value) in _SCALARS:
+        return True
+    if type(value) in (list, dict) and is_plain(value):
+        return True
+    try:
+        encode(value)
+    except ValueUnstorable:
+        return False
+    return True
+
+
+def encode_at(value: Any, depth: int) -> str:
+    """Write a value nested at ``depth``; raises `Refused`."""
+    if depth > MAX_DEPTH:
+        raise Refused(value, f"nests deeper than {MAX_DEPTH} levels")
+    encoder = _ENCODERS.get(type(value))
+    if encoder is not None:
+        return encoder(value, depth)
+    from runlore.values import objects  # only values that are not built in need it
+
+    return objects.encode_object(value, depth)
+
+
+def tagged(tag: str, payload: str) -> str:
+    """Write the common shape of a typed value."""
+    return f'{{"{TAG}":"{tag}","v":{payload}}}'
+
+
+def encode_items(items: Iterable[Any], depth: int, holder: Any) -> list[str]:
+    """Write the members of a sequence that sits at ``depth``."""
+    texts: list[str] = []
+    position = 0
+    try:
+        for position, item in enumerate(items):  # noqa: B007 (named in the error)
+            texts.append(encode_at(item, depth + 1))
+    except Refused as problem:
+        raise problem.inside(f"[{position}]", holder) from problem.__cause__
+    return texts
+
+
+def encode_members(members: Iterable[tuple[str, Any]], depth: int, holder: Any) -> str:
+    """Write named members of ``holder`` as a JSON object; names must be proper text other than the tag."""
+    texts: list[str] = []
+    name = ""
+    try:
+        for name, member in members:
+            texts.append(f"{quote(name)}:{encode_at(member, depth + 1)}")
+    except Refused as problem:
+        raise problem.inside(f".{name}", holder) from problem.__cause__
+    return "{" + ",".join(texts) + "}"
+
+
+# --- plain values: what JSON says exactly -------------------------------------------------------------------------
+
+_SCALARS = frozenset((type(None), bool, int, float, str))
+_CONTAINERS = frozenset((list, dict))
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether a list or dict is, all the way down, of exactly JSON's types with proper keys and moderate integers."""
+    if depth > MAX_DEPTH:
+        return False
+    if type(value) is dict:
+        if set(map(type, value)) - {str} or TAG in value:
+            return False
+        members: Any = value.values()
+    else:
+        members = value
+    kinds = set(map(type, members))
+    nested = kinds - _SCALARS
+    if int in kinds:
+        integers = members if len(kinds) == 1 else [member for member in members if type(member) is int]
+        if max(map(int.bit_length, integers)) > _MAX_DECIMAL_BITS:
+            return False
+    if not nested:
+        return True
+    if nested - _CONTAINERS or (depth == MAX_DEPTH):
+        return False
+    return all(is_plain(member, depth + 1) for member in members if type(member) in _CONTAINERS)
+
+
+def _encode_plain(value: Any) -> str | None:
+    try:
+        text = _dump_plain(value)
+        if not text.isascii():
+            text.encode()  # lone surrogates need the typed form
+    except ValueError:  # nan and infinities too
+        return None
+    return text
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _encode_int(value: int, depth: int) -> str:
+    if value.bit_length() > _MAX_DECIMAL_BITS:
+        return tagged("int", f'"{value:x}"')
+    return int.__repr__(value)
+
+
+def _encode_float(value: float, depth: int) -> str:
+    if math.isfinite(value):
+        return float.__repr__(value)
+    if value == value:
+        return tagged("float", '"inf"' if value > 0 else '"-inf"')
+    bits = struct.pack(">d", value).hex()
+    return tagged("float", '"nan"' if bits == "7ff8000000000000" else f'"nan:{bits}"')
+
+
+def _is_text(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encode_str(value: str, depth: int) -> str:
+    if _is_text(value):
+        return quote(value)
+    return tagged("str", f'"{value.encode("utf-8", "surrogatepass").hex()}"')
+
+
+def _encode_list(value: list[Any], depth: int) -> str:
+    return "[" + ",".join(encode_items(value, depth, value)) + "]"
+
+
+def _encode_dict(value: dict[Any, Any], depth: int) -> str:
+    if any(type(key) is not str or key == TAG or not _is_text(key) for key in value):
+        return tagged("dict", _encode_pairs(value, depth))
+    texts = []
+    key = ""
+    try:
+        for key, member in value.items():
+            texts.append(f"{quote(key)}:{encode_at(member, depth + 1)}")
+    except Refused as problem:
+        raise problem.inside(f"[{key!r}]", value) from problem.__cause__
+    return "{" + ",".join(texts) + "}"
+
+
+def _encode_pairs(value: dict[Any, Any], depth: int) -> str:
+    texts = []
+    step = ""
+    try:
+        for key, member in value.items():
+            step = f" key {key!r}"
+            key_text = encode_at(key, depth + 1)
+            step = f"[{key!r}]"
+            texts.append(f"[{key_text},{encode_at(member, depth + 1)}]")
+    except Refused as problem:
+        raise problem.inside(step, value) from problem.__cause__
+    return "[" + ",".join(texts) + "]"
+
+
+def _encode_set(tag: str) -> Encode:
+    def encode_set(value: Iterable[Any], depth: int) -> str:
+        texts = []
+        member: Any = None
+        try:
+            for member in value:
+                texts.append(encode_at(member, depth + 1))
+        except Refused as problem:
+            raise problem.inside(f" member {member!r}", value) from problem.__cause__
+        return tagged(tag, "[" + ",".join(sorted(texts)) + "]")
+
+    return encode_set
+
+
+def _text_form(tag: str, convert: Callable[[Any], str]) -> Encode:
+    return lambda value, depth: tagged(tag, _encode_str(convert(value), depth))
+
+
+def _parts_form(tag: str, parts: Callable[[Any], list[Any]]) -> Encode:
+    return lambda value, depth: tagged(tag, "[" + ",".join(encode_at(part, depth + 1) for part in parts(value)) + "]")
+
+
+def _base64(value: bytes | bytearray) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _encode_moment(tag: str) -> Encode:
+    def encode_moment(value: dt.datetime | dt.time, depth: int) -> str:
+        text = f'{{"{TAG}":"{tag}","v":"{value.replace(tzinfo=None).isoformat()}"'
+        if value.tzinfo is not None:
+            text += f',"zone":{_encode_zone(value.tzinfo)}'
+        return text + (',"fold":1}' if value.fold else "}")
+
+    return encode_moment
+
+
+def _encode_zone(zone: dt.tzinfo) -> str:
+    if zone is dt.UTC:
+        return '"UTC"'
+    if type(zone) is dt.timezone:
+        offset = zone.utcoffset(None)
+        name = zone.tzname(None)
+        parts: list[Any] = [offset // dt.timedelta(microseconds=1)]
+        return _dump_plain(parts if name == dt.timezone(offset).tzname(None) and offset else [*parts, name])
+    import zoneinfo  # rarely needed, and slow to import
+
+    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+        return _dump_plain({"key": zone.key})
+    raise Refused(zone, "is a time zone that is neither a fixed offset nor a named zoneinfo.ZoneInfo")
+
+
+_ENCODERS: dict[type, Encode] = {
+    type(None): lambda value, depth: "null",
+    bool: lambda value, depth: "true" if value else "false",
+    int: _encode_int,
+    float: _encode_float,
+    str: _encode_str,
+    list: _encode_list,
+    dict: _encode_dict,
+    tuple: lambda value, depth: tagged("tuple", "[" + ",".join(encode_items(value, depth, value)) + "]"),
+    set: _encode_set("set"),
+    frozenset: _encode_set("frozenset"),
+    OrderedDict: lambda value, depth: tagged("ordereddict", _encode_pairs(value, depth)),
+    bytes: _text_form("bytes", _base64),
+    bytearray: _text_form("bytearray", _base64),
+    complex: _parts_form("complex", lambda value: [value.real, value.imag]),
+    range: _parts_form("range", lambda value: [value.start, value.stop, value.step]),
+    slice: _parts_form("slice", lambda value: [value.start, value.stop, value.step]),
+    dt.datetime: _encode_moment("datetime"),
+    dt.time: _encode_moment("time"),
+    dt.date: _text_form("date", dt.date.isoformat),
+    dt.timedelta: _parts_form("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
+    Decimal: _text_form("decimal", str),
+    UUID: _text_form("uuid", str),
+    PosixPath: _text_form("path", str),
+    WindowsPath: _text_form("path", str),
+    PurePosixPath: _text_form("pureposixpath", str),
+    PureWindowsPath: _text_form("purewindowspath", str),
+}
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _decode_float(text: str) -> float:
+    if text.startswith("nan:"):
+        return float(struct.unpack(">d", bytes.fromhex(text[4:]))[0])
+    if text not in ("nan", "inf", "-inf"):
+        raise ValueError(f"{text!r} is not a special float")
+    return float(text)
+
+
+def _decode_zone(zone: Any) -> dt.tzinfo:
+    if zone == "UTC":
+        return dt.UTC
+    if type(zone) is list:
+        return dt.timezone(dt.timedelta(microseconds=zone[0]), *zone[1:])
+    import zoneinfo  # rarely needed, and slow to import
+
+    try:
+        return zoneinfo.ZoneInfo(zone["key"])
+    except zoneinfo.ZoneInfoNotFoundError as error:
+        raise ValueUnloadable(f"The time zone {zone['key']!r} is not known here: pip install tzdata.") from error
+
+
+def _decode_moment(read: Callable[[str], Any]) -> Decode:
+    def decode_moment(found: dict[str, Any]) -> Any:
+        zone = _decode_zone(found["zone"]) if "zone" in found else None
+        return read(found["v"]).replace(tzinfo=zone, fold=found.get("fold", 0))
+
+    return decode_moment
+
+
+_DECODERS: dict[str, Decode] = {
+    "int": lambda found: int(found["v"], 16),
+    "float": lambda found: _decode_float(found["v"]),
+    "str": lambda found: bytes.fromhex(found["v"]).decode("utf-8", "surrogatepass"),
+    "dict": lambda found: dict(found["v"]),
+    "ordereddict": lambda found: OrderedDict(found["v"]),
+    "tuple": lambda found: tuple(found["v"]),
+    "set": lambda found: set(found["v"]),
+    "frozenset": lambda found: frozenset(found["v"]),
+    "bytes": lambda found: base64.b64decode(found["v"], validate=True),
+    "bytearray": lambda found: bytearray(base64.b64decode(found["v"], validate=True)),
+    "complex": lambda found: complex(*found["v"]),
+    "range": lambda found: range(*found["v"]),
+    "slice": lambda found: slice(*found["v"]),
+    "datetime": _decode_moment(dt.datetime.fromisoformat),
+    "time": _decode_moment(dt.time.fromisoformat),
+    "date": lambda found: dt.date.fromisoformat(found["v"]),
+    "timedelta": lambda found: dt.timedelta(*found["v"]),
+    "decimal": lambda found: Decimal(found["v"]),
+    "uuid": lambda found: UUID(found["v"]),
+    "path": lambda found: Path(found["v"]),
+    "pureposixpath": lambda found: PurePosixPath(found["v"]),
+    "purewindowspath": lambda found: PureWindowsPath(found["v"]),
+}
+
+
+def _decode_object(found: dict[str, Any]) -> Any:
+    if TAG not in found:
+        return found
+    tag = found[TAG]
+    decoder = _DECODERS.get(tag)
+    if decoder is not None:
+        return decoder(found)
+    from runlore.values import objects  # only values that are not built in need it
+
+    return objects.decode_object(tag, found)
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not canonical")
+
+
+_decoder = json.JSONDecoder(object_hook=_decode_object, parse_constant=_refuse_constant)
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def _describe(problem: Refused, name: str) -> str:
+    if len(set(problem.holders)) < len(problem.holders):
+        return f"{name} contains itself{_cycle(problem)}, and cannot be written as text. Break the cycle."
+    place = name + "".join(reversed(problem.path[-8:])) + ("…" if len(problem.path) > 8 else "")
+    kind = type(problem.value)
+    return f"{place} is a {kind.__module__}.{kind.__qualname__}, which {problem.reason}.".replace(" a builtins.", " a ")
+
+
+def _cycle(problem: Refused) -> str:
+    holders, steps = problem.holders[::-1], problem.path[::-1]
+    seen: set[int] = set()
+    for position, holder in enumerate(holders):
+        if holder in seen:
+            return " at " + "".join(steps[:position])
+        seen.add(holder)
+    return ""

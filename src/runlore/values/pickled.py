@@ -1,0 +1,110 @@
+"""Cloudpickle, the last resort, and the one place through which anything of the pickle family is loaded.
+
+Loading a pickle runs code that came with it. So a pickle is signed with a key of this installation when it is
+written, and read without asking only if that signature is right; anything else needs ``trust=True``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import pickle
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
+from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
+
+
+def dumps(value: Any) -> bytes:
+    """Pickle ``value``; classes and functions of scripts and notebooks travel inside.
+
+    Raises:
+        ValueUnstorable: it, or something in it, cannot be pickled.
+    """
+    import cloudpickle  # 10 ms, and rarely needed
+
+    try:
+        data: bytes = cloudpickle.dumps(value, protocol=5)
+    except Exception as error:
+        kind = type(value)
+        raise ValueUnstorable(
+            f"A {kind.__module__}.{kind.__qualname__} cannot be stored: {type(error).__name__}: {error}. Return what "
+            "it is made of, or give its class a materializer (docs/howto/materializers.md)."
+        ) from error
+    return data
+
+
+def sign(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
+    """Return the MAC (HMAC-SHA256, 32 bytes) that lets an installation recognise its own pickles."""
+    return (
+        hmac.digest(key, data, "sha256") if not isinstance(data, memoryview) else hmac.new(key, data, sha256).digest()
+    )
+
+
+def is_own(data: bytes | bytearray | memoryview, *, mac: bytes | None, key: bytes) -> bool:
+    """Whether ``mac`` proves that the holder of ``key`` wrote ``data``. An empty key proves nothing."""
+    return bool(key) and mac is not None and hmac.compare_digest(sign(data, key), mac)
+
+
+def loads(data: bytes, *, mac: bytes | None, key: bytes, trust: bool = False) -> Any:
+    """Unpickle ``data`` if this installation signed it, or if the caller trusts it.
+
+    Args:
+        mac: the signature stored beside the bytes, if any.
+        key: this installation's key.
+        trust: load it whoever wrote it.
+
+    Raises:
+        UntrustedPickle: nobody vouches for the bytes; nothing has been run.
+        ValueUnloadable: it does not load here, such as when a module is missing.
+    """
+    if not trust and not is_own(data, mac=mac, key=key):
+        signed = "another installation signed it, or it was changed" if mac is not None else "it carries no signature"
+        raise UntrustedPickle(
+            f"This value is a pickle that this installation did not write ({signed}). Loading it can run any code. "
+            "If you trust who wrote it, load it with trust=True."
+        )
+    try:
+        return pickle.loads(data)
+    except ModuleNotFoundError as error:
+        raise ValueUnloadable(
+            f"The pickle needs the module {error.name!r}, which is not here. Install it or put its folder on sys.path."
+        ) from error
+    except Exception as error:
+        raise ValueUnloadable(f"The pickle does not load here: {type(error).__name__}: {error}.") from error
+
+
+class CloudpickleMaterializer(Materializer):
+    """Stores what nothing safer can. Its payload is one pickle; whoever reads it goes through `loads`."""
+
+    name = "cloudpickle"
+    runs_code = True
+
+    def save(self, value: Any, writer: Writer) -> None:
+        writer.write(dumps(value))
+
+    def load(self, reader: Reader) -> Any:
+        """Refuse: without signature and key nobody vouches for the bytes. Use `loads`."""
+        return loads(reader.read(), mac=None, key=b"")
+
+    def metadata(self, value: Any) -> Mapping[str, Any]:
+        """Say that it is a pickle, of which class, and what a model was made with (``parameters``, as text)."""
+        kind = type(value)
+        found: dict[str, Any] = {"class": f"{kind.__module__}.{kind.__qualname__}", "pickle": True}
+        if is_estimator(value):
+            try:
+                found["parameters"] = {name: repr(setting) for name, setting in value.get_params(deep=False).items()}
+            except Exception:  # somebody else's method; what it says is a courtesy
+                return found
+        return found
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether a value behaves like a trained model: it has ``fit``, ``predict`` or ``transform``, and parameters."""
+    return callable(getattr(value, "get_params", None)) and callable(getattr(value, "fit", None))
+
+
+def artifact_type_of(value: Any) -> ArtifactType:
+    """What a value without a materializer of its own is to its users: a model if it behaves like one, else data."""
+    return ArtifactType.MODEL if not isinstance(value, type) and is_estimator(value) else ArtifactType.DATA

@@ -1,0 +1,219 @@
+"""The registry: which materializer stores a value, and which one reads what a name in the record says.
+
+For storing, the first that takes the value wins: the one given explicitly, one for the annotation's class, one for the
+value's class or the nearest of its bases, the typed codec, cloudpickle.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
+from runlore.model.suggest import did_you_mean
+from runlore.values.builtin import BuiltinMaterializer
+from runlore.values.materializer import DEFINED, Materializer
+from runlore.values.pickled import CloudpickleMaterializer
+from runlore.values.typenames import resolve_type, type_name
+
+#: Entry points of this group bring materializers of other packages.
+ENTRY_POINT_GROUP = "runlore.materializers"
+
+_BUILTIN = BuiltinMaterializer()
+_CLOUDPICKLE = CloudpickleMaterializer()
+
+# Shipped with runlore but imported on first need: name in the record -> (module, class, types, extra).
+_SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {
+    "numpy": ("runlore.values.numpy", "NumpyMaterializer", ("numpy.ndarray",), "numpy"),
+    "pandas": ("runlore.values.pandas", "PandasMaterializer", ("pandas.DataFrame", "pandas.Series"), "pandas"),
+}
+
+# What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
+_CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset))
+
+_lock = threading.RLock()
+_names: dict[str, Materializer] = {"json": _BUILTIN, "cloudpickle": _CLOUDPICKLE}
+_types: dict[str, str] = {name: shipped for shipped, (_, _, names, _) in _SHIPPED.items() for name in names}
+_seen = 0
+_entry_points_read = False
+
+
+def materializer_for(
+    value: Any, *, annotation: Any = None, explicit: type[Materializer] | Materializer | str | None = None
+) -> Materializer:
+    """Return the materializer that stores ``value``.
+
+    Args:
+        annotation: what the code says the value is, if it says so.
+        explicit: what the user asked for: a class, an instance, or a name.
+    """
+    if explicit is not None:
+        return _instance(explicit)
+    _take_in_definitions()
+    kind = type(value)
+    if kind not in _CODEC_TYPES or annotation is not None:
+        for found in _candidates(value, annotation):
+            if found.takes(value):
+                return found
+    return _BUILTIN if _BUILTIN.takes(value) else _CLOUDPICKLE
+
+
+def by_name(name: str) -> Materializer:
+    """Return the materializer that the record calls ``name``.
+
+    Raises:
+        MissingExtra: it ships with runlore, and the library that it needs is not installed.
+        ValueUnloadable: nothing here has this name.
+    """
+    _take_in_definitions()
+    found = _names.get(name) or _shipped(name)
+    if found is not None:
+        return found
+    _read_entry_points()
+    found = _names.get(name)
+    if found is not None:
+        return found
+    if "." in name:  # a user's class without a name of its own is named by where it is
+        cls = resolve_type(name)
+        if isinstance(cls, type) and issubclass(cls, Materializer):
+            return register(cls)()
+    raise ValueUnloadable(
+        f"No materializer is called {name!r} here.{did_you_mean(name, names())} "
+        "Import the module that defines it, or install the package that brings it."
+    )
+
+
+def register(materializer_class: type[Materializer]) -> type[Materializer]:
+    """Make a materializer known for its types and by its name; also usable as a decorator.
+
+    A class defined again (a notebook cell run twice) takes the place of the former one.
+
+    Raises:
+        DefinitionError: another class has that name.
+    """
+    name = getattr(materializer_class, "name", None) or type_name(materializer_class)
+    with _lock:
+        former = _names.get(name)
+        taken = former is not None and type_name(type(former)) != type_name(materializer_class)
+        if taken or (name in _SHIPPED and not materializer_class.__module__.startswith("runlore.values.")):
+            raise DefinitionError(
+                f"A materializer called {name!r} exists already. Give {materializer_class} another name."
+            )
+        if not isinstance(name, str) or not name:
+            raise DefinitionError(f"The name of {materializer_class} must be a non-empty text, not {name!r}.")
+        materializer_class.name = name
+        _names[name] = materializer_class()
+        for type_text in materializer_class.types:
+            _types[type_text if isinstance(type_text, str) else type_name(type_text)] = name
+    return materializer_class
+
+
+def names() -> list[str]:
+    """Return the names of all known materializers, sorted."""
+    _take_in_definitions()
+    return sorted({*_names, *_SHIPPED})
+
+
+def _instance(explicit: type[Materializer] | Materializer | str) -> Materializer:
+    if isinstance(explicit, str):
+        return by_name(explicit)
+    if isinstance(explicit, Materializer):
+        return explicit
+    if isinstance(explicit, type) and issubclass(explicit, Materializer):
+        register(explicit)
+        return _names[explicit.name]
+    raise DefinitionError(
+        f"A materializer is a class derived from runlore's Materializer, or a name, not {explicit!r}."
+    )
+
+
+def _take_in_definitions() -> None:
+    global _seen
+    if _seen == len(DEFINED):
+        return
+    with _lock:
+        while _seen < len(DEFINED):
+            _seen += 1
+            register(DEFINED[_seen - 1])
+
+
+def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
+    kind = type(value)
+    classes = [cls for cls in _annotated_classes(annotation) if isinstance(value, cls)]
+    classes += [cls for cls in kind.__mro__ if cls is not object]
+    found = list(_registered(classes))
+    if not found and not _entry_points_read and kind not in _CODEC_TYPES and kind.__module__ != "builtins":
+        _read_entry_points()
+        found = list(_registered(classes))
+    yield from found
+
+
+def _registered(classes: list[type]) -> Iterator[Materializer]:
+    by_class: dict[type, str] = {}
+    for type_text, name in list(_types.items()):
+        cls = _loaded_class(type_text)
+        if cls is not None:
+            by_class[cls] = name
+    for cls in classes:
+        found = by_class.get(cls)
+        if found is not None:
+            yield by_name(found)
+
+
+def _loaded_class(type_text: str) -> type | None:
+    root = type_text.partition(".")[0]
+    if root not in sys.modules:  # nobody can hold a value of it
+        return None
+    try:
+        cls = resolve_type(type_text)
+    except ValueUnloadable:
+        return None
+    return cls if isinstance(cls, type) else None
+
+
+def _annotated_classes(annotation: Any) -> list[type]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if annotation is not object else []
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _annotated_classes(typing.get_args(annotation)[0])
+    if origin is typing.Union or origin is types.UnionType:
+        return [cls for argument in typing.get_args(annotation) for cls in _annotated_classes(argument)]
+    return [origin] if isinstance(origin, type) else []
+
+
+def _shipped(name: str) -> Materializer | None:
+    if name not in _SHIPPED:
+        return None
+    module, attribute, _, extra = _SHIPPED[name]
+    try:
+        cls = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise MissingExtra(
+            f"The value is stored by {name!r}, which needs {error.name or extra}: pip install 'runlore[{extra}]'."
+        ) from error
+    register(cls)
+    return _names[name]
+
+
+def _read_entry_points() -> None:
+    global _entry_points_read
+    if _entry_points_read:
+        return
+    import importlib.metadata  # slow to import, and needed for classes that nothing else knows
+
+    with _lock:
+        _entry_points_read = True
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+            try:
+                register(entry.load())
+            except Exception as error:
+                import warnings
+
+                warnings.warn(f"The materializer {entry.value} does not load: {error}", stacklevel=3)
+    _take_in_definitions()
