@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from runlore.author import current
 from runlore.errors import NotFound
+from runlore.execute.context import current_step_context
 from runlore.execute.engine import Services
 from runlore.execute.progress import Progress
 from runlore.execute.run import PipelineRun, Request
+from runlore.model.artifact import SaveType
+from runlore.model.change import NewVersion, Output, VersionSaved
+from runlore.model.name import checked_name
 from runlore.model.query import Condition, Operator, Query
 from runlore.recall.client import Client
 from runlore.record.blobs.local import LocalBlobs
@@ -19,6 +24,8 @@ from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.record.vault import Vault, installation_key
 from runlore.settings import Settings, load_settings
+from runlore.values.facts import facts
+from runlore.values.metadata import encode_metadata
 
 
 class Workspace:
@@ -53,13 +60,46 @@ class Workspace:
     def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
         made = self._prepare(pipeline, args, kwargs)
-        return self.client.run_of(made.run())
+        return self._run_handle(made.run())
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Trace ``pipeline`` without running anything; return the `Plan`."""
         made = self._prepare(pipeline, args, kwargs)
         made.trace.run_body()
         return made.trace.plan()
+
+    def save_artifact(
+        self,
+        value: Any,
+        name: str,
+        *,
+        version: str | int | None = None,
+        tags: Sequence[str] = (),
+        materializer: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Store ``value`` as a new version of the artifact ``name``; return a handle on it.
+
+        Inside a step the version also shows among the step's ``saved_artifacts``. Raises `AlreadyExists` when
+        ``version`` is taken, `ValueUnstorable` when the value cannot be stored.
+        """
+        content = self.vault.store(value, materializer=materializer)
+        notes = metadata or {}
+        new = NewVersion(
+            id=uuid4(),
+            artifact=checked_name("artifact", name, slash=True),
+            content=content,
+            save_type=SaveType.MANUAL,
+            version=None if version is None else str(version),
+            tags=tuple(tags),
+            metadata=tuple((key, encode_metadata(key, one)) for key, one in notes.items()),
+            facts=tuple(fact for key, one in notes.items() for fact in facts(key, one)),
+        )
+        seq, _ = self.record.commit([VersionSaved(version=new)]).versions[new.id]
+        context = current_step_context()
+        if context is not None:
+            context.saved.append(Output(name=name, value=seq, direction="saved"))
+        return self.client.version_of(self.record.version(seq))
 
     def close(self) -> None:
         """Give up connections."""
@@ -70,7 +110,7 @@ class Workspace:
             record=self.record,
             vault=self.vault,
             emit=self._progress.handle,
-            open_run=self.client.run_of,
+            open_run=self._run_handle,
             log_limit=self.settings.log_limit,
             caching=self.settings.enable_cache,
         )
@@ -78,6 +118,9 @@ class Workspace:
         return PipelineRun(
             request, services, self.ownership, resolve_artifact=self._find_version, lookup=self._find_version
         )
+
+    def _run_handle(self, seq: int) -> Any:
+        return self.client.run_of(self.record.run(seq))
 
     def _find_version(self, name: str, version: str | None = None) -> Any:
         """The version noun of an artifact, the latest if none is named, or ``None``."""
@@ -106,3 +149,23 @@ def default_workspace() -> Workspace:
 def bind_default() -> None:
     """Let pipelines and `Client()` use the default workspace unless another one is in force."""
     current.set_workspace_factory(default_workspace)
+
+
+def save_artifact(
+    value: Any,
+    name: str,
+    *,
+    version: str | int | None = None,
+    tags: Sequence[str] = (),
+    materializer: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Any:
+    """Store ``value`` as a new version of the artifact ``name``; see `Workspace.save_artifact`."""
+    return current.workspace().save_artifact(
+        value, name, version=version, tags=tags, materializer=materializer, metadata=metadata
+    )
+
+
+def load_artifact(name_or_id: str, version: str | int | None = None) -> Any:
+    """Return the value of an artifact version, by default the latest one. Raises `NotFound`."""
+    return current.workspace().client.get_artifact_version(name_or_id, version).load()

@@ -9,22 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import StepContextError
+from runlore.model.change import Output
 from runlore.model.suggest import did_you_mean
 
 _current: ContextVar[StepContext | None] = ContextVar("runlore_step_context", default=None)
-
-
-@dataclass(slots=True)
-class Saved:
-    """A value that the step saved by hand."""
-
-    name: str
-    value: Any
-    version: str | None
-    tags: tuple[str, ...]
-    materializer: Any
-    metadata: Mapping[str, Any]
-    id: UUID
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +31,8 @@ class StepContext:
     metadata: dict[str, Any] = field(default_factory=dict)
     output_metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     output_tags: dict[str, list[str]] = field(default_factory=dict)
-    saved: list[Saved] = field(default_factory=list)
+    #: Versions that the step saved by hand, as edges to be recorded with its end.
+    saved: list[Output] = field(default_factory=list)
 
     @property
     def pipeline_run(self) -> Any:
@@ -94,6 +83,11 @@ def get_step_context() -> StepContext:
     if context is None:
         raise StepContextError("No step is running here; get_step_context() works in the body of a step only.")
     return context
+
+
+def log_metadata(metadata: Mapping[str, Any]) -> None:
+    """Note ``metadata`` on the running step. Raise `StepContextError` when none is running."""
+    get_step_context().log_metadata(metadata)
 
 
 def current_step_context() -> StepContext | None:

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from runlore.author import reads
+from runlore.author.current import use_trace
 from runlore.errors import LeaseLost, ParameterError, TypeMismatch
 from runlore.execute import context as step_context
 from runlore.execute import events
@@ -344,7 +345,6 @@ class Engine:
             _check_inputs(step, values, item)
             result = self._call(step, values, item or 0, attempt)
             attempt.outputs = self._store(step, result, attempt)
-            attempt.saved = self._saved(attempt)
             attempt.status = Status.COMPLETED
         except LeaseLost:
             raise
@@ -354,6 +354,8 @@ class Engine:
             attempt.status, attempt.error = Status.FAILED, error
             annotate(error, run=self._run.name, step=step.name, item=item)
             attempt.outputs = ()
+        if attempt.context is not None:
+            attempt.saved = (*attempt.saved, *attempt.context.saved)
         attempt.usage = Usage(wall=time.perf_counter() - clock, cpu=time.process_time() - processor)
         attempt.ended = self._services.clock()
         self._hook(step, attempt)
@@ -378,7 +380,7 @@ class Engine:
         token = step_context.enter(context)
         attempt.reads, watching = reads.watch()
         try:
-            with LogCapture(write, limit=self._services.log_limit):
+            with use_trace(None), LogCapture(write, limit=self._services.log_limit):
                 return step.step.signature.call(step.step.function, values)
         finally:
             reads.unwatch(watching)
@@ -415,18 +417,6 @@ class Engine:
             id=uuid4(), artifact=f"{self._run.pipeline}::{step.name}::mismatched_{planned.name}", content=content
         )
         return (Output(name=planned.name, value=version, direction="saved"),)
-
-    def _saved(self, attempt: _Try) -> tuple[Output, ...]:
-        assert attempt.context is not None
-        made = []
-        for saved in attempt.context.saved:
-            content = self._services.vault.store(saved.value, materializer=saved.materializer)
-            version = NewVersion(
-                id=saved.id, artifact=saved.name, content=content, save_type=SaveType.MANUAL, version=saved.version,
-                tags=saved.tags, metadata=_encoded(saved.metadata), facts=_facts(saved.metadata),
-            )  # fmt: skip
-            made.append(Output(name=saved.name, value=version, direction="saved"))
-        return tuple(made)
 
     def _hook(self, step: PlannedStep, attempt: _Try) -> None:
         options = step.step.options

@@ -23,8 +23,8 @@ from runlore.model.change import NewRun, RunDescribed, RunFinished
 from runlore.model.name import checked_run_name
 from runlore.model.plan import FromStep, Plan
 from runlore.model.status import Status
-from runlore.plan.fingerprint import fingerprint
 from runlore.plan.definition import definition_body
+from runlore.plan.fingerprint import fingerprint
 from runlore.plan.trace import Trace
 from runlore.plan.validate import validate
 from runlore.record.ownership import Ownership
@@ -126,7 +126,7 @@ class PipelineRun:
         taken = fingerprint(pipeline.function)
         body, digest = definition_body(pipeline, taken)
         name = _run_name(pipeline.name, options, self._started)
-        identity = platform.process_identity()
+        identity = platform.this_process()
         if self._capture:
             self._git = GitCapture()
             self._git.start()
