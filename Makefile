@@ -40,7 +40,8 @@ $(VENV)/checked: $(WATCHED) $(VENV)/check-installed $(VENV)/test-installed
 bench: $(VENV)/demo-installed $(VENV)/test-installed  ## Measure runlore beside the floor program and print the table
 	$(BIN)/python benchmarks/run.py
 
-docs: $(VENV)/test-installed  ## Run every example of the README and the documentation
+docs: $(VENV)/test-installed  ## Write the reference from the code and run every example
+	$(BIN)/python docs/generate.py
 	$(BIN)/python -m pytest tests/docs
 
 clean:  ## Remove the environment and all caches; records in .runlore/ stay
