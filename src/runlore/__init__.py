@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from runlore.author.pipeline import pipeline
     from runlore.author.secret import Secret
     from runlore.author.step import step
-    from runlore.execute.context import get_step_context
+    from runlore.execute.context import get_step_context, log_metadata
     from runlore.model.status import Status
+    from runlore.workspace import load_artifact, save_artifact
 
 __version__ = "0.1.0"
 
@@ -31,8 +32,11 @@ __all__ = [
     "Status",
     "__version__",
     "get_step_context",
+    "load_artifact",
+    "log_metadata",
     "mapped",
     "pipeline",
+    "save_artifact",
     "step",
     "unmapped",
 ]
@@ -45,8 +49,11 @@ _HOMES = {
     "Secret": "runlore.author.secret",
     "Status": "runlore.model.status",
     "get_step_context": "runlore.execute.context",
+    "load_artifact": "runlore.workspace",
+    "log_metadata": "runlore.execute.context",
     "mapped": "runlore.author.handle",
     "pipeline": "runlore.author.pipeline",
+    "save_artifact": "runlore.workspace",
     "step": "runlore.author.step",
     "unmapped": "runlore.author.handle",
 }

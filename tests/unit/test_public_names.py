@@ -17,8 +17,11 @@ PUBLIC = [
     "Status",
     "__version__",
     "get_step_context",
+    "load_artifact",
+    "log_metadata",
     "mapped",
     "pipeline",
+    "save_artifact",
     "step",
     "unmapped",
 ]
@@ -52,7 +55,7 @@ def test_public_name_is_found(name: str) -> None:
 
 def test_unknown_name_says_what_there_is() -> None:
     """A misspelt name is an AttributeError that lists the public ones."""
-    with pytest.raises(AttributeError, match=r"'stepp'.*pipeline, step"):
+    with pytest.raises(AttributeError, match=r"'stepp'.*pipeline, save_artifact, step"):
         runlore.stepp  # noqa: B018
 
 
