@@ -1,0 +1,239 @@
+"""Vault: where values become bytes that are kept, and bytes values again.
+
+It decides whether a value is a row of the record or a blob, verifies whatever is read, and holds the pickle policy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from runlore.errors import (
+    ArtifactCorrupt,
+    ArtifactMissing,
+    RunloreError,
+    UntrustedPickle,
+    ValueUnloadable,
+    ValueUnstorable,
+)
+from runlore.model.artifact import Content
+from runlore.model.digest import digest_of
+from runlore.record.blobs.port import Blobs
+from runlore.record.blobs.tree import File, decode_manifest
+from runlore.record.key import installation_key
+from runlore.record.port import Record
+from runlore.record.reading import BlobReader, InlineReader, TreeReader
+from runlore.record.writing import Sink
+from runlore.values import codec, pickled
+from runlore.values.materializer import Materializer, Reader
+from runlore.values.registry import by_name, materializer_for
+from runlore.values.typenames import type_name
+
+__all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
+
+#: Materializer name of what a mapped step makes: a value without bytes of its own, whose items have theirs.
+COLLECTION = "collection"
+#: Key in `Content.meta` of the signature (hex) of bytes that can run code when they are loaded.
+MAC = "mac"
+
+
+class Vault:
+    """Stores values, and loads them again.
+
+    Args:
+        record: keeps payloads up to ``inline_limit`` bytes; the caller commits the `Content` returned by `store`.
+        blobs: keeps larger ones, and trees.
+        key: signs what can run code when loaded; see `installation_key`.
+        policy: which pickles load without being asked for by ``trust=True``: ``own``, ``trust`` (all), ``never``.
+    """
+
+    def __init__(
+        self, record: Record, blobs: Blobs, *, inline_limit: int = 32 * 1024, key: bytes = b"", policy: str = "own"
+    ) -> None:
+        self.record = record
+        self.blobs = blobs
+        self.inline_limit = inline_limit
+        self._key = key
+        self._policy = policy
+
+    def store(self, value: Any, *, annotation: Any = None, materializer: Any = None, describe: bool = True) -> Content:
+        """Turn ``value`` into kept bytes. Blobs are durable on return; an inline payload is when it is committed.
+
+        Raises `ValueUnstorable`, or `StoreFull` and its like.
+        """
+        chosen = materializer_for(value, annotation=annotation, explicit=materializer)
+        sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
+        try:
+            chosen.save(value, sink)
+            form, digest, size, payload = sink.finish()
+        except RunloreError:
+            raise
+        except Exception as error:
+            raise ValueUnstorable(
+                f"The materializer {chosen.name!r} could not store a {type_name(type(value))}: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        finally:
+            sink.abort()
+        artifact_type = pickled.artifact_type_of(value) if chosen.name == "cloudpickle" else chosen.artifact_type
+        return Content(
+            materializer=chosen.name,
+            type=type_name(type(value)),
+            digest=digest,
+            size=size,
+            form=form,
+            payload=payload,
+            meta=_meta(chosen, value, describe, sink.mac),
+            artifact_type=artifact_type.value,
+        )
+
+    def load(self, content: Content, *, trust: bool = False, about: str = "") -> Any:
+        """Return the value, made afresh from verified bytes.
+
+        Args:
+            trust: load it even if it is a pickle that this installation did not write.
+            about: what it is, for errors: ``training/12/train/model``.
+
+        Raises `ArtifactMissing`, `ArtifactCorrupt`, `UntrustedPickle`, `MissingExtra`, `ValueUnloadable`.
+        """
+        try:
+            materializer = by_name(content.materializer)
+            reader = self.reader(content)
+            if materializer.runs_code:
+                return self._load_code(content, materializer, reader, trust)
+            return materializer.load(reader)
+        except RunloreError as error:
+            raise _named(error, content, about) from error
+        except Exception as error:
+            raise ValueUnloadable(
+                f"{_subject(content, about)}: the materializer {content.materializer!r} could not load it: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+
+    def present(self, content: Content) -> bool:
+        """Whether `load` would find whole bytes and a materializer. No value is loaded.
+
+        A collection has no bytes of its own: ask for its items.
+        """
+        if content.materializer == COLLECTION:
+            return True
+        try:
+            by_name(content.materializer)
+            if content.form == "inline":
+                self._payload(content)
+            elif content.form == "blob":
+                self.blobs.path(content.digest)
+            else:
+                for file in self.files(content):
+                    self.blobs.path(file.digest)
+        except (ArtifactMissing, ArtifactCorrupt, ValueUnloadable):
+            return False
+        return True
+
+    def reader(self, content: Content) -> Reader:
+        """Give access to the bytes, each verified when it is read. Raises `ArtifactMissing`, `ArtifactCorrupt`."""
+        if content.materializer == COLLECTION:
+            raise ValueUnloadable("A collection has no bytes of its own; its items have.")
+        if content.form == "inline":
+            return InlineReader(self._payload(content), content.digest)
+        if content.form == "blob":
+            return BlobReader(self.blobs, content.digest, content.size)
+        return TreeReader(self.blobs, content.digest, self.files(content))
+
+    def files(self, content: Content) -> tuple[File, ...]:
+        """Files of a tree, by name; empty for any other form."""
+        if content.form != "tree":
+            return ()
+        return decode_manifest(self.blobs.read(content.digest), content.digest)
+
+    def _payload(self, content: Content) -> bytes:
+        payload = content.payload if content.payload is not None else self.record.payload(content.digest)
+        if payload is None:
+            raise ArtifactMissing(f"The payload {content.digest} is not in the record.")
+        if digest_of(payload) != content.digest:
+            raise ArtifactCorrupt(
+                f"The payload {content.digest} in the record is damaged: its bytes have another digest."
+            )
+        return payload
+
+    def _load_code(self, content: Content, materializer: Materializer, reader: Reader, trust: bool) -> Any:
+        """Load what can run code, if this installation signed it or the caller trusts it."""
+        trust = trust or self._policy == "trust"
+        key = b"" if self._policy == "never" else self._key
+        mac = _mac_of(content)
+        if content.form == "tree":
+            signed = self.blobs.read(content.digest)  # names every file by its digest
+        else:
+            signed = reader.read()
+        if materializer.name == "cloudpickle":
+            return pickled.loads(signed, mac=mac, key=key, trust=trust)
+        if not trust and not pickled.is_own(signed, mac=mac, key=key):
+            raise UntrustedPickle(
+                f"The materializer {materializer.name!r} can run code that comes with the bytes, and this installation "
+                "did not write them. If you trust who did, load it with trust=True."
+            )
+        return materializer.load(reader)
+
+
+def collection_of(contents: Iterable[Content]) -> Content:
+    """Describe the collection of these items, in this order. Its digest is their identities', hashed."""
+    identity = sha256(b"runlore-collection-1\n")
+    size = count = 0
+    for content in contents:
+        identity.update(f"{content.materializer} {content.type} {content.digest}\n".encode())
+        size += content.size
+        count += 1
+    return Content(
+        materializer=COLLECTION,
+        type="builtins.list",
+        digest="sha256:" + identity.hexdigest(),
+        size=size,
+        meta=f'{{"length":{count}}}',
+    )
+
+
+def _meta(materializer: Materializer, value: Any, describe: bool, mac: bytes | None) -> str:
+    notes: dict[str, Any] = {}
+    if describe:
+        try:
+            notes.update(materializer.metadata(value))
+        except Exception as error:  # the value is stored; a description that fails must not fail the step
+            notes["description_failed"] = f"{type(error).__name__}: {error}"
+    if mac is not None:
+        notes[MAC] = mac.hex()
+    if not notes:
+        return "{}"
+    try:
+        return codec.encode(notes)
+    except ValueUnstorable:
+        return codec.encode(_storable(notes))
+
+
+def _storable(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the codec carries of a description; the rest as text, since it only describes."""
+    kept: dict[str, Any] = {}
+    for key, note in notes.items():
+        kept[str(key)] = note if codec.is_codable(note) else str(note)
+    return kept
+
+
+def _mac_of(content: Content) -> bytes | None:
+    with suppress(ValueError, AttributeError, TypeError):
+        text = json.loads(content.meta).get(MAC)
+        return bytes.fromhex(text) if isinstance(text, str) else None
+    return None
+
+
+def _subject(content: Content, about: str) -> str:
+    return f"{about} ({content.type})" if about else f"A {content.type} with digest {content.digest}"
+
+
+def _named(error: RunloreError, content: Content, about: str) -> RunloreError:
+    """The same kind of error, saying what it is about and, where bytes are lost, what helps."""
+    remedy = ""
+    if isinstance(error, ArtifactMissing | ArtifactCorrupt):
+        remedy = " Run the step again with enable_cache=False to make it anew, or restore the file from a backup."
+    return type(error)(f"{_subject(content, about)}: {error}{remedy}")
