@@ -1,0 +1,213 @@
+"""Code snapshot: the sources of a project that a run could reach, as blobs, named by one manifest.
+
+The manifest is canonical JSON::
+
+    {"form": 1, "entry": "train.py", "files": {"train.py": "sha256:…"}, "cells": ["sha256:…"], "omitted": 0}
+
+``files`` are the project's own modules that were imported when the run began, by their path in the project; ``cells``
+the pieces of a notebook or interactive session that define the functions asked about, in the order of those functions;
+``omitted`` counts files beyond the limits. Ignored and secret-looking files are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from functools import cache
+from inspect import unwrap
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from runlore.execute.ignored import Ignored
+from runlore.model.digest import digest_of
+
+#: Version of the manifest's form.
+FORM = 1
+#: Files and bytes of source beyond which a snapshot leaves files out.
+FILE_LIMIT = 2_000
+SIZE_LIMIT = 10_000_000
+
+#: What the root of a project holds; the nearest folder upwards that has one of them is the root.
+_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", ".runlore")
+_OWN = str(Path(__file__).resolve().parent.parent) + os.sep
+
+
+class Storing(Protocol):
+    """The part of a blob store that a snapshot needs."""
+
+    def put(self, data: bytes | bytearray | memoryview) -> str: ...
+
+    def has(self, digest: str) -> bool: ...
+
+
+def snapshot(functions: Iterable[Callable[..., Any]], blobs: Storing, *, entry: str | Path | None = None) -> str:
+    """Store the sources that ``functions`` and the running program are made of; return the manifest's digest.
+
+    ``entry`` is the script that was started, by default that of ``__main__``. Unchanged files (same path, change time
+    and size) are neither read nor written again. A file that cannot be read is left out.
+    """
+    sources = tuple(_source_files(functions))
+    script = _real(str(entry)) if entry is not None else _main_script()
+    roots = _roots([*([script] if script else []), *(path for path in sources if os.path.isfile(path))])
+    found = _project_files(roots, (*sources, *([script] if script else []), *_module_files()))
+    files, omitted = _store_files(found, blobs)
+    manifest = {
+        "form": FORM,
+        "entry": next((name for name, path in found.items() if path == script), None),
+        "files": files,
+        "cells": [_store(cell, blobs) for cell in _cells(sources)],
+        "omitted": omitted,
+    }
+    return _store(json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":")), blobs)
+
+
+def project_root(path: str | Path) -> Path:
+    """Root of the project that a file belongs to: the nearest marked folder upwards, else the file's own folder.
+
+    The home folder and the file system's root are nobody's project, whatever they hold.
+    """
+    return _root_of(os.path.dirname(_real(str(path))))
+
+
+@cache
+def _root_of(folder: str) -> Path:
+    start = Path(folder)
+    for candidate in (start, *start.parents):
+        if candidate == _home() or candidate == candidate.parent:
+            break
+        if any((candidate / mark).exists() for mark in _MARKS):
+            return candidate
+    return start
+
+
+@cache
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except (RuntimeError, OSError, KeyError):
+        return None
+
+
+@cache
+def _real(path: str) -> str:
+    return os.path.realpath(path)
+
+
+def _main_script() -> str | None:
+    name = getattr(sys.modules.get("__main__"), "__file__", None)
+    return _real(name) if isinstance(name, str) and name.endswith(".py") and os.path.isfile(name) else None
+
+
+def _source_files(functions: Iterable[Callable[..., Any]]) -> Iterable[str]:
+    """File names under which the functions were compiled, real or made up (`<stdin>`), each once, in order."""
+    seen: dict[str, None] = {}
+    for function in functions:
+        code = getattr(unwrap(function), "__code__", None)
+        if code is not None:
+            seen[code.co_filename] = None
+    for name in seen:
+        yield _real(name) if os.path.isfile(name) else name
+
+
+def _module_files() -> Iterable[str]:
+    for module in tuple(sys.modules.values()):
+        try:
+            # Not getattr(): modules that import lazily would start to.
+            name = object.__getattribute__(module, "__dict__").get("__file__")
+        except (AttributeError, TypeError):
+            continue
+        if isinstance(name, str) and name.endswith(".py"):
+            yield name
+
+
+def _roots(paths: Iterable[str]) -> list[Path]:
+    found = dict.fromkeys(project_root(path) for path in paths if not _installed(path))
+    return [root for root in found if not any(other in root.parents for other in found)]
+
+
+def _project_files(roots: list[Path], paths: Iterable[str]) -> dict[str, str]:
+    """Name in the project → real path, for those of ``paths`` that belong to a project and are not ignored."""
+    ignored = {root: Ignored(root) for root in roots}
+    found: dict[str, str] = {}
+    for path in dict.fromkeys(paths):
+        if _installed(path):
+            continue
+        real = Path(_real(path))
+        for number, root in enumerate(roots):
+            if real.is_relative_to(root):
+                inner = PurePosixPath(real.relative_to(root).as_posix())
+                if inner not in ignored[root]:
+                    found.setdefault(str(inner) if number == 0 else f"{number}:{root.name}/{inner}", str(real))
+                break
+    return dict(sorted(found.items()))
+
+
+@cache
+def _installed(path: str) -> bool:
+    """Whether the file came with Python, a package or runlore itself, or is not a file at all."""
+    if path.startswith("<") or not os.path.isfile(path):
+        return True
+    real = _real(path)
+    if real.startswith(_OWN) or {"site-packages", "dist-packages"} & set(Path(real).parts):
+        return True
+    return any(real.startswith(folder) for folder in _libraries())
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {_real(paths[name]) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    if sys.prefix != sys.base_prefix:
+        folders.add(_real(sys.prefix) + os.sep)  # a virtual environment inside the project
+    return tuple(folders)
+
+
+_known: dict[str, tuple[int, int, str]] = {}
+
+
+def _store_files(found: dict[str, str], blobs: Storing) -> tuple[dict[str, str], int]:
+    files: dict[str, str] = {}
+    size = omitted = 0
+    for name, path in found.items():
+        try:
+            state = os.stat(path)
+            if len(files) >= FILE_LIMIT or size + state.st_size > SIZE_LIMIT:
+                omitted += 1
+                continue
+            files[name] = _store_file(path, state, blobs)
+        except FileNotFoundError:
+            continue  # imported, then deleted
+        except PermissionError:
+            omitted += 1
+            continue
+        size += state.st_size
+    return files, omitted
+
+
+def _store_file(path: str, state: os.stat_result, blobs: Storing) -> str:
+    known = _known.get(path)
+    if known is not None and known[:2] == (state.st_mtime_ns, state.st_size) and blobs.has(known[2]):
+        return known[2]
+    with open(path, "rb") as file:
+        digest = _store(file.read(), blobs)
+    _known[path] = (state.st_mtime_ns, state.st_size, digest)
+    return digest
+
+
+def _store(content: str | bytes, blobs: Storing) -> str:
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    digest = digest_of(data)
+    return digest if blobs.has(digest) else blobs.put(data)
+
+
+def _cells(sources: Iterable[str]) -> Iterable[str]:
+    """Sources that exist only in memory: notebook cells, and what an interactive session keeps."""
+    for name in sources:
+        if not os.path.isfile(name):
+            lines = linecache.getlines(name)
+            if lines:
+                yield "".join(lines)
