@@ -1,0 +1,108 @@
+"""Difference: what changed between two calls of a step, and so why the second was not served from the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from runlore.plan.fingerprint import Fingerprint, Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFacts:
+    """Everything that a cache key was made of, kept readable."""
+
+    parts: tuple[Part, ...] = ()
+    #: Name → typed JSON.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    #: Name → identity.
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    #: Output name → materializer, or ``""``.
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that is not as it was."""
+
+    #: ``code``, ``parameter``, ``input``, ``output``, ``extra`` or ``version`` (of an installed package).
+    kind: str
+    name: str
+    #: ``None``: it was not there.
+    old: str | None
+    #: ``None``: it is no longer there.
+    new: str | None
+    #: Unified diff, for code.
+    diff: str = ""
+
+
+def differences(old: StepFacts, new: StepFacts) -> tuple[Difference, ...]:
+    """What changed from ``old`` to ``new``: code first, then parameters, inputs, outputs, extras and versions."""
+    return tuple(
+        [
+            *_parts(old.parts, new.parts, versions=False),
+            *_values("parameter", old.parameters, new.parameters),
+            *_values("input", old.inputs, new.inputs),
+            *_values("output", old.outputs, new.outputs),
+            *_values("extra", old.extras, new.extras),
+            *_parts(old.parts, new.parts, versions=True),
+        ]
+    )
+
+
+def definition_body(step: Any, fingerprint: Fingerprint) -> tuple[str, bytes]:
+    """Canonical JSON of what a step is, and its digest. The record keeps it once per content.
+
+    ``step`` is a step or a function; `parts_of` reads the fingerprint's parts back.
+    """
+    function = getattr(step, "function", step)
+    body = {
+        "format": 1,
+        "name": str(getattr(step, "name", getattr(function, "__name__", "step"))),
+        "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}",
+        "fingerprint": fingerprint.digest.hex() if fingerprint.digest is not None else None,
+        "uncacheable": fingerprint.reason,
+        "parts": [[part.name, part.kind, part.text] for part in fingerprint.parts],
+    }
+    text = json.dumps(body, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return text, sha256(text.encode()).digest()
+
+
+def parts_of(body: str) -> tuple[Part, ...]:
+    """Parts of the fingerprint that a recorded definition carries."""
+    parts = json.loads(body).get("parts", [])
+    return tuple(
+        Part(name, kind, sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text) for name, kind, text in parts
+    )
+
+
+def _values(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            yield Difference(kind=kind, name=name, old=before, new=after)
+
+
+def _parts(old: tuple[Part, ...], new: tuple[Part, ...], *, versions: bool) -> Iterator[Difference]:
+    before = {(part.kind, part.name): part for part in old if (part.kind == "package") == versions}
+    after = {(part.kind, part.name): part for part in new if (part.kind == "package") == versions}
+    for key in {**after, **before}:
+        was, now = before.get(key), after.get(key)
+        if was is not None and now is not None and was.digest == now.digest:
+            continue
+        texts = was.text if was else None, now.text if now else None
+        diff = "" if versions else _diff(key[1], *texts)
+        yield Difference(kind="version" if versions else "code", name=key[1], old=texts[0], new=texts[1], diff=diff)
+
+
+def _diff(name: str, old: str | None, new: str | None) -> str:
+    import difflib
+
+    lines = difflib.unified_diff(
+        (old or "").splitlines(), (new or "").splitlines(), f"{name} (before)", f"{name} (now)", lineterm=""
+    )
+    return "\n".join(lines)
