@@ -1,8 +1,8 @@
 """Annotations as values, wherever a function was defined and however its annotations were written.
 
-Text (``from __future__ import annotations``) is evaluated with the function's globals, the variables that it closes over
-and the locals of the scope that decorates it. A name that is not known yet becomes a placeholder, so that the shape of the
-annotation (how many outputs, called what) is kept.
+Text (``from __future__ import annotations``) is evaluated with the function's globals, the variables that it closes
+over and the locals of the scope that decorates it. A name that is not known yet becomes a placeholder, so that the
+shape of the annotation (how many outputs, called what) is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ForwardRef, get_args, get_origin
-
 
 #: Words that carry the shape of an annotation, known even where they are imported for type checkers only.
 _SHAPES = {name: getattr(typing, name) for name in ("Annotated", "Any", "Dict", "List", "Optional", "Tuple", "Union")}
@@ -64,8 +63,9 @@ def raw_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     except NameError:
         if sys.version_info < (3, 14):
             raise
-        import annotationlib
+        from importlib import import_module
 
+        annotationlib = import_module("annotationlib")
         return dict(annotationlib.get_annotations(function, format=annotationlib.Format.STRING))
 
 
@@ -80,7 +80,7 @@ def evaluated(annotation: Any, function: Callable[..., Any], enclosing: Mapping[
 def _closure(function: Callable[..., Any]) -> dict[str, Any]:
     code = getattr(function, "__code__", None)
     found: dict[str, Any] = {}
-    for name, cell in zip(code.co_freevars if code else (), getattr(function, "__closure__", None) or ()):
+    for name, cell in zip(code.co_freevars if code else (), getattr(function, "__closure__", None) or (), strict=False):
         try:
             found[name] = cell.cell_contents
         except ValueError:  # assigned later, as in recursive definitions
@@ -116,11 +116,11 @@ def _rebuilt(annotation: Any, change: Callable[[Any], Any]) -> Any:
         inner = change(annotation.__origin__)
         return annotation if inner is annotation.__origin__ else Annotated[(inner, *annotation.__metadata__)]
     changed = tuple(part if part is Ellipsis or isinstance(part, list) else change(part) for part in parts)
-    if all(new is old for new, old in zip(changed, parts)):
+    if all(new is old for new, old in zip(changed, parts, strict=True)):
         return annotation
     try:
         if origin is types.UnionType:
-            return typing.Union[changed]
+            return typing.Union[changed]  # noqa: UP007  made at run time
         if hasattr(annotation, "copy_with"):
             return annotation.copy_with(changed)
         return origin[changed]

@@ -1,4 +1,4 @@
-"""How an output is recorded, beyond its type: `ArtifactConfig`; and values brought in from outside: `ExternalArtifact`."""
+"""`ArtifactConfig`: how an output is recorded; `ExternalArtifact`: a value brought in from outside."""
 
 from __future__ import annotations
 

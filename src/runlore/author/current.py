@@ -1,7 +1,7 @@
 """What is current: the trace that step calls belong to, and the workspace that pipelines run in.
 
-Both are context variables, so that nothing here is shared between threads or asynchronous tasks by accident. The package
-binds a process-wide factory for the default workspace; authoring never imports the engine.
+Both are context variables, so that nothing here is shared between threads or asynchronous tasks by accident. The
+package binds a process-wide factory for the default workspace; authoring never imports the engine.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class File:
         return self.path
 
     def sealed(self) -> File:
-        """Return a copy that carries the digest of the content as it is now; `ParameterError` if there is no such file."""
+        """Return a copy with the digest of the content as it is now; `ParameterError` if there is no such file."""
         import hashlib
 
         try:

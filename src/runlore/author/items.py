@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_origin
 
 from runlore.author.handle import MappedHandle, OutputHandle, mapped, unmapped
 from runlore.author.signature import Signature
 from runlore.errors import DefinitionError
 
-_SEQUENCES = (list, tuple, range, Sequence, Collection)
+_SEQUENCES = (list, tuple, range, Sequence)
 
 
 def is_walked(value: Any) -> bool:

@@ -79,8 +79,8 @@ def option_names(kind: type[Any]) -> tuple[str, ...]:
 def with_changes(options: Options, changes: Mapping[str, Any], *, about: str) -> Options:
     """Return ``options`` with ``changes`` applied.
 
-    Settings and substitutions are merged, tags are added, ``None`` and everything else replaces. `ConfigurationError` for
-    an unknown option, with a suggestion, or a value that it cannot take; ``about`` names what carries the options.
+    Settings and substitutions are merged, tags are added, ``None`` and everything else replaces. `ConfigurationError`
+    for an unknown option, with a suggestion, or a value that it cannot take; ``about`` names what has the options.
     """
     known = option_names(type(options))
     checked: dict[str, Any] = {}

@@ -18,8 +18,9 @@ from runlore.model.name import checked_name
 class Pipeline:
     """What ``@pipeline`` makes of a function. Calling it runs it in the current workspace and returns the run.
 
-    Called in another pipeline's body, its steps become part of that one, with ids prefixed, and what its own body returns is
-    returned.
+    Called in another pipeline's body, its steps become part of that one, with ids prefixed, and what its own body
+    returns is returned. What the body of a pipeline that is run returns are the outputs of the run, as far as they are
+    outputs of steps.
     """
 
     __doc__: str | None
@@ -54,7 +55,7 @@ class Pipeline:
         return current.workspace().plan(self, args, kwargs)
 
     def with_options(self, **changes: Any) -> Pipeline:
-        """Return a copy with other options: those of `PipelineOptions`. Settings, substitutions and tags are added to."""
+        """Return a copy with other options: `PipelineOptions`. Settings, substitutions and tags are added to."""
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy.options = with_changes(self.options, changes, about=f"Pipeline {self.name!r}")

@@ -119,7 +119,7 @@ class Signature:
         if len(args) > len(names):
             takes = ", ".join(names) or "none"
             raise ParameterError(f"{self.about} takes {len(names)} positional arguments ({takes}), got {len(args)}.")
-        bound = dict(zip(names, args))
+        bound = dict(zip(names, args, strict=False))
         for name, value in kwargs.items():
             if name in bound:
                 raise ParameterError(f"{self.about} got its argument {name!r} twice.")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from runlore.author import current
+from runlore.author.items import plain_items
 from runlore.author.options import StepOptions, with_changes
 from runlore.author.signature import Signature
 from runlore.errors import ConfigurationError, DefinitionError
@@ -20,8 +21,8 @@ from runlore.model.suggest import did_you_mean
 class Step:
     """What ``@step`` makes of a function.
 
-    Called in a pipeline's body it records an invocation and returns a handle, a tuple of handles, or ``None`` if it has no
-    outputs. Called anywhere else, it just calls the function.
+    Called in a pipeline's body it records an invocation and returns a handle, a tuple of handles, or ``None`` if it has
+    no outputs. Called anywhere else, it just calls the function.
     """
 
     __doc__: str | None
@@ -115,8 +116,6 @@ def refuse_unrunnable(function: Callable[..., Any], name: str) -> Callable[..., 
 
 def map_plainly(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """What ``map`` means outside a pipeline: the same function over the same items, in order."""
-    from runlore.author.items import plain_items
-
     return [step.signature.call(step.function, values) for values in plain_items(step.signature, args, kwargs)]
 
 
