@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from inspect import unwrap
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any, Protocol
 
 from runlore.execute.ignored import Ignored
@@ -33,6 +34,7 @@ SIZE_LIMIT = 10_000_000
 
 #: What the root of a project holds; the nearest folder upwards that has one of them is the root.
 _MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", ".runlore")
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _OWN = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
@@ -113,15 +115,26 @@ def _source_files(functions: Iterable[Callable[..., Any]]) -> Iterable[str]:
         yield _real(name) if os.path.isfile(name) else name
 
 
+#: Modules that are known not to be a project's: looking at thousands of them for every run would take milliseconds.
+_foreign: dict[str, ModuleType] = {}
+
+
 def _module_files() -> Iterable[str]:
-    for module in tuple(sys.modules.values()):
+    """Source files of the imported modules that may be a project's."""
+    for name, module in tuple(sys.modules.items()):
+        if _foreign.get(name) is module:
+            continue
         try:
             # Not getattr(): modules that import lazily would start to.
-            name = object.__getattribute__(module, "__dict__").get("__file__")
+            path = object.__getattribute__(module, "__dict__").get("__file__")
         except (AttributeError, TypeError):
             continue
-        if isinstance(name, str) and name.endswith(".py"):
-            yield name
+        if not isinstance(path, str):
+            continue
+        if path.endswith(".py") and not _installed(path):
+            yield path
+        else:
+            _foreign[name] = module
 
 
 def _roots(paths: Iterable[str]) -> list[Path]:
@@ -146,24 +159,24 @@ def _project_files(roots: list[Path], paths: Iterable[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-@cache
 def _installed(path: str) -> bool:
     """Whether the file came with Python, a package or runlore itself, or is not a file at all."""
-    if path.startswith("<") or not os.path.isfile(path):
-        return True
-    real = _real(path)
-    if real.startswith(_OWN) or {"site-packages", "dist-packages"} & set(Path(real).parts):
-        return True
-    return any(real.startswith(folder) for folder in _libraries())
+    # The name first: resolving links of a thousand modules would take longer than all else of a run's start.
+    return path.startswith("<") or _in_library(path) or not os.path.isfile(path) or _in_library(_real(path))
+
+
+def _in_library(path: str) -> bool:
+    return any(part in path for part in _PACKAGES) or path.startswith(_libraries())
 
 
 @cache
 def _libraries() -> tuple[str, ...]:
+    """Folders, as named and as resolved, of the standard library, of installed packages and of runlore itself."""
     paths = sysconfig.get_paths()
-    folders = {_real(paths[name]) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")]
     if sys.prefix != sys.base_prefix:
-        folders.add(_real(sys.prefix) + os.sep)  # a virtual environment inside the project
-    return tuple(folders)
+        folders.append(sys.prefix)  # a virtual environment inside the project
+    return (_OWN, *dict.fromkeys(name + os.sep for folder in folders for name in (folder, _real(folder))))
 
 
 _known: dict[str, tuple[int, int, str]] = {}
