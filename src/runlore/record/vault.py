@@ -6,7 +6,7 @@ It decides whether a value is a row of the record or a blob, verifies whatever i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
@@ -29,7 +29,8 @@ from runlore.record.reading import BlobReader, InlineReader, TreeReader
 from runlore.record.writing import Sink
 from runlore.values import codec, pickled
 from runlore.values.materializer import Materializer, Reader
-from runlore.values.registry import by_name, materializer_for
+from runlore.values.metadata import plain_metadata
+from runlore.values.registry import by_name, materializer_for, revision
 from runlore.values.typenames import type_name
 
 __all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
@@ -38,6 +39,8 @@ __all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
 COLLECTION = "collection"
 #: Key in `Content.meta` of the signature (hex) of bytes that can run code when they are loaded.
 MAC = "mac"
+#: Classes that steps return most; their values are stored without a `Writer`.
+_SCALARS = frozenset({type(None), bool, int, float, str})
 
 
 class Vault:
@@ -58,12 +61,19 @@ class Vault:
         self.inline_limit = inline_limit
         self._key = key
         self._policy = policy
+        #: (class, annotation) of scalars that the typed codec stores, as long as nobody registers a materializer.
+        self._plain: set[tuple[type, Any]] = set()
+        self._plain_at = -1
 
     def store(self, value: Any, *, annotation: Any = None, materializer: Any = None, describe: bool = True) -> Content:
         """Turn ``value`` into kept bytes. Blobs are durable on return; an inline payload is when it is committed.
 
         Raises `ValueUnstorable`, or `StoreFull` and its like.
         """
+        if type(value) in _SCALARS and materializer is None and self._is_plain(value, annotation):
+            payload = codec.encode(value).encode()
+            if len(payload) <= self.inline_limit:
+                return _scalar(value, payload, describe)
         chosen = materializer_for(value, annotation=annotation, explicit=materializer)
         sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
         try:
@@ -149,6 +159,25 @@ class Vault:
             return ()
         return decode_manifest(self.blobs.read(content.digest), content.digest)
 
+    def _is_plain(self, value: Any, annotation: Any) -> bool:
+        """Whether the typed codec stores this scalar; remembered, since annotations are slow to go through."""
+        if annotation is None:
+            return materializer_for(value).name == "json"
+        now = revision()
+        if now != self._plain_at:
+            self._plain.clear()
+            self._plain_at = now
+        kind = type(value)
+        try:
+            if (kind, annotation) in self._plain:
+                return True
+        except TypeError:  # Literal and Annotated may hold what has no hash
+            return False
+        plain = materializer_for(value, annotation=annotation).name == "json"
+        if plain:
+            self._plain.add((kind, annotation))
+        return plain
+
     def _payload(self, content: Content) -> bytes:
         payload = content.payload if content.payload is not None else self.record.payload(content.digest)
         if payload is None:
@@ -195,6 +224,18 @@ def collection_of(contents: Iterable[Content]) -> Content:
     )
 
 
+def _scalar(value: Any, payload: bytes, describe: bool) -> Content:
+    """Content of a value that the typed codec has turned into ``payload``."""
+    return Content(
+        materializer="json",
+        type="builtins." + type(value).__name__,
+        digest=digest_of(payload),
+        size=len(payload),
+        payload=payload,
+        meta=_meta(by_name("json"), value, describe, None),
+    )
+
+
 def _meta(materializer: Materializer, value: Any, describe: bool, mac: bytes | None) -> str:
     notes: dict[str, Any] = {}
     if describe:
@@ -204,20 +245,19 @@ def _meta(materializer: Materializer, value: Any, describe: bool, mac: bytes | N
             notes["description_failed"] = f"{type(error).__name__}: {error}"
     if mac is not None:
         notes[MAC] = mac.hex()
-    if not notes:
-        return "{}"
+    if len(notes) == 1:  # most values; a third of the time that the general way takes
+        [(key, note)] = notes.items()
+        if type(note) is str and type(key) is str and key.isidentifier():
+            return f"{{{codec.encode(key)}:{codec.encode(note)}}}"
+    return codec.encode({str(key): _note(str(key), note) for key, note in notes.items()})
+
+
+def _note(key: str, note: Any) -> Any:
+    """What is kept of one note: numpy scalars as Python values, what no text can carry as its ``str``."""
     try:
-        return codec.encode(notes)
+        return plain_metadata(key, note)
     except ValueUnstorable:
-        return codec.encode(_storable(notes))
-
-
-def _storable(notes: Mapping[str, Any]) -> dict[str, Any]:
-    """What the codec carries of a description; the rest as text, since it only describes."""
-    kept: dict[str, Any] = {}
-    for key, note in notes.items():
-        kept[str(key)] = note if codec.is_codable(note) else str(note)
-    return kept
+        return note if codec.is_codable(note) else str(note)
 
 
 def _mac_of(content: Content) -> bytes | None:

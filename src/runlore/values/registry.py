@@ -41,6 +41,7 @@ _names: dict[str, Materializer] = {"json": _BUILTIN, "cloudpickle": _CLOUDPICKLE
 _types: dict[str, str] = {name: shipped for shipped, (_, _, names, _) in _SHIPPED.items() for name in names}
 _seen = 0
 _entry_points_read = False
+_revision = 0
 
 
 def materializer_for(
@@ -96,6 +97,7 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
     Raises:
         DefinitionError: another class has that name.
     """
+    global _revision
     name = getattr(materializer_class, "name", None) or type_name(materializer_class)
     with _lock:
         former = _names.get(name)
@@ -107,10 +109,17 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
         if not isinstance(name, str) or not name:
             raise DefinitionError(f"The name of {materializer_class} must be a non-empty text, not {name!r}.")
         materializer_class.name = name
+        _revision += 1
         _names[name] = materializer_class()
         for type_text in materializer_class.types:
             _types[type_text if isinstance(type_text, str) else type_name(type_text)] = name
     return materializer_class
+
+
+def revision() -> int:
+    """Return a number that grows whenever a materializer is registered; while it stays, so do decisions by class."""
+    _take_in_definitions()
+    return _revision
 
 
 def names() -> list[str]:
