@@ -1,0 +1,55 @@
+-- Invariants of the record. Each statement finds what breaks one, as (subject, message).
+
+-- name: running_without_lease
+select 'run ' || r.seq, 'It is running, but nobody owns it.' from run r
+where r.status < 2 and not exists (select 1 from lease l where l.run = r.seq)
+-- name: lease_without_running
+select 'run ' || l.run, 'It has an owner, but is not running.' from lease l
+where not exists (select 1 from run r where r.seq = l.run and r.status < 2)
+-- name: finished_run_with_open_steps
+select 'run ' || s.run || ' step ' || s.idx, 'The run has ended, but the step has not.' from run r
+join step s on s.run = r.seq where r.status >= 2 and s.status < 2
+-- name: finished_without_end
+select 'run ' || seq, 'It is final, but has no end.' from run where (status >= 2) <> (ended is not null)
+-- name: step_without_run
+select 'run ' || run || ' step ' || idx, 'Its run is not there.' from step
+where run not in (select seq from run)
+-- name: step_without_definition
+select 'run ' || run || ' step ' || idx, 'Its definition is not there.' from step
+where definition not in (select id from definition)
+-- name: task_without_step
+select 'run ' || t.run || ' step ' || t.step || ' item ' || t.item, 'Its step is not there.' from task t
+where not exists (select 1 from step s where s.run = t.run and s.idx = t.step)
+-- name: edge_without_version
+select 'run ' || e.run || ' step ' || e.step, 'It refers to version ' || e.version || ', which is not there.' from edge e
+where e.version not in (select seq from version)
+-- name: edge_without_step
+select 'run ' || e.run || ' step ' || e.step, 'An input or output belongs to no step.' from edge e
+where not exists (select 1 from step s where s.run = e.run and s.idx = e.step)
+-- name: version_without_artifact
+select 'version ' || seq, 'Its artifact is not there.' from version where artifact not in (select id from artifact)
+-- name: payload_missing
+select 'version ' || v.seq, 'It is kept in the record, but its bytes are not there.' from version v
+join kind k on k.id = v.kind where v.form = 0 and v.deleted = 0 and k.materializer <> 'collection'
+and not exists (select 1 from payload p where p.digest = v.digest)
+-- name: item_payload_missing
+select 'run ' || i.run || ' step ' || i.step || ' item ' || i.item, 'Its bytes are not there.' from item i
+where i.form = 0 and not exists (select 1 from payload p where p.digest = i.digest)
+-- name: payload_without_owner
+select 'payload ' || lower(hex(p.digest)), 'Nothing refers to these bytes.' from payload p
+where p.digest not in (select digest from version where form = 0) and p.digest not in (select digest from item where form = 0)
+-- name: run_count
+select 'pipeline ' || p.name, 'It counts ' || p.runs || ' runs and has ' || count(r.seq) || '.' from pipeline p
+left join run r on r.pipeline = p.id group by p.id having p.runs <> count(r.seq)
+-- name: run_number
+select 'pipeline ' || p.name, 'Its last number is ' || p.last_number || ', but a run has ' || max(r.number) || '.'
+from pipeline p join run r on r.pipeline = p.id group by p.id having max(r.number) > p.last_number
+-- name: version_count
+select 'artifact ' || a.name, 'Its versions are counted wrongly.' from artifact a
+join version v on v.artifact = a.id group by a.id having max(v.nth) - a.gone <> count(*)
+-- name: version_order
+select 'version ' || v.seq, 'Its number is lower than that of an earlier version.' from version v
+where exists (select 1 from version w where w.artifact = v.artifact and w.number > v.number and w.seq < v.seq)
+-- name: fact_without_owner
+select 'run ' || f.owner, 'A searchable value belongs to a run that is not there.' from fact f
+where f.kind in (0, 1) and f.owner not in (select seq from run)

@@ -1,0 +1,281 @@
+"""Connection: one SQLite database behind one lock, with our own waiting, durability, checkpoints and error names."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from runlore.errors import (
+    StoreCorrupt,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreLocked,
+    StoreReadOnly,
+)
+
+#: Seconds after which a writer that never got its turn gives up.
+PATIENCE = 30.0
+#: Commits between two checkpoints: about 10 MB of log.
+CHECKPOINT_EVERY = 256
+#: Pages written by large commits count as well: a checkpoint is due after this many changed rows.
+CHECKPOINT_ROWS = 20_000
+
+_MEANING: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_FULL: (StoreFull, "There is no space left for the record {path}. Free some and try again."),
+    sqlite3.SQLITE_READONLY: (StoreReadOnly, "The record {path} cannot be written. Check its folder's permissions."),
+    sqlite3.SQLITE_PERM: (StoreReadOnly, "The record {path} cannot be opened. Check its folder's permissions."),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreReadOnly,
+        "The record {path} cannot be opened or made. Check that its folder exists and may be written.",
+    ),
+    sqlite3.SQLITE_NOTADB: (StoreForeign, "{path} is not a runlore record."),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreCorrupt,
+        "The record {path} is damaged. Restore it from a backup, or move it away and start a new one.",
+    ),
+}
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+_open: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+class Connection:
+    """A database that several threads share. Statements run one at a time, in the order of the lock.
+
+    The file is opened at first use, and again after a fork: the parent closes it before it forks, because SQLite's
+    locks belong to a process while its idea of them is inherited. ``prepare`` is called with each fresh connection.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        relaxed: bool = False,
+        read_only: bool = False,
+        prepare: Callable[[Connection], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._relaxed = relaxed
+        self._prepare = prepare
+        self._lock = threading.RLock()
+        self._handle: sqlite3.Connection | None = None
+        self._full: bool | None = None
+        self._since_checkpoint = 0
+        self._rows_at_checkpoint = 0
+        self._closed = False
+        _open.add(self)
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def rows(self, statement: str, parameters: Any = ()) -> list[Any]:
+        """Run a reading statement and fetch everything, so that no cursor stays open."""
+        with self._lock:
+            handle = self._handle or self._connect()
+            try:
+                return handle.execute(statement, parameters).fetchall()
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    self.refuse(error)
+            waited: list[Any] = self._patiently(lambda: handle.execute(statement, parameters).fetchall())
+            return waited
+
+    def row(self, statement: str, parameters: Any = ()) -> Any:
+        """Return the first row, or ``None``."""
+        rows = self.rows(statement, parameters)
+        return rows[0] if rows else None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Make every statement of the block see the same commits."""
+        with self._lock:
+            handle = self._handle or self._connect()
+            if handle.in_transaction:
+                yield
+                return
+            handle.execute("begin")
+            try:
+                yield
+            finally:
+                if handle.in_transaction:
+                    handle.execute("rollback")
+
+    @contextmanager
+    def writing(self, *, durable: bool) -> Iterator[sqlite3.Cursor]:
+        """Run the block in one transaction that is committed at its end, or rolled back when it raises."""
+        with self._lock:
+            handle = self._handle or self._connect()
+            if self.read_only:
+                raise StoreReadOnly(f"The record {self.path} was opened for reading only.")
+            full = durable and not self._relaxed
+            if full is not self._full:
+                handle.execute("pragma synchronous = full" if full else "pragma synchronous = normal")
+                self._full = full
+            self._begin(handle)
+            try:
+                yield handle.cursor()
+                handle.execute("commit")
+            except BaseException as error:
+                if handle.in_transaction:
+                    handle.execute("rollback")
+                if isinstance(error, sqlite3.Error):
+                    self.refuse(error)
+                raise
+            self._maybe_checkpoint(handle)
+
+    def _begin(self, handle: sqlite3.Connection) -> None:
+        try:
+            handle.execute("begin immediate")
+        except sqlite3.Error as error:
+            if not _is_busy(error):
+                self.refuse(error)
+            self._patiently(lambda: handle.execute("begin immediate"))
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
+        """Repeat until the lock is free. SQLite's own waiting grows to 100 ms and starves writers; ours stays short."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            time.sleep(random.uniform(0.0002, 0.002))
+            try:
+                return action()
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    self.refuse(error)
+                if time.monotonic() > deadline:
+                    raise StoreLocked(
+                        f"Another process has held the lock of {self.path} for {PATIENCE:g} s. "
+                        "Find out whether it hangs, then try again."
+                    ) from error
+
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    def _maybe_checkpoint(self, handle: sqlite3.Connection) -> None:
+        self._since_checkpoint += 1
+        changed = handle.total_changes - self._rows_at_checkpoint
+        if self._since_checkpoint >= CHECKPOINT_EVERY or changed >= CHECKPOINT_ROWS:
+            self._checkpoint(handle)
+
+    def _checkpoint(self, handle: sqlite3.Connection) -> None:
+        # FULL keeps other writers out while it works, which avoids the WAL-reset defect of SQLite before 3.51.3.
+        try:
+            busy = handle.execute("pragma wal_checkpoint(full)").fetchone()[0]
+        except sqlite3.Error as error:
+            if not _is_busy(error):
+                self.refuse(error)
+            busy = 1
+        if busy:  # somebody else writes or checkpoints: try again soon
+            self._since_checkpoint = CHECKPOINT_EVERY // 2
+        else:
+            self._since_checkpoint = 0
+        self._rows_at_checkpoint = handle.total_changes
+
+    def close(self) -> None:
+        """Close the file. A later use raises `StoreError`."""
+        with self._lock:
+            self._closed = True
+            self._abandon()
+
+    def _abandon(self) -> None:
+        handle, self._handle, self._full = self._handle, None, None
+        self._since_checkpoint = self._rows_at_checkpoint = 0
+        if handle is not None:
+            handle.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreError(f"The record {self.path} has been closed.")
+        try:
+            handle = self._opened()
+        except sqlite3.Error as error:
+            self.refuse(error)
+        self._handle = handle
+        try:
+            if self._prepare is not None:
+                self._prepare(self)
+        except BaseException:
+            self._abandon()
+            raise
+        return handle
+
+    def _opened(self) -> sqlite3.Connection:
+        mode = "ro" if self.read_only else "rwc"
+        handle = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            handle.execute("pragma temp_store = memory")
+            handle.execute("pragma wal_autocheckpoint = 0")
+            if sys.platform == "darwin":
+                handle.execute("pragma fullfsync = 1")
+        except BaseException:
+            handle.close()
+            raise
+        return handle
+
+    def refuse(self, error: sqlite3.Error) -> NoReturn:
+        """Raise the `StoreError` that stands for an error of SQLite."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _MEANING:
+            meant, message = _MEANING[code & 0xFF]
+            raise meant(message.format(path=self.path) + f" (SQLite: {error})") from error
+        raise StoreError(f"The record {self.path} could not be used: {error}.") from error
+
+    # -- forks ---------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Wait until no transaction is open, then close."""
+        self._lock.acquire()
+        if self._handle is not None and not self._handle.in_transaction:
+            self._abandon()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Let threads go on; each process opens the file afresh."""
+        if child and self._handle is not None:  # forked inside a transaction, which is the parent's to finish
+            _inherited.append(self._handle)
+            self._handle = self._full = None
+        self._lock.release()
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _BUSY
+
+
+_held: list[Connection] = []
+#: Connections of a parent that a child may neither use nor close.
+_inherited: list[sqlite3.Connection] = []
+
+
+def _before() -> None:
+    for connection in list(_open):
+        connection.before_fork()
+        _held.append(connection)
+
+
+def _after_in_parent() -> None:
+    while _held:
+        _held.pop().after_fork(child=False)
+
+
+def _after_in_child() -> None:
+    while _held:
+        _held.pop().after_fork(child=True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,0 +1,117 @@
+-- Statements that only read. Column order is that of the functions in rows.py.
+
+-- name: run_columns
+select t.seq, t.uid, p.name, t.pipeline_version, t.number, t.name, t.status, t.created, t.ended, t.duration, t.parameters,
+  t.config, t.environment, t.code, t.user, t.host, t.git_commit, t.origin, t.trigger, t.failure, t.outputs
+-- name: run_tables
+run t cross join pipeline p on p.id = t.pipeline
+-- name: version_columns
+select t.seq, t.uid, a.name, t.number, t.label, t.created, t.save_type, k.materializer, k.type, k.artifact_type, t.digest,
+  t.size, t.form, d.data, t.meta, t.run, t.step, t.item, t.pos, t.origin, t.deleted
+-- name: version_tables
+version t cross join artifact a on a.id = t.artifact cross join kind k on k.id = t.kind
+left join payload d on d.digest = t.digest and t.form = 0
+-- name: pipeline_columns
+select t.id, t.name, t.version, t.runs, t.last_number, t.created
+-- name: pipeline_tables
+pipeline t
+-- name: artifact_columns
+select t.id, t.name, coalesce((select v.nth from version v where v.artifact = t.id
+  order by v.number desc, v.seq desc limit 1), 0) - t.gone, t.created
+-- name: artifact_tables
+artifact t
+
+-- name: steps
+select run, idx, name, definition, status, started, ended, duration, parameters, upstream, origin_run, origin_idx, tasks,
+  config, cache_note from step where run = ? order by idx
+-- name: step
+select run, idx, name, definition, status, started, ended, duration, parameters, upstream, origin_run, origin_idx, tasks,
+  config, cache_note from step where run = ? and idx = ?
+-- name: tasks
+select run, step, item, attempt, status, started, ended, key, failure, wall, cpu, memory, gpu_memory, origin_run,
+  origin_idx, origin_item from task where run = ? and step = ? order by item, attempt
+-- name: tasks_of_item
+select run, step, item, attempt, status, started, ended, key, failure, wall, cpu, memory, gpu_memory, origin_run,
+  origin_idx, origin_item from task where run = ? and step = ? and item = ? order by attempt
+-- name: edges
+select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from edge e join word w on w.id = e.word
+where e.run = ? order by e.step, e.item, e.way, e.pos
+-- name: edges_of_step
+select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from edge e join word w on w.id = e.word
+where e.run = ? and e.step = ? order by e.item, e.way, e.pos
+-- name: edges_of_item
+select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from edge e join word w on w.id = e.word
+where e.run = ? and e.step = ? and e.item = ? order by e.way, e.pos
+-- name: consumers
+select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from edge e join word w on w.id = e.word
+where e.version = ? and e.way = 0 order by e.run, e.step, e.item, e.pos
+
+-- Where a collection's items are: with its producer, or with the version whose bytes it took over.
+-- name: collection_home
+select v.run, v.step, v.pos, o.run, o.step, o.pos from version v left join version o on o.uid = v.origin where v.seq = ?
+-- name: items
+select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta
+from item i join kind k on k.id = i.kind left join payload d on d.digest = i.digest and i.form = 0
+where i.run = ? and i.step = ? and i.item >= ? and i.item < ? and i.pos = ? order by i.item
+-- name: items_of_task
+select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta, w.text, i.pos
+from item i join kind k on k.id = i.kind join word w on w.id = i.word left join payload d on d.digest = i.digest and i.form = 0
+where i.run = ? and i.step = ? and i.item = ? order by i.pos
+-- name: payload
+select data from payload where digest = ?
+-- name: definition
+select id, digest, body from definition where id = ?
+
+-- The current value of a key is its newest row; keys come in the order of their first rows.
+-- name: metadata
+select w.text, e.value, e.at from (select min(id) first, max(id) last from entry where kind = ? and owner = ? and step = ?
+  group by key) k join entry e on e.id = k.last join word w on w.id = e.key order by k.first
+-- name: metadata_history
+select w.text, e.value, e.at from entry e join word w on w.id = e.key
+where e.kind = ? and e.owner = ? and e.step = ? and w.text = ? order by e.id
+-- name: tags
+select w.text, t.system from tag t join word w on w.id = t.word where t.kind = ? and t.owner = ? and t.step = ?
+order by w.text
+-- name: last_logged
+select max(attempt) from log where run = ? and step = ? and item = ?
+-- name: logs
+select step, item, attempt, part, text from log where run = ? and step = ? and item = ? and attempt = ? and part >= ?
+order by part
+-- name: events
+select seq, run, step, item, status, at from event where seq > ? order by seq limit ?
+-- name: leases
+select l.run, r.uid, l.token, l.host, l.boot, l.pid, l.born, l.beat from lease l join run r on r.seq = l.run order by l.run
+
+-- name: cached
+select run, step, item, attempt, ended from task where key = ? and status = 2 and run < ?
+order by run desc, step desc, item desc, attempt desc limit 20 offset ?
+-- name: output_edges
+select w.text, e.pos, e.version from edge e join word w on w.id = e.word
+where e.run = ? and e.step = ? and e.item = ? and e.way = 1 order by e.pos
+-- name: collection_edges
+select w.text, e.pos from edge e join word w on w.id = e.word
+where e.run = ? and e.step = ? and e.item = -1 and e.way = 1 order by e.pos
+-- name: last_execution
+select run, idx from executed where pipeline = (select id from pipeline where name = ?) and name = ? and run < ?
+order by run desc, idx desc limit 1
+
+-- name: digests
+select digest, form from version where form > 0 and deleted = 0
+union select digest, form from item where form > 0
+union select environment, 1 from run where environment is not null
+union select code, 1 from run where code is not null
+
+-- Totals come from counters and from the ends of indexes.
+-- name: count_pipelines
+select count(*) from pipeline
+-- name: count_artifacts
+select count(*) from artifact
+-- name: count_runs
+select coalesce(sum(runs), 0) from pipeline
+-- name: count_runs_of_pipeline
+select coalesce(sum(runs), 0) from pipeline where name = ?
+-- name: count_versions
+select coalesce(max(seq), 0) - (select coalesce(sum(gone), 0) from artifact) from version
+-- name: count_versions_of_artifact
+select coalesce(sum(coalesce((select v.nth from version v where v.artifact = t.id
+  order by v.number desc, v.seq desc limit 1), 0) - t.gone), 0) from artifact t where t.name = ?

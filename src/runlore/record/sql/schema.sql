@@ -1,0 +1,93 @@
+-- The record's tables, as docs/design/schema.md explains them. Times are microseconds since the epoch, UTC.
+-- status: position in runlore.model.status.CODES (0 pending, 1 running, 2 completed, 3 failed, 4 cached, 5 skipped, ...).
+
+-- One row: what this store is.
+create table store(id integer primary key check (id = 1), uid text not null, created int not null);
+
+-- Declarations. `runs` and `last_number` are counters, so that totals and numbers never count rows.
+create table pipeline(id integer primary key, name text not null unique, version int not null, runs int not null,
+  last_number int not null, created int not null, fingerprint blob not null);
+
+-- What a step or pipeline was, once per content.
+create table definition(id integer primary key, digest blob not null unique, body not null);
+
+-- Interned texts: metadata keys, tags, output and parameter names.
+create table word(id integer primary key, text not null unique);
+
+-- Interned kinds of content.
+create table kind(id integer primary key, materializer text not null, type text not null, artifact_type text not null,
+  unique (materializer, type, artifact_type));
+
+create table run(seq integer primary key autoincrement, uid blob not null unique, pipeline int not null,
+  pipeline_version int not null, number int not null, name text not null unique, status int not null,
+  created int not null, ended int, duration real, definition int not null, parameters not null, config not null,
+  environment blob, code blob, user text, host text, git_commit text, origin blob, trigger, failure, outputs not null);
+create unique index run_number on run(pipeline, number);
+create index run_pipeline on run(pipeline);                      -- newest first within a pipeline
+create index run_pipeline_status on run(pipeline, status);
+create index run_status on run(status);
+
+create table step(run int not null, idx int not null, name text not null, definition int not null, status int not null,
+  started int, ended int, duration real, parameters not null, upstream text, origin_run int, origin_idx int, tasks int,
+  config not null, cache_note text, primary key (run, idx)) without rowid;
+
+-- Completed executions that were computed, not taken over: where `last_execution` looks.
+create table executed(pipeline int not null, name text not null, run int not null, idx int not null,
+  primary key (pipeline, name, run, idx)) without rowid;
+
+create table task(run int not null, step int not null, item int not null, attempt int not null, status int not null,
+  started int, ended int, key blob, failure, wall real, cpu real, memory int, gpu_memory int,
+  origin_run int, origin_idx int, origin_item int, primary key (run, step, item, attempt)) without rowid;
+create index task_key on task(key, run) where key is not null and status = 2;    -- cache look-up
+
+create table artifact(id integer primary key, name text not null unique, created int not null,
+  gone int not null default 0);                                  -- versions that were pruned
+
+-- `number` is the automatic number, for a labelled version that of the last automatic one before it, so that
+-- (number, seq) is the order of creation within an artifact; `nth` counts every version of the artifact so far.
+create table version(seq integer primary key, uid blob not null unique, artifact int not null, number int not null,
+  nth int not null, label text, created int not null, save_type int not null, kind int not null, digest blob not null,
+  size int not null, form int not null, run int, step int, item int, pos int, origin blob,
+  deleted int not null default 0, meta not null);
+create index version_artifact on version(artifact, number);
+create index version_run on version(run) where run is not null;
+create unique index version_label on version(artifact, label) where label is not null;
+
+-- Bytes of small values, once per content.
+create table payload(digest blob primary key, data blob not null) without rowid;
+
+-- Elements of collections: found through the task that made them.
+create table item(run int not null, step int not null, item int not null, pos int not null, word int not null,
+  kind int not null, digest blob not null, size int not null, form int not null, meta not null,
+  primary key (run, step, item, pos)) without rowid;
+
+-- way: 0 input, 1 output, 2 saved by hand.
+create table edge(run int not null, step int not null, item int not null, way int not null, pos int not null,
+  word int not null, version int not null, element int, primary key (run, step, item, way, pos)) without rowid;
+create index edge_input on edge(version, run, step, item, pos) where way = 0;    -- consumers of a version
+
+-- Metadata with its history; the newest row of a key is its value. kind: position in OwnerKind.
+create table entry(id integer primary key, kind int not null, owner int not null, step int not null, key int not null,
+  value not null, at int not null);
+create index entry_owner on entry(kind, owner, step, key);
+
+-- Searchable values now in force. kind: 0 parameter of a run, 1 metadata of a run, 2 metadata of a version.
+create table fact(kind int not null, owner int not null, key int not null, num, text,
+  primary key (kind, owner, key)) without rowid;
+create index fact_num on fact(kind, key, num, owner) where num is not null;      -- equality, and rare matches
+create index fact_text on fact(kind, key, text, owner) where text is not null;
+create index fact_new on fact(kind, key, owner, num);                            -- newest first
+
+create table tag(kind int not null, word int not null, owner int not null, step int not null, system int not null,
+  primary key (kind, word, owner, step)) without rowid;
+create index tag_owner on tag(kind, owner, step);
+
+create table log(run int not null, step int not null, item int not null, attempt int not null, part int not null,
+  text not null, primary key (run, step, item, attempt, part)) without rowid;
+
+-- Who owns a running run; gone when it ends.
+create table lease(run integer primary key, token int not null, host text not null, boot text not null, pid int not null,
+  born int not null, beat int);
+
+-- What changed, for watchers. The newest row is never deleted, so that numbers are never reused.
+create table event(seq integer primary key, run int not null, step int, item int, status int not null, at int not null);

@@ -1,0 +1,477 @@
+"""From a `Query` to SQL: columns come from the allow-list below, operands are always bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from runlore.errors import QueryInvalid
+from runlore.model.query import FIELDS, KEYED, Condition, Operator, Query
+from runlore.model.status import CODES, Status
+from runlore.model.suggest import did_you_mean
+from runlore.record.facts import fact_number
+from runlore.record.sql.rows import SAVE_TYPES
+from runlore.record.sql.text import micros, pack, pack_digest
+from runlore.record.sql.write import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
+
+#: Candidate rows that are counted at most when several conditions could drive a query.
+ENOUGH = 200
+
+_SAVE_TYPE = "case t.save_type " + " ".join(f"when {i} then '{s}'" for i, s in enumerate(SAVE_TYPES)) + " end"
+#: Field → expression over the noun's tables (`read.sql`), for every field but ``tag``.
+COLUMNS: dict[str, dict[str, str]] = {
+    "pipeline": {"name": "t.name", "id": "t.id", "created": "t.created"},
+    "run": {
+        "id": "t.uid",
+        "seq": "t.seq",
+        "name": "t.name",
+        "number": "t.number",
+        "pipeline": "p.name",
+        "pipeline_version": "t.pipeline_version",
+        "status": "t.status",
+        "created": "t.created",
+        "ended": "t.ended",
+        "duration": "t.duration",
+        "user": "t.user",
+        "host": "t.host",
+        "git_commit": "t.git_commit",
+        "origin": "t.origin",
+    },
+    "artifact": {"name": "t.name", "id": "t.id", "created": "t.created"},
+    "version": {
+        "id": "t.uid",
+        "seq": "t.seq",
+        "artifact": "a.name",
+        "version": "coalesce(t.label, cast(t.number as text))",
+        "created": "t.created",
+        "save_type": _SAVE_TYPE,
+        "type": "k.type",
+        "materializer": "k.materializer",
+        "artifact_type": "k.artifact_type",
+        "digest": "t.digest",
+        "size": "t.size",
+        "run": "t.run",
+        "deleted": "t.deleted",
+    },
+}
+#: The column that is the order of creation.
+SEQUENCE = {"pipeline": "t.id", "run": "t.seq", "artifact": "t.id", "version": "t.seq"}
+_FACT_KIND = {
+    ("run", "parameter"): PARAMETER,
+    ("run", "metadata"): RUN_METADATA,
+    ("version", "metadata"): VERSION_METADATA,
+}
+_COMPARE = {Operator.LT: "<", Operator.LE: "<=", Operator.GT: ">", Operator.GE: ">="}
+_TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH)
+_NEGATED = {
+    Operator.NE: Operator.EQ,
+    Operator.NOT_IN: Operator.IN,
+    Operator.NOT_CONTAINS: Operator.CONTAINS,
+}
+_WORD = "(select id from word where text = ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some SQL and the values bound in it, in order."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One condition as the table that the query walks, instead of the noun's own order.
+
+    ``sequence`` is the column that equals the noun's sequence, ``where`` replaces condition number ``replaces``.
+    """
+
+    tables: str
+    sequence: str
+    where: Piece
+    replaces: int | None
+    #: Columns that order by, when they are more than the sequence.
+    order: tuple[str, ...] = ()
+    #: Walking it means sorting all of it, so it may drive only when it is small.
+    sort: bool = False
+    #: The last resort of a condition, whose size another driver of the condition tells.
+    last: bool = False
+
+
+def checked(query: Query) -> None:
+    """Raise `QueryInvalid` for anything that the noun cannot be asked."""
+    fields = FIELDS.get(query.noun)
+    if fields is None:
+        raise QueryInvalid(f"There is nothing called {query.noun!r} to ask for." + did_you_mean(query.noun, FIELDS))
+    for condition in query.conditions:
+        _checked_condition(query.noun, fields, condition)
+    if query.order is not None and (query.order not in fields or query.order == "tag"):
+        sortable = [name for name in fields if name != "tag"]
+        raise QueryInvalid(f"A {query.noun} cannot be sorted by {query.order!r}." + did_you_mean(query.order, sortable))
+    if query.limit < 1:
+        raise QueryInvalid(f"A page holds at least one answer; the limit is {query.limit}.")
+
+
+def _checked_condition(noun: str, fields: dict[str, str], condition: Condition) -> None:
+    prefix, separator, _ = condition.field.partition(":")
+    operator, operand = condition.operator, condition.operand
+    keyed = bool(separator) and prefix in KEYED.get(noun, ())
+    if not keyed and condition.field not in fields:
+        known = [*fields, *(f"{prefix}:<name>" for prefix in KEYED.get(noun, ()))]
+        raise QueryInvalid(f"A {noun} has no field {condition.field!r}." + did_you_mean(condition.field, known))
+    if operator is Operator.NULL:
+        if not isinstance(operand, bool):
+            raise QueryInvalid(f"{condition.field!r} null takes true or false, not {operand!r}.")
+        return
+    several = operator in (Operator.IN, Operator.NOT_IN)
+    if several and not isinstance(operand, tuple):
+        raise QueryInvalid(f"{condition.field!r} {operator} takes a tuple of values, not {operand!r}.")
+    kind = "fact" if keyed else fields[condition.field]
+    for value in operand if isinstance(operand, tuple) and several else (operand,):
+        _checked_value(condition.field, kind, operator, value)
+
+
+def _checked_value(field: str, kind: str, operator: Operator, value: object) -> None:
+    if operator in _TEXTUAL:
+        if kind not in ("text", "fact") and not (kind == "uuid" and operator is Operator.STARTSWITH):
+            raise QueryInvalid(f"{field!r} is no text and cannot be compared by {operator}.")
+        fine, wanted = isinstance(value, str), "a str"
+    elif kind == "text":
+        fine, wanted = isinstance(value, str), "a str"
+    elif kind == "status":
+        fine, wanted = isinstance(value, str) and value in tuple(Status), "a status, such as 'completed'"
+    elif kind == "uuid":
+        fine, wanted = isinstance(value, UUID) or (isinstance(value, str) and _is_uuid(value)), "a UUID"
+    elif kind == "time":
+        fine, wanted = isinstance(value, datetime) and value.tzinfo is not None, "a datetime with a time zone"
+    elif kind == "bool":
+        fine, wanted = isinstance(value, bool), "true or false"
+    elif kind == "fact":
+        fine, wanted = isinstance(value, (int, float, str)), "a number, bool or str"
+    else:
+        fine, wanted = isinstance(value, (int, float)), "a number"
+    if not fine:
+        raise QueryInvalid(f"{field!r} is compared with {wanted}, not with {value!r}.")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+# -- conditions as predicates ----------------------------------------------------------------------------------------
+
+
+def predicate(noun: str, condition: Condition) -> Piece:
+    """A condition as a predicate over the noun's tables."""
+    prefix, separator, key = condition.field.partition(":")
+    if separator:
+        return _fact_predicate(_FACT_KIND[noun, prefix], SEQUENCE[noun], key, condition)
+    if condition.field == "tag":
+        return _tag_predicate(noun, condition)
+    kind = FIELDS[noun][condition.field]
+    if noun == "run" and condition.field == "pipeline" and condition.operator is Operator.EQ:
+        return Piece("t.pipeline = (select id from pipeline where name = ?)", (condition.operand,))
+    if noun == "version" and condition.field == "artifact" and condition.operator is Operator.EQ:
+        return Piece("t.artifact = (select id from artifact where name = ?)", (condition.operand,))
+    column = COLUMNS[noun][condition.field]
+    if kind == "uuid" and condition.operator is Operator.STARTSWITH:
+        return _uuid_prefix(column, str(condition.operand))
+    return _compare(column, condition.operator, condition.operand, _packer(condition.field, kind))
+
+
+def _packer(field: str, kind: str) -> Callable[[Any], Any]:
+    if kind == "time":
+        return micros
+    if kind == "status":
+        return lambda value: CODES.index(Status(value))
+    if kind == "uuid":
+        return lambda value: value.bytes if isinstance(value, UUID) else UUID(value).bytes
+    if field == "digest":
+        return pack_digest
+    if kind == "text":
+        return pack
+    if kind in ("int", "float"):
+        return fact_number
+    return int
+
+
+def _compare(column: str, operator: Operator, operand: Any, packed: Callable[[Any], Any]) -> Piece:
+    if operator is Operator.NULL:
+        return Piece(f"{column} is null" if operand else f"{column} is not null")
+    if operator in (Operator.IN, Operator.NOT_IN):
+        values = tuple(packed(value) for value in operand)
+        word = "in" if operator is Operator.IN else "not in"
+        return Piece(f"({column} is not null and {column} {word} ({', '.join('?' * len(values))}))", values)
+    value = packed(operand)
+    if operator is Operator.EQ:
+        return Piece(f"{column} = ?", (value,))
+    if operator is Operator.NE:
+        return Piece(f"{column} is not ?", (value,))
+    if operator in _COMPARE:
+        return Piece(f"{column} {_COMPARE[operator]} ?", (value,))
+    if operator is Operator.STARTSWITH:
+        return Piece(f"substr({column}, 1, length(?)) = ?", (value, value))
+    if operator is Operator.ENDSWITH:
+        # Not substr(x, -length(y)): for an empty y that is the whole text.
+        return Piece(
+            f"(length({column}) >= length(?) and substr({column}, length({column}) - length(?) + 1) = ?)",
+            (value, value, value),
+        )
+    found = "> 0" if operator is Operator.CONTAINS else "= 0"
+    return Piece(f"instr({column}, ?) {found}", (value,))
+
+
+def _uuid_prefix(column: str, prefix: str) -> Piece:
+    digits = prefix.replace("-", "").lower()
+    if len(digits) > 32 or any(digit not in "0123456789abcdef" for digit in digits):
+        return Piece("0")
+    low, high = digits.ljust(32, "0"), digits.ljust(32, "f")
+    return Piece(f"{column} between ? and ?", (bytes.fromhex(low), bytes.fromhex(high)))
+
+
+def _tag_predicate(noun: str, condition: Condition) -> Piece:
+    """Many tags: a negative operator asks that none of them matches."""
+    operator, operand = condition.operator, condition.operand
+    kind = OWNER_KINDS.index(noun)
+    if operator is Operator.EQ:
+        return Piece(
+            f"exists (select 1 from tag g where g.kind = {kind} and g.word = {_WORD} and g.owner = {SEQUENCE[noun]})",
+            (pack(str(operand)),),
+        )
+    if operator is Operator.NULL:
+        inner, holds = Piece("1"), not operand
+    else:
+        inner = _compare("w.text", _NEGATED.get(operator, operator), operand, pack)
+        holds = operator not in _NEGATED
+    return Piece(
+        ("" if holds else "not ") + f"exists (select 1 from tag g join word w on w.id = g.word "
+        f"where g.kind = {kind} and g.owner = {SEQUENCE[noun]} and g.step = 0 and {inner.sql})",
+        inner.values,
+    )
+
+
+def _fact_predicate(kind: int, sequence: str, key: str, condition: Condition) -> Piece:
+    operator, operand = condition.operator, condition.operand
+    has = f"exists (select 1 from fact f where f.kind = {kind} and f.owner = {sequence} and f.key = {_WORD}"
+    name = pack(key)
+    if operator is Operator.NULL:
+        return Piece(("not " if operand else "") + has + ")", (name,))
+    if operator is Operator.NE:
+        inner = _fact_compare(Operator.EQ, operand)
+        return Piece(f"not {has} and {inner.sql})", (name, *inner.values))
+    if operator in _NEGATED:
+        inner = _fact_compare(_NEGATED[operator], operand)
+        return Piece(f"({has}) and not {has} and {inner.sql}))", (name, name, *inner.values))
+    inner = _fact_compare(operator, operand)
+    return Piece(f"{has} and {inner.sql})", (name, *inner.values))
+
+
+def _fact_compare(operator: Operator, operand: Any) -> Piece:
+    if operator is Operator.IN:
+        pieces = [_fact_compare(Operator.EQ, value) for value in operand]
+        if not pieces:
+            return Piece("0")
+        return Piece(
+            "(" + " or ".join(piece.sql for piece in pieces) + ")",
+            tuple(value for piece in pieces for value in piece.values),
+        )
+    if isinstance(operand, str):
+        return _compare("f.text", operator, operand, pack)
+    if fact_number(operand) is None:  # NaN equals nothing
+        return Piece("0")
+    return _compare("f.num", operator, operand, fact_number)
+
+
+# -- drivers ---------------------------------------------------------------------------------------------------------
+
+
+def drivers(query: Query) -> list[Driver]:
+    """Every way to walk an index instead of all rows, for a query in the order of creation."""
+    if query.any or not is_creation(query):
+        return []
+    found = [
+        driver
+        for number, condition in enumerate(query.conditions)
+        for driver in _drivers_of(query.noun, number, condition)
+    ]
+    equal = {c.field: n for n, c in enumerate(query.conditions) if c.operator is Operator.EQ}
+    if query.noun == "version" and "artifact" in equal and "version" in equal:
+        artifact, version = (query.conditions[equal[field]].operand for field in ("artifact", "version"))
+        found.insert(0, _one_version(str(artifact), str(version), equal["version"]))
+    return found
+
+
+def is_creation(query: Query) -> bool:
+    """Whether the order asked for is that of creation."""
+    return query.order is None or COLUMNS[query.noun][query.order] == SEQUENCE[query.noun]
+
+
+def _one_version(artifact: str, version: str, number: int) -> Driver:
+    known = "artifact = (select id from artifact where name = ?)"
+    digits = version.isascii() and version.isdigit() and len(version) < 19 and str(int(version)) == version
+    where = Piece(
+        f"t.seq in (select seq from version where {known} and label = ? union all "
+        f"select seq from version where {known} and number = ? and label is null)",
+        (artifact, version, artifact, int(version) if digits else -1),
+    )
+    return Driver("", "t.seq", where, number)
+
+
+def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
+    prefix, separator, key = condition.field.partition(":")
+    equal = condition.operator is Operator.EQ
+    if separator:
+        return _fact_drivers(_FACT_KIND[noun, prefix], number, key, condition)
+    if condition.field == "tag" and equal:
+        kind = OWNER_KINDS.index(noun)
+        where = Piece(f"g.kind = {kind} and g.word = {_WORD}", (pack(str(condition.operand)),))
+        return [Driver("tag g", "g.owner", where, number)]
+    if noun == "run" and equal and condition.field in ("pipeline", "status", "id", "name"):
+        return [Driver("", "t.seq", predicate(noun, condition), number)]
+    if noun == "version" and equal and condition.field == "artifact":
+        return [Driver("", "t.seq", predicate(noun, condition), number, ("t.number", "t.seq"))]
+    if noun == "version" and equal and condition.field in ("run", "id"):
+        return [Driver("", "t.seq", predicate(noun, condition), number)]
+    return []
+
+
+def _fact_drivers(kind: int, number: int, key: str, condition: Condition) -> list[Driver]:
+    operator = condition.operator
+    if operator is not Operator.EQ and operator not in _COMPARE:
+        return []
+    inner = _fact_compare(operator, condition.operand)
+    where = Piece(f"f.kind = {kind} and f.key = {_WORD} and {inner.sql}", (pack(key), *inner.values))
+    if "?" not in inner.sql:
+        return []
+    text = isinstance(condition.operand, str)
+    index = "fact_text" if text else "fact_num"
+    known = Piece(where.sql + (" and f.text is not null" if text else " and f.num is not null"), where.values)
+    by_value = Driver(f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ)
+    if operator is Operator.EQ:
+        return [by_value]
+    return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True)]
+
+
+# -- whole queries ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A page's statement: columns of the noun, then the place of each row in the order."""
+
+    sql: str
+    values: tuple[Any, ...]
+    #: How many columns at the end are the place.
+    place: int
+
+
+def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> Compiled:
+    """The statement for a page, fetching one row more than asked for."""
+    order = _order(query, driver)
+    place = _place(query)
+    where, values = _where(query, driver)
+    if query.after is not None:
+        after = cursor_values(query.after, len(place))
+        sign = "<" if query.descending else ">"
+        marks = ", ".join("?" * len(order))
+        where.append(f"({', '.join(order)}) {sign} ({marks})")
+        values += after[-len(order) :]
+    way = "desc" if query.descending else "asc"
+    sql = (
+        f"{columns}, {', '.join(place)} from {_tables(query, driver, tables)} where {' and '.join(where) or '1'} "
+        f"order by {', '.join(f'{column} {way}' for column in order)} limit ?"
+    )
+    return Compiled(sql, (*values, query.limit + 1), len(place))
+
+
+def counting(query: Query, driver: Driver | None, tables: str) -> Piece:
+    """The statement that counts all answers."""
+    where, values = _where(query, driver)
+    return Piece(
+        f"select count(*) from {_tables(query, driver, tables)} where {' and '.join(where) or '1'}", tuple(values)
+    )
+
+
+def estimating(noun: str, driver: Driver) -> Piece:
+    """The statement that counts a driver's rows, up to one more than `ENOUGH`."""
+    tables = driver.tables or f"{noun} t"
+    return Piece(
+        f"select count(*) from (select 1 from {tables} where {driver.where.sql} limit {ENOUGH + 1})",
+        driver.where.values,
+    )
+
+
+def _tables(query: Query, driver: Driver | None, tables: str) -> str:
+    return f"{driver.tables} cross join {tables}" if driver is not None and driver.tables else tables
+
+
+def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
+    pieces = [
+        predicate(query.noun, condition)
+        for number, condition in enumerate(query.conditions)
+        if driver is None or number != driver.replaces
+    ]
+    if query.any:
+        pieces = [
+            Piece(
+                "(" + (" or ".join(f"({piece.sql})" for piece in pieces) or "1") + ")",
+                tuple(value for piece in pieces for value in piece.values),
+            )
+        ]
+    if driver is not None:
+        pieces.insert(0, driver.where)
+        if driver.tables:
+            pieces.append(Piece(f"{SEQUENCE[query.noun]} = {driver.sequence}"))
+    return [piece.sql for piece in pieces], [value for piece in pieces for value in piece.values]
+
+
+_LEAST = {"text": "''", "uuid": "x''"}
+
+
+def _key(query: Query) -> str:
+    """What a page is sorted by; missing values come as the least."""
+    assert query.order is not None
+    kind = FIELDS[query.noun][query.order]
+    return f"coalesce({COLUMNS[query.noun][query.order]}, {_LEAST.get(kind, '-9e999')})"
+
+
+def _order(query: Query, driver: Driver | None) -> tuple[str, ...]:
+    if not is_creation(query):
+        return (_key(query), SEQUENCE[query.noun])
+    if driver is not None:
+        return driver.order or (driver.sequence,)
+    return (SEQUENCE[query.noun],)
+
+
+def _place(query: Query) -> tuple[str, ...]:
+    """What a cursor holds: enough for whichever driver the next page takes."""
+    if not is_creation(query):
+        return (_key(query), SEQUENCE[query.noun])
+    return ("t.number", "t.seq") if query.noun == "version" else (SEQUENCE[query.noun],)
+
+
+# -- cursors ---------------------------------------------------------------------------------------------------------
+
+
+def cursor_text(values: list[Any]) -> str:
+    """A place in the order, as text; bytes travel as hex."""
+    return json.dumps([{"x": value.hex()} if isinstance(value, bytes) else value for value in values])
+
+
+def cursor_values(text: str, length: int) -> list[Any]:
+    """Undo `cursor_text`, or raise `QueryInvalid`."""
+    try:
+        values = [bytes.fromhex(value["x"]) if isinstance(value, dict) else value for value in json.loads(text)]
+        if len(values) != length or not isinstance(values[-1], int):
+            raise ValueError(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise QueryInvalid(f"{text!r} is not a place in this list; pass the cursor of the page before.") from error
+    return values

@@ -1,0 +1,320 @@
+"""SQLiteRecord: a record in one SQLite file on a local disk, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from runlore.errors import LeaseLost, NotFound, StoreError
+from runlore.model.artifact import Edge, Item, Version
+from runlore.model.change import Change, NewRun, Receipt
+from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.query import Operator, Page, Query
+from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
+from runlore.record.port import Finding, Hit, Record
+from runlore.record.sql import rows
+from runlore.record.sql.check import findings
+from runlore.record.sql.connection import Connection
+from runlore.record.sql.migrate import prepare
+from runlore.record.sql.select import (
+    COLUMNS,
+    ENOUGH,
+    Driver,
+    checked,
+    compiled,
+    counting,
+    cursor_text,
+    drivers,
+    estimating,
+)
+from runlore.record.sql.statements import load_statements
+from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack_digest
+from runlore.record.sql.write import OWNER_KINDS, RUN_BOUND, SQL, Memo, Writer
+
+READ = load_statements(Path(__file__).with_name("read.sql"))
+_FIRST_TOKEN = 1
+_NOUNS: dict[str, Callable[[Any], Any]] = {
+    "pipeline": rows.to_pipeline,
+    "run": rows.to_run,
+    "artifact": rows.to_artifact,
+    "version": rows.to_version,
+}
+_HIT_PAGE = 20
+_MOST = 2**63 - 1
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SQLiteRecord(Record):
+    """A metadata store in the file ``path``, which is made when it is not there.
+
+    ``durability="relaxed"`` lets a power cut take the last commits, never a killed process. ``clock`` gives aware
+    times. ``read_only`` opens an existing file and writes nothing. Threads and processes of one host may share it; a
+    network file system must not hold it.
+    Raises `StoreForeign`, `StoreTooNew`, `StoreCorrupt`, `StoreReadOnly` or `StoreError`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        durability: Literal["full", "relaxed"] = "full",
+        clock: Callable[[], datetime] = _now,
+        read_only: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._memo = Memo()
+        self._db = Connection(
+            self.path,
+            relaxed=durability == "relaxed",
+            read_only=read_only,
+            prepare=lambda connection: prepare(connection, clock()),
+        )
+        self.id = str(self._db.row("select uid from store")[0])
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writer(self, run: int | None, *, durable: bool) -> Iterator[Writer]:
+        try:
+            with self._db.writing(durable=durable) as cursor:
+                yield Writer(cursor, self._memo, run, self._clock)
+        except BaseException:
+            self._memo.forget()
+            raise
+        self._memo.trim()
+
+    def begin_run(self, new: NewRun, *, also: Sequence[Change] = ()) -> tuple[Run, Fence]:
+        with self._writer(None, durable=False) as writer:
+            seq = writer.begin(new, _FIRST_TOKEN)
+            writer.apply(also)
+            run = self.run(seq)
+        return run, Fence(run=seq, token=_FIRST_TOKEN)
+
+    def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
+        if fence is None:
+            for change in changes:
+                if isinstance(change, RUN_BOUND):
+                    raise StoreError(f"{type(change).__name__} belongs to a run and needs its fence.")
+        with self._writer(None if fence is None else fence.run, durable=durable) as writer:
+            if fence is not None:
+                self._require(fence)
+            writer.apply(changes)
+        return Receipt(versions=writer.versions)
+
+    def _require(self, fence: Fence) -> None:
+        if self._db.row(SQL["holds_lease"], (fence.run, fence.token)) is None:
+            raise LeaseLost(
+                f"Run {fence.run} has ended or is owned by another process now (token {fence.token} no longer holds); "
+                "nothing was written."
+            )
+
+    def interrupt(self, lease: Lease, at: datetime) -> bool:
+        with self._writer(lease.run, durable=True) as writer:
+            if self._db.row(SQL["holds_lease"], (lease.run, lease.token)) is None:
+                return False
+            writer.interrupt(micros(at))
+        return True
+
+    def delete_run(self, seq: int) -> None:
+        with self._writer(None, durable=True) as writer:
+            writer.delete_run(seq)
+
+    # -- lists ---------------------------------------------------------------------------------------------------
+
+    def select(self, query: Query) -> Page[Any]:
+        checked(query)
+        with self._db.reading():
+            statement = compiled(
+                query, self._driver(query), READ[query.noun + "_columns"], READ[query.noun + "_tables"]
+            )
+            found = self._db.rows(statement.sql, statement.values)
+        more = len(found) > query.limit
+        del found[query.limit :]
+        noun = _NOUNS[query.noun]
+        place = list(found[-1][-statement.place :]) if more else None
+        return Page(
+            items=tuple([noun(row[: -statement.place]) for row in found]),
+            cursor=None if place is None else cursor_text(place),
+        )
+
+    def _driver(self, query: Query) -> Driver | None:
+        """The index to walk: the only one there is, or the one with the fewest rows."""
+        candidates = drivers(query)
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        best, fewest = None, _MOST
+        for driver in candidates:
+            estimate = ENOUGH + 1
+            if not driver.last:
+                piece = estimating(query.noun, driver)
+                estimate = self._db.row(piece.sql, piece.values)[0]
+                if estimate > ENOUGH and driver.sort:
+                    continue
+            if estimate < fewest:
+                best, fewest = driver, estimate
+        return best
+
+    def count(self, query: Query) -> int:
+        checked(query)
+        known = self._counter(query)
+        if known is not None:
+            return known
+        with self._db.reading():
+            piece = counting(query, self._driver(query), READ[query.noun + "_tables"])
+            return int(self._db.row(piece.sql, piece.values)[0])
+
+    def _counter(self, query: Query) -> int | None:
+        noun, conditions = query.noun, query.conditions
+        if not conditions:
+            return int(self._db.row(READ[f"count_{noun}s"])[0])
+        only = conditions[0]
+        if len(conditions) == 1 and only.operator is Operator.EQ and (noun, only.field) in _COUNTED:
+            return int(self._db.row(READ[_COUNTED[noun, only.field]], (only.operand,))[0])
+        return None
+
+    # -- one thing -----------------------------------------------------------------------------------------------
+
+    def run(self, seq: int) -> Run:
+        row = self._db.row(f"{READ['run_columns']} from {READ['run_tables']} where t.seq = ?", (seq,))
+        if row is None:
+            raise NotFound(f"There is no run number {seq} in this record.")
+        return rows.to_run(row)
+
+    def steps(self, run: int) -> tuple[Step, ...]:
+        return tuple(map(rows.to_step, self._db.rows(READ["steps"], (run,))))
+
+    def tasks(self, run: int, step: int, item: int | None = None) -> tuple[Task, ...]:
+        if item is None:
+            return tuple(map(rows.to_task, self._db.rows(READ["tasks"], (run, step))))
+        return tuple(map(rows.to_task, self._db.rows(READ["tasks_of_item"], (run, step, item))))
+
+    def edges(self, run: int, step: int | None = None, item: int | None = None) -> tuple[Edge, ...]:
+        if step is None:
+            found = self._db.rows(READ["edges"], (run,))
+        elif item is None:
+            found = self._db.rows(READ["edges_of_step"], (run, step))
+        else:
+            found = self._db.rows(READ["edges_of_item"], (run, step, item))
+        return tuple(map(rows.to_edge, found))
+
+    def consumers(self, version: int) -> tuple[Edge, ...]:
+        return tuple(map(rows.to_edge, self._db.rows(READ["consumers"], (version,))))
+
+    def version(self, seq: int) -> Version:
+        row = self._db.row(f"{READ['version_columns']} from {READ['version_tables']} where t.seq = ?", (seq,))
+        if row is None:
+            raise NotFound(f"There is no artifact version number {seq} in this record.")
+        return rows.to_version(row)
+
+    def items(self, version: int, start: int = 0, stop: int | None = None) -> tuple[Item, ...]:
+        with self._db.reading():
+            home = self._db.row(READ["collection_home"], (version,))
+            if home is None:
+                raise NotFound(f"There is no artifact version number {version} in this record.")
+            for run, step, position in (home[:3], home[3:]):
+                if run is not None:
+                    found = self._db.rows(READ["items"], (run, step, start, _MOST if stop is None else stop, position))
+                    if found:
+                        return tuple(map(rows.to_item, found))
+        return ()
+
+    def payload(self, digest: str) -> bytes | None:
+        row = self._db.row(READ["payload"], (pack_digest(digest),))
+        return None if row is None else bytes(row[0])
+
+    def definition(self, id: int) -> Definition:
+        row = self._db.row(READ["definition"], (id,))
+        if row is None:
+            raise NotFound(f"There is no definition number {id} in this record.")
+        return rows.to_definition(row)
+
+    def metadata(self, owner: Owner) -> tuple[Entry, ...]:
+        return tuple(map(rows.to_entry, self._db.rows(READ["metadata"], _owned(owner))))
+
+    def metadata_history(self, owner: Owner, key: str) -> tuple[Entry, ...]:
+        return tuple(map(rows.to_entry, self._db.rows(READ["metadata_history"], (*_owned(owner), pack(key)))))
+
+    def tags(self, owner: Owner) -> tuple[Tag, ...]:
+        return tuple(map(rows.to_tag, self._db.rows(READ["tags"], _owned(owner))))
+
+    def logs(
+        self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
+    ) -> tuple[LogChunk, ...]:
+        with self._db.reading():
+            if attempt is None:
+                attempt = self._db.row(READ["last_logged"], (run, step, item))[0]
+            return tuple(map(rows.to_log, self._db.rows(READ["logs"], (run, step, item, attempt, part))))
+
+    def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
+        return tuple(map(rows.to_event, self._db.rows(READ["events"], (after, limit))))
+
+    # -- cache ---------------------------------------------------------------------------------------------------
+
+    def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
+        with self._db.reading():
+            offset = 0
+            while True:
+                found = self._db.rows(READ["cached"], (key, _MOST if before is None else before, offset))
+                for run, step, item, _, ended in found:
+                    outputs = self._outputs(run, step, item)
+                    if outputs is not None:
+                        return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs)
+                if len(found) < _HIT_PAGE:
+                    return None
+                offset += _HIT_PAGE
+
+    def _outputs(self, run: int, step: int, item: int) -> tuple[tuple[str, Version | Item], ...] | None:
+        """Outputs of a task in declared order, or ``None`` if one of them was deleted."""
+        placed: list[tuple[int, str, Version | Item]] = []
+        for name, position, seq in self._db.rows(READ["output_edges"], (run, step, item)):
+            version = self.version(seq)
+            if version.deleted:
+                return None
+            placed.append((position, name, version))
+        for row in self._db.rows(READ["items_of_task"], (run, step, item)):
+            placed.append((row[10], row[9], rows.to_item(row)))
+        return tuple((name, value) for _, name, value in sorted(placed, key=lambda entry: entry[0]))
+
+    def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
+        with self._db.reading():
+            found = self._db.row(READ["last_execution"], (pipeline, step, before))
+            if found is None:
+                return None
+            tasks = self._db.rows(READ["tasks"], tuple(found))
+            if not tasks:
+                return None
+            last = rows.to_task(next(row for row in reversed(tasks) if row[2] == tasks[0][2]))
+            return self.run(found[0]), rows.to_step(self._db.row(READ["step"], tuple(found))), last
+
+    # -- ownership -----------------------------------------------------------------------------------------------
+
+    def leases(self) -> tuple[Lease, ...]:
+        return tuple(map(rows.to_lease, self._db.rows(READ["leases"])))
+
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    def digests(self) -> Iterable[tuple[str, str]]:
+        for digest, form in self._db.rows(READ["digests"]):
+            yield unpack_digest(digest), rows.FORMS[form]
+
+    def check(self) -> Iterable[Finding]:
+        return findings(self._db)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+#: Conditions whose count is kept: (noun, field) → statement.
+_COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
+assert set(COLUMNS) == set(_NOUNS)
+
+
+def _owned(owner: Owner) -> tuple[int, int, int]:
+    return OWNER_KINDS.index(owner.kind), owner.seq, owner.step

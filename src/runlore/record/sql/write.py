@@ -1,0 +1,558 @@
+"""Writer: applies changes to the tables inside one open transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from runlore.errors import AlreadyExists, NotFound, StoreError
+from runlore.model.artifact import Content
+from runlore.model.change import (
+    Change,
+    Input,
+    LogWritten,
+    MetadataSet,
+    NewRun,
+    NewVersion,
+    Output,
+    RunDescribed,
+    RunFinished,
+    StepFinished,
+    StepsPlanned,
+    StepStarted,
+    TagsChanged,
+    TaskFinished,
+    VersionSaved,
+)
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.run import Usage
+from runlore.model.status import CODES, Status
+from runlore.record.facts import fact_number
+from runlore.record.sql.rows import FORMS, SAVE_TYPES, pack_failure
+from runlore.record.sql.statements import load_statements
+from runlore.record.sql.text import micros, pack, pack_digest, to_digest, to_micros, to_uid
+
+SQL = load_statements(Path(__file__).with_name("write.sql"))
+#: Positions are stored: only ever append.
+OWNER_KINDS = tuple(OwnerKind)
+#: Kinds of facts.
+PARAMETER, RUN_METADATA, VERSION_METADATA = 0, 1, 2
+_FACT_KIND = {OwnerKind.RUN: RUN_METADATA, OwnerKind.VERSION: VERSION_METADATA}
+
+_CODE = {status: code for code, status in enumerate(CODES)}
+_WAY = {"output": 1, "saved": 2}
+_FORM = {form: code for code, form in enumerate(FORMS)}
+_NO_USAGE = Usage()
+#: Interned texts that a process remembers at most.
+_REMEMBERED = 50_000
+_ADD_TASK, _ADD_EVENT, _ADD_VERSION = SQL["add_task"], SQL["add_event"], SQL["add_version"]
+
+#: Changes that belong to one run and need its fence.
+RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, RunDescribed, LogWritten)
+
+
+class Memo:
+    """Ids of interned rows that this process has seen committed."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, int] = {}
+        self.kinds: dict[tuple[str, str, str], int] = {}
+        self.definitions: dict[bytes, int] = {}
+        self.artifacts: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """After a rollback, whatever was learnt in it may be wrong."""
+        for known in (self.words, self.kinds, self.definitions, self.artifacts):
+            known.clear()
+
+    def trim(self) -> None:
+        """Keep memory bounded."""
+        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
+            self.forget()
+
+
+class Writer:
+    """One transaction's worth of changes to one run, or to none."""
+
+    def __init__(self, cursor: sqlite3.Cursor, memo: Memo, run: int | None, clock: Callable[[], datetime]) -> None:
+        self._execute = cursor.execute
+        self._cursor = cursor
+        self._memo = memo
+        self._run = run
+        self._clock = clock
+        self.versions: dict[UUID, tuple[int, str]] = {}
+        self._mapped: dict[int, bool] = {}
+        self._edges: list[tuple[Any, ...]] = []
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            _APPLY[type(change)](self, change)
+        if self._edges:
+            self._cursor.executemany(SQL["add_edge"], self._edges)
+            self._edges.clear()
+
+    # -- interned rows -------------------------------------------------------------------------------------------
+
+    def _word(self, text: str) -> int:
+        known = self._memo.words
+        found = known.get(text)
+        if found is None:
+            found = known[text] = self._intern("word", (pack(text),))
+        return found
+
+    def _kind(self, content: Content) -> int:
+        known = self._memo.kinds
+        key = (content.materializer, content.type, content.artifact_type)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = self._intern("kind", key)
+        return found
+
+    def _definition(self, digest: bytes, body: str) -> int:
+        known = self._memo.definitions
+        found = known.get(digest)
+        if found is None:
+            self._execute(SQL["add_definition"], (digest, pack(body)))
+            found = known[digest] = int(self._execute(SQL["find_definition"], (digest,)).fetchone()[0])
+        return found
+
+    def _artifact(self, name: str, at: int) -> int:
+        known = self._memo.artifacts
+        found = known.get(name)
+        if found is None:
+            self._execute(SQL["add_artifact"], (name, at))
+            found = known[name] = int(self._execute(SQL["find_artifact"], (name,)).fetchone()[0])
+        return found
+
+    def _intern(self, table: str, key: tuple[Any, ...]) -> int:
+        row = self._execute(SQL["find_" + table], key).fetchone()
+        if row is None:
+            self._execute(SQL["add_" + table], key)
+            row = self._execute(SQL["find_" + table], key).fetchone()
+        return int(row[0])
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def begin(self, new: NewRun, token: int) -> int:
+        """Insert a running run with its lease; return its seq."""
+        at = micros(new.created)
+        pipeline, version, number = self._count_run(new, at)
+        name = self._free_name(new)
+        definition = self._definition(sha256(new.definition.encode("utf-8", "surrogatepass")).digest(), new.definition)
+        self._execute(
+            SQL["add_run"],
+            (
+                new.id.bytes,
+                pipeline,
+                version,
+                number,
+                name,
+                at,
+                definition,
+                pack(new.parameters),
+                pack(new.config),
+                to_digest(new.environment),
+                to_digest(new.code),
+                new.user,
+                new.host,
+                new.git_commit,
+                to_uid(new.origin),
+                None if new.trigger is None else pack(new.trigger),
+            ),
+        )
+        seq = self._run = int(self._cursor.lastrowid or 0)
+        self._execute(SQL["add_lease"], (seq, token, new.lease_host, new.lease_boot, new.lease_pid, new.lease_born))
+        self._set_facts(PARAMETER, seq, new.facts)
+        owner = Owner(kind=OwnerKind.RUN, seq=seq)
+        self._add_tags(owner, new.tags, system=False)
+        self._add_tags(owner, new.system_tags, system=True)
+        self._event(None, None, Status.RUNNING, at)
+        return seq
+
+    def _count_run(self, new: NewRun, at: int) -> tuple[int, int, int]:
+        row = self._execute(SQL["find_pipeline"], (new.pipeline,)).fetchone()
+        if row is None:
+            self._execute(SQL["add_pipeline"], (new.pipeline, at, new.fingerprint))
+            return int(self._cursor.lastrowid or 0), 1, 1
+        pipeline, version, number, fingerprint = row
+        version += fingerprint != new.fingerprint
+        self._execute(SQL["count_run"], (version, number + 1, new.fingerprint, pipeline))
+        return pipeline, version, number + 1
+
+    def _free_name(self, new: NewRun) -> str:
+        name, suffix = new.name, 1
+        while self._execute(SQL["run_named"], (name,)).fetchone():
+            if new.name_given:
+                raise AlreadyExists(f"There is a run called {name!r} already. Choose another name.")
+            suffix += 1
+            name = f"{new.name}-{suffix}"
+        return name
+
+    def describe_run(self, change: RunDescribed) -> None:
+        self._execute(
+            SQL["describe_run"],
+            (
+                to_digest(change.environment),
+                to_digest(change.code),
+                change.git_commit,
+                None if change.config is None else pack(change.config),
+                self._run,
+            ),
+        )
+
+    def finish_run(self, change: RunFinished) -> None:
+        ended = micros(change.ended)
+        self.close_steps(change.rest, ended)
+        self._execute(
+            SQL["finish_run"],
+            (
+                _CODE[change.status],
+                ended,
+                change.duration,
+                pack_failure(change.failure),
+                pack(change.outputs),
+                self._run,
+            ),
+        )
+        self._execute(SQL["drop_lease"], (self._run,))
+        self._event(None, None, change.status, ended)
+
+    def interrupt(self, at: int) -> None:
+        """The owner is gone: running steps were interrupted, pending ones never started."""
+        for index, status in self._execute(SQL["unfinished_steps"], (self._run,)).fetchall():
+            self._close_step(index, Status.INTERRUPTED if CODES[status] is Status.RUNNING else Status.SKIPPED, at)
+        self._execute(SQL["interrupt_run"], (_CODE[Status.INTERRUPTED], at, self._run))
+        self._execute(SQL["drop_lease"], (self._run,))
+        self._event(None, None, Status.INTERRUPTED, at)
+
+    def close_steps(self, rest: Status, at: int) -> None:
+        """Give unfinished steps their end; a running one cannot have been skipped, so it was cancelled."""
+        for index, status in self._execute(SQL["unfinished_steps"], (self._run,)).fetchall():
+            self._close_step(index, rest if CODES[status].may_become(rest) else Status.CANCELLED, at)
+
+    def _close_step(self, index: int, status: Status, at: int) -> None:
+        self._execute(SQL["close_step"], (_CODE[status], at, self._run, index))
+        self._event(index, None, status, at)
+
+    # -- steps and tasks -----------------------------------------------------------------------------------------
+
+    def plan_steps(self, change: StepsPlanned) -> None:
+        run = self._run
+        self._cursor.executemany(
+            SQL["add_step"],
+            [
+                (
+                    run,
+                    step.index,
+                    step.name,
+                    self._definition(step.definition_digest, step.definition),
+                    pack(step.parameters),
+                    ",".join(map(str, step.upstream)) or None,
+                    step.tasks,
+                    pack(step.config),
+                )
+                for step in change.steps
+            ],
+        )
+
+    def start_step(self, change: StepStarted) -> None:
+        at = micros(change.at)
+        done = self._execute(SQL["start_step"], (at, change.tasks, self._run, change.index))
+        if done.rowcount:
+            self._event(change.index, None, Status.RUNNING, at)
+        else:
+            self._require_step(change.index)
+
+    def finish_task(self, change: TaskFinished) -> None:
+        run, step, item, attempt = self._run, change.step, change.item, change.attempt
+        usage = change.usage
+        origin = change.origin or (None, None, None)
+        at = to_micros(change.ended)
+        done = self._execute(
+            _ADD_TASK,
+            (
+                run,
+                step,
+                item,
+                attempt,
+                _CODE[change.status],
+                to_micros(change.started),
+                at,
+                change.key,
+                None if change.failure is None else pack_failure(change.failure),
+                usage.wall,
+                usage.cpu,
+                usage.memory,
+                usage.gpu_memory,
+                *origin,
+            ),
+        )
+        if not done.rowcount:
+            self._report(change.outputs)
+            return
+        if at is None:
+            at = micros(self._clock())
+        self._take_inputs(step, item, change.inputs)
+        self._take_outputs(step, item, attempt, change.outputs, at)
+        if self._is_mapped(step):
+            self._event(step, item, change.status, at)
+
+    def finish_step(self, change: StepFinished) -> None:
+        origin = change.origin or (None, None)
+        ended = micros(change.ended)
+        done = self._execute(
+            SQL["finish_step"],
+            (
+                _CODE[change.status],
+                ended,
+                change.duration,
+                *origin,
+                None if change.cache_note is None else pack(change.cache_note),
+                self._run,
+                change.index,
+            ),
+        )
+        if not done.rowcount:
+            self._require_step(change.index)
+            self._report(change.outputs)
+            return
+        self._take_inputs(change.index, -1, change.inputs)
+        self._take_outputs(change.index, -1, 0, change.outputs, ended)
+        if change.status is Status.COMPLETED and change.origin is None:
+            self._execute(SQL["add_executed"], (self._run, change.index))
+        self._event(change.index, None, change.status, ended)
+
+    def _require_step(self, index: int) -> None:
+        if self._execute(SQL["step_status"], (self._run, index)).fetchone() is None:
+            raise NotFound(f"Run {self._run} has no step {index}; it must be planned before it starts or finishes.")
+
+    def _is_mapped(self, step: int) -> bool:
+        known = self._mapped.get(step)
+        if known is None:
+            row = self._execute(SQL["step_tasks"], (self._run, step)).fetchone()
+            if row is None:
+                raise NotFound(f"Run {self._run} has no step {step}; it must be planned before its tasks finish.")
+            known = self._mapped[step] = row[0] is not None
+        return known
+
+    def _take_inputs(self, step: int, item: int, inputs: Iterable[Input]) -> None:
+        for position, taken in enumerate(inputs):
+            version = taken.version
+            seq = version if isinstance(version, int) else self._seq_of(version)
+            self._edges.append((self._run, step, item, 0, position, self._word(taken.name), seq, taken.element))
+
+    def _take_outputs(self, step: int, item: int, attempt: int, outputs: Iterable[Output], at: int) -> None:
+        position = 0
+        saved = attempt << 16  # what failed attempts saved by hand stays beside what later ones do
+        for output in outputs:
+            way = _WAY[output.direction]
+            if way == 1:
+                place = position
+                position += 1
+            else:
+                place = saved
+                saved += 1
+            value = output.value
+            word = self._word(output.name)
+            if isinstance(value, Content):
+                self._add_item(step, item, place, word, value)
+                continue
+            if isinstance(value, NewVersion):
+                seq = self._add_version(value, at, (self._run, step, item, place))
+            else:
+                seq = self._require_version(value)
+            self._edges.append((self._run, step, item, way, place, word, seq, None))
+
+    def _add_item(self, step: int, item: int, position: int, word: int, content: Content) -> None:
+        digest = pack_digest(content.digest)
+        self._execute(
+            SQL["add_item"],
+            (
+                self._run,
+                step,
+                item,
+                position,
+                word,
+                self._kind(content),
+                digest,
+                content.size,
+                _FORM[content.form],
+                pack(content.meta),
+            ),
+        )
+        self._add_payload(digest, content)
+
+    def _add_payload(self, digest: bytes | str, content: Content) -> None:
+        if content.payload is not None and content.form == "inline":
+            self._execute(SQL["add_payload"], (digest, content.payload))
+
+    # -- versions ------------------------------------------------------------------------------------------------
+
+    def _report(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if isinstance(output.value, NewVersion):
+                self._known_version(output.value.id)
+
+    def _known_version(self, id: UUID) -> int | None:
+        row = self._execute(SQL["version_of_uid"], (id.bytes,)).fetchone()
+        if row is None:
+            return None
+        self.versions[id] = (row[0], row[1])
+        return int(row[0])
+
+    def _seq_of(self, id: UUID) -> int:
+        made = self.versions.get(id)
+        if made is not None:
+            return made[0]
+        row = self._execute(SQL["version_of_uid"], (id.bytes,)).fetchone()
+        if row is None:
+            raise NotFound(f"There is no artifact version {id} that a task could have read.")
+        return int(row[0])
+
+    def _require_version(self, seq: int) -> int:
+        if self._execute(SQL["version_exists"], (seq,)).fetchone() is None:
+            raise NotFound(f"There is no artifact version number {seq} in this record.")
+        return seq
+
+    def save_version(self, change: VersionSaved) -> None:
+        self._add_version(change.version, micros(self._clock()), (None, None, None, None))
+
+    def _add_version(self, new: NewVersion, at: int, producer: tuple[int | None, ...]) -> int:
+        known = self._known_version(new.id)
+        if known is not None:
+            return known
+        artifact = self._artifact(new.artifact, at)
+        newest = self._execute(SQL["newest_version"], (artifact,)).fetchone()
+        number, nth = newest or (0, 0)
+        number, label = self._numbered(new, artifact, number)
+        content = new.content
+        digest = pack_digest(content.digest)
+        self._execute(
+            _ADD_VERSION,
+            (
+                new.id.bytes,
+                artifact,
+                number,
+                nth + 1,
+                label,
+                at,
+                SAVE_TYPES.index(new.save_type),
+                self._kind(content),
+                digest,
+                content.size,
+                _FORM[content.form],
+                *producer,
+                to_uid(new.origin),
+                pack(content.meta),
+            ),
+        )
+        seq = int(self._cursor.lastrowid or 0)
+        self._add_payload(digest, content)
+        self.versions[new.id] = (seq, label or str(number))
+        if new.tags or new.metadata or new.facts:
+            owner = Owner(kind=OwnerKind.VERSION, seq=seq)
+            self._add_tags(owner, new.tags, system=False)
+            self._add_entries(owner, new.metadata, at)
+            self._set_facts(VERSION_METADATA, seq, new.facts)
+        return seq
+
+    def _numbered(self, new: NewVersion, artifact: int, last: int) -> tuple[int, str | None]:
+        """Return the number and label of a new version. A label that is a number not yet reached becomes one."""
+        label = new.version
+        if label is None:
+            number = last + 1
+            while self._execute(SQL["version_taken"], (artifact, str(number))).fetchone():
+                number += 1
+            return number, None
+        number = int(label) if label.isascii() and label.isdigit() and label[0] != "0" and len(label) < 10 else 0
+        taken = self._execute(SQL["version_taken"], (artifact, label)).fetchone() or (
+            number and self._execute(SQL["number_taken"], (artifact, number)).fetchone()
+        )
+        if taken:
+            raise AlreadyExists(
+                f"Artifact {new.artifact!r} has a version {label!r} already. Choose another label, or none."
+            )
+        return (number, None) if number > last else (last, label)
+
+    # -- metadata, tags, logs ------------------------------------------------------------------------------------
+
+    def set_metadata(self, change: MetadataSet) -> None:
+        owner = change.owner
+        self._add_entries(owner, change.values, micros(change.at))
+        kind = _FACT_KIND.get(owner.kind)
+        if kind is not None:
+            self._cursor.executemany(SQL["drop_facts"], [(kind, owner.seq, pack(key)) for key, _ in change.values])
+            self._set_facts(kind, owner.seq, change.facts)
+
+    def _add_entries(self, owner: Owner, values: Iterable[tuple[str, str]], at: int) -> None:
+        kind = OWNER_KINDS.index(owner.kind)
+        self._cursor.executemany(
+            SQL["add_entry"],
+            [(kind, owner.seq, owner.step, self._word(key), pack(value), at) for key, value in values],
+        )
+
+    def _set_facts(self, kind: int, owner: int, facts: Iterable[tuple[str, object]]) -> None:
+        self._cursor.executemany(
+            SQL["set_fact"],
+            [
+                (kind, owner, self._word(key), fact_number(value), pack(value) if isinstance(value, str) else None)
+                for key, value in facts
+            ],
+        )
+
+    def change_tags(self, change: TagsChanged) -> None:
+        owner = change.owner
+        kind = OWNER_KINDS.index(owner.kind)
+        self._cursor.executemany(
+            SQL["drop_tag"], [(kind, self._word(tag), owner.seq, owner.step) for tag in change.remove]
+        )
+        self._add_tags(owner, change.add, system=False)
+
+    def _add_tags(self, owner: Owner, tags: Iterable[str], *, system: bool) -> None:
+        kind = OWNER_KINDS.index(owner.kind)
+        self._cursor.executemany(
+            SQL["add_tag"], [(kind, self._word(tag), owner.seq, owner.step, int(system)) for tag in tags]
+        )
+
+    def write_log(self, change: LogWritten) -> None:
+        self._execute(
+            SQL["add_log"],
+            (self._run, change.step, change.item, change.attempt, change.part, pack(change.text)),
+        )
+
+    def _event(self, step: int | None, item: int | None, status: Status, at: int) -> None:
+        self._execute(_ADD_EVENT, (self._run, step, item, _CODE[status], at))
+
+    # -- deleting ------------------------------------------------------------------------------------------------
+
+    def delete_run(self, seq: int) -> None:
+        """Remove a finished run. Its versions, and items of its collections, stay."""
+        row = self._execute("select pipeline, status from run where seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise NotFound(f"There is no run number {seq} in this record.")
+        if not CODES[row[1]].finished:
+            raise StoreError(f"Run {seq} is running; it can be deleted once it has ended.")
+        self._execute(SQL["delete_run_executed"], (row[0], seq))
+        self._execute(SQL["uncount_run"], (row[0],))
+        for part in ("events", "steps", "tasks", "edges", "logs", "tags", "entries", "facts"):
+            self._execute(SQL["delete_run_" + part], (seq,))
+        self._execute(SQL["delete_run"], (seq,))
+
+
+_APPLY: dict[type, Callable[[Writer, Any], None]] = {
+    StepsPlanned: Writer.plan_steps,
+    StepStarted: Writer.start_step,
+    TaskFinished: Writer.finish_task,
+    StepFinished: Writer.finish_step,
+    RunFinished: Writer.finish_run,
+    RunDescribed: Writer.describe_run,
+    LogWritten: Writer.write_log,
+    MetadataSet: Writer.set_metadata,
+    TagsChanged: Writer.change_tags,
+    VersionSaved: Writer.save_version,
+}

@@ -1,0 +1,137 @@
+-- Statements that change the record. Every one runs inside a transaction begun with `begin immediate`.
+
+-- name: add_word
+insert or ignore into word(text) values (?)
+-- name: find_word
+select id from word where text = ?
+-- name: add_kind
+insert or ignore into kind(materializer, type, artifact_type) values (?, ?, ?)
+-- name: find_kind
+select id from kind where materializer = ? and type = ? and artifact_type = ?
+-- name: add_definition
+insert or ignore into definition(digest, body) values (?, ?)
+-- name: find_definition
+select id from definition where digest = ?
+-- name: add_artifact
+insert or ignore into artifact(name, created) values (?, ?)
+-- name: find_artifact
+select id from artifact where name = ?
+
+-- name: find_pipeline
+select id, version, last_number, fingerprint from pipeline where name = ?
+-- name: add_pipeline
+insert into pipeline(name, version, runs, last_number, created, fingerprint) values (?, 1, 1, 1, ?, ?)
+-- name: count_run
+update pipeline set version = ?, runs = runs + 1, last_number = ?, fingerprint = ? where id = ?
+-- name: uncount_run
+update pipeline set runs = runs - 1 where id = ?
+
+-- name: run_named
+select 1 from run where name = ?
+-- name: run_of_uid
+select seq from run where uid = ?
+-- name: add_run
+insert into run(uid, pipeline, pipeline_version, number, name, status, created, definition, parameters, config,
+  environment, code, user, host, git_commit, origin, trigger, outputs)
+values (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}')
+-- name: add_lease
+insert into lease(run, token, host, boot, pid, born) values (?, ?, ?, ?, ?, ?)
+-- name: holds_lease
+select 1 from lease where run = ? and token = ?
+-- name: drop_lease
+delete from lease where run = ?
+-- name: finish_run
+update run set status = ?, ended = ?, duration = ?, failure = ?, outputs = ? where seq = ? and status < 2
+-- name: interrupt_run
+update run set status = ?, ended = ? where seq = ? and status < 2
+-- name: describe_run
+update run set environment = coalesce(?, environment), code = coalesce(?, code), git_commit = coalesce(?, git_commit),
+  config = coalesce(?, config) where seq = ?
+-- name: unfinished_steps
+select idx, status from step where run = ? and status < 2
+-- name: close_step
+update step set status = ?, ended = ? where run = ? and idx = ? and status < 2
+
+-- name: add_step
+insert or ignore into step(run, idx, name, definition, status, parameters, upstream, tasks, config)
+values (?, ?, ?, ?, 0, ?, ?, ?, ?)
+-- name: start_step
+update step set status = 1, started = ?, tasks = coalesce(?, tasks) where run = ? and idx = ? and status = 0
+-- name: finish_step
+update step set status = ?, ended = ?, duration = ?, origin_run = ?, origin_idx = ?, cache_note = ?
+where run = ? and idx = ? and status < 2
+-- name: step_status
+select status from step where run = ? and idx = ?
+-- name: step_tasks
+select tasks from step where run = ? and idx = ?
+-- Which pipeline and step name an execution belongs to, so that `last_execution` finds it.
+-- name: add_executed
+insert or ignore into executed(pipeline, name, run, idx)
+select r.pipeline, s.name, s.run, s.idx from step s join run r on r.seq = s.run where s.run = ? and s.idx = ?
+
+-- name: add_task
+insert or ignore into task(run, step, item, attempt, status, started, ended, key, failure, wall, cpu, memory, gpu_memory,
+  origin_run, origin_idx, origin_item)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: add_edge
+insert or replace into edge(run, step, item, way, pos, word, version, element) values (?, ?, ?, ?, ?, ?, ?, ?)
+-- name: add_item
+insert or replace into item(run, step, item, pos, word, kind, digest, size, form, meta)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: add_payload
+insert or ignore into payload(digest, data) values (?, ?)
+-- name: add_event
+insert into event(run, step, item, status, at) values (?, ?, ?, ?, ?)
+-- name: add_log
+insert or ignore into log(run, step, item, attempt, part, text) values (?, ?, ?, ?, ?, ?)
+
+-- name: version_of_uid
+select v.seq, coalesce(v.label, cast(v.number as text)) from version v where v.uid = ?
+-- name: version_exists
+select 1 from version where seq = ?
+-- The newest version of an artifact: what the next one counts on from.
+-- name: newest_version
+select number, nth from version where artifact = ? order by number desc, seq desc limit 1
+-- name: version_taken
+select 1 from version where artifact = ? and label = ?
+-- name: number_taken
+select 1 from version where artifact = ? and number = ? and label is null
+-- name: add_version
+insert into version(uid, artifact, number, nth, label, created, save_type, kind, digest, size, form, run, step, item, pos,
+  origin, meta)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_entry
+insert into entry(kind, owner, step, key, value, at) values (?, ?, ?, ?, ?, ?)
+-- name: set_fact
+insert or replace into fact(kind, owner, key, num, text) values (?, ?, ?, ?, ?)
+-- Facts below a key that is written again: `lr` and, as `lr.0`, what a list or dict held under it.
+-- name: drop_facts
+delete from fact where kind = ?1 and owner = ?2 and key in (
+  select f.key from fact f join word w on w.id = f.key where f.kind = ?1 and f.owner = ?2
+  and (w.text = ?3 or substr(w.text, 1, length(?3) + 1) = ?3 || '.'))
+-- name: add_tag
+insert or ignore into tag(kind, word, owner, step, system) values (?, ?, ?, ?, ?)
+-- name: drop_tag
+delete from tag where kind = ? and word = ? and owner = ? and step = ? and system = 0
+
+-- name: delete_run_events
+delete from event where run = ? and seq < (select max(seq) from event)
+-- name: delete_run_steps
+delete from step where run = ?
+-- name: delete_run_executed
+delete from executed where pipeline = ? and run = ?
+-- name: delete_run_tasks
+delete from task where run = ?
+-- name: delete_run_edges
+delete from edge where run = ?
+-- name: delete_run_logs
+delete from log where run = ?
+-- name: delete_run_tags
+delete from tag where kind in (1, 2) and owner = ?
+-- name: delete_run_entries
+delete from entry where kind in (1, 2) and owner = ?
+-- name: delete_run_facts
+delete from fact where kind in (0, 1) and owner = ?
+-- name: delete_run
+delete from run where seq = ?
