@@ -11,7 +11,7 @@ from runlore.model.run import LogChunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAMS = {"o": "stdout", "e": "stderr", "l": "logging"}
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nr\\])")
 _MEANING = {"n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -42,11 +42,16 @@ def _line(record: str, chunk: LogChunk) -> LogLine:
     return LogLine(
         time=_EPOCH + timedelta(microseconds=int(micros)),
         stream=_STREAMS.get(letter, letter),
-        text=_ESCAPE.sub(lambda found: _MEANING.get(found[1], found[0]), text),
+        text=_ESCAPE.sub(_unescaped, text) if "\\" in text else text,
         step=chunk.step,
         item=chunk.item,
         attempt=chunk.attempt,
     )
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    letter = found[1]
+    return _MEANING[letter] if letter in _MEANING else chr(int(letter[1:], 16))
 
 
 def text_of(lines: Iterable[LogLine]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runlore.author.reads import note_read
@@ -85,7 +86,7 @@ class Reader:
         return self._step_noun(run, index)
 
     def _owner_is_gone(self, seq: int) -> bool:
-        return seq in self.place.ownership.sweep_interrupted(self.record)
+        return seq in self.place.ownership.sweep_interrupted(self.record, _utc_now)
 
     def bytes_of(self, digest: str) -> bytes:
         """A description kept as a blob or inline."""
@@ -122,6 +123,10 @@ class Reader:
             "version": self.version,
         }
         return makers[noun]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _whole(name: str, value: Any, largest: int | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.status import Status
 from runlore.recall.loglines import LogLine, lines_of, text_of
@@ -39,6 +40,13 @@ class Task:
         """Every try of this task, oldest first."""
         found = self._reader.record.tasks(self._noun.run, self._noun.step, self._noun.item)
         return tuple(Task(self._reader, noun, self._step) for noun in found)
+
+    def attempt_number(self, attempt: int) -> Task:
+        """The try with this number, from 0. Raises `NotFound`."""
+        for candidate in self.attempts:
+            if candidate.attempt == attempt:
+                return candidate
+        raise NotFound(f"{self.pathspec} has no attempt {attempt}; it has {len(self.attempts)}, counted from 0.")
 
     @property
     def step(self) -> Step:

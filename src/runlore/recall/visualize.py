@@ -56,7 +56,8 @@ def _drawn(picture: Picture) -> str:
     text = picture.data.decode("utf-8", errors="replace")
     if picture.kind == "html":
         # a frame without scripts: the picture may show strings that came from anywhere
-        return f"<iframe sandbox style='width:100%;height:40em;border:0' srcdoc='{html.escape(text, quote=True)}'></iframe>"
+        document = html.escape(text, quote=True)
+        return f"<iframe sandbox style='width:100%;height:40em;border:0' srcdoc='{document}'></iframe>"
     return f"<pre>{html.escape(text)}</pre>"
 
 

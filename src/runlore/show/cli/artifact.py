@@ -1,0 +1,94 @@
+"""``runlore artifact …``: list, show, version list, download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from runlore.errors import NotFound
+from runlore.model.pathspec import ARTIFACT_PREFIX
+from runlore.recall.artifact import Artifact
+from runlore.recall.version import ArtifactVersion
+from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options
+from runlore.show.cli.table import print_facts, print_json, print_rows, shown_size
+
+
+@click.command("list")
+@listing_options
+def list_artifacts(**options: Any) -> None:
+    """List artifacts, newest first."""
+    given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
+    rows, more = limited(client().list_artifacts(**given), options["limit"])
+    columns = ("name", "versions", "created")
+    print_rows(rows, columns, as_json=options["as_json"], empty="There are no artifacts yet.", more=more)
+
+
+@click.command()
+@click.argument("artifact")
+@json_option
+def show(artifact: str, as_json: bool) -> None:
+    """Show ARTIFACT: the newest version of a name, or model@3, or what training/latest/train/0/model names."""
+    found = find_version(artifact)
+    producer = found.producer
+    facts = {
+        **found.to_row(),
+        "materializer": found.materializer,
+        "producer": producer.pathspec if producer else None,
+        "consumers": [step.pathspec for step in found.consumers],
+        "metadata": dict(found.metadata),
+        "tags": list(found.tags),
+        "deleted": found.deleted,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    facts["size"] = shown_size(found.size)
+    for name in ("consumers", "tags"):
+        facts[name] = ", ".join(facts[name]) or None
+    facts["metadata"] = ", ".join(f"{key}={value!r}" for key, value in found.metadata.items()) or None
+    facts["deleted"] = "its bytes were deleted" if found.deleted else None
+    print_facts(facts)
+
+
+def find_version(reference: str) -> ArtifactVersion:
+    """The version that a name, ``name@version`` or pathspec names; of a name alone, the newest."""
+    looks_like_run = reference.count("/") == 4
+    if not looks_like_run and not reference.startswith(ARTIFACT_PREFIX):
+        reference = ARTIFACT_PREFIX + reference
+    found = client().get(reference)
+    if isinstance(found, Artifact):
+        return found.latest
+    if isinstance(found, ArtifactVersion):
+        return found
+    raise NotFound(f"{reference!r} names a {type(found).__name__.lower()}, not an artifact version.")
+
+
+@click.group()
+def version() -> None:
+    """Versions of artifacts."""
+
+
+@version.command("list")
+@click.argument("artifact", required=False)
+@listing_options
+def list_versions(artifact: str | None, **options: Any) -> None:
+    """List versions, newest first: all, or those of ARTIFACT."""
+    given = given_filters(options["filters"], options["tags"], options["sort_by"])
+    name = None if artifact is None else client().get_artifact(artifact.removeprefix(ARTIFACT_PREFIX)).name
+    rows, more = limited(client().list_artifact_versions(name, **given), options["limit"])
+    if not options["as_json"]:
+        for row in rows:
+            row["size"] = shown_size(row["size"])
+    columns = ("artifact", "version", "type", "size", "created")
+    print_rows(rows, columns, as_json=options["as_json"], empty="There are no such versions.", more=more)
+
+
+@click.command()
+@click.argument("artifact")
+@click.argument("path", type=click.Path())
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def download(artifact: str, path: str, overwrite: bool) -> None:
+    """Write the stored files of ARTIFACT (model, model@3, a pathspec) to the folder or .zip archive PATH."""
+    written = find_version(artifact).download_files(path, overwrite=overwrite)
+    click.echo(str(written))

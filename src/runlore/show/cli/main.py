@@ -1,0 +1,79 @@
+"""``runlore``: the command line. Every command is imported when it is used."""
+
+from __future__ import annotations
+
+import click
+
+from runlore.show.cli.lazy import LazyGroup, RootGroup
+
+_HERE = "runlore.show.cli."
+
+
+@click.group(
+    cls=RootGroup,
+    lazy={
+        "init": (_HERE + "workspace:init", "Make a record for the project in this folder."),
+        "status": (_HERE + "workspace:status", "Say where the record is and what it holds."),
+        "check": (_HERE + "workspace:check", "Verify every invariant and every stored byte."),
+        "explain": (_HERE + "explain:explain", "Say why a step ran or came from the cache."),
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="runlore", message="%(prog)s %(version)s")
+def main() -> None:
+    """Run machine-learning pipelines and get any past result back.
+
+    PATHSPECs name anything by position: training/12/train/0/model is pipeline / run / step / task / output, and any
+    shorter beginning names the parent. The run may be its number, id, name, the unique beginning of one, latest or
+    latest-successful.
+    """
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "list": (_HERE + "pipeline:list_pipelines", "List pipelines."),
+        "show": (_HERE + "pipeline:show", "Show one pipeline and its newest runs."),
+        "run": (_HERE + "launch:run", "Run a pipeline of a Python file."),
+        "runs": (_HERE + "pipeline:runs", "List runs."),
+    },
+)
+def pipeline() -> None:
+    """Pipelines: list, show, run."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "list": (_HERE + "run:list_runs", "List runs, newest first."),
+        "show": (_HERE + "run:show", "Show one run with its steps."),
+        "logs": (_HERE + "run:logs", "Print what the steps of a run wrote."),
+        "delete": (_HERE + "run:delete", "Delete finished runs; artifact versions stay."),
+    },
+)
+def run() -> None:
+    """Runs: list, show, logs, delete."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "show": (_HERE + "step:show", "Show one step: parameters, inputs, outputs."),
+        "logs": (_HERE + "step:logs", "Print what a step wrote."),
+    },
+)
+def step() -> None:
+    """Steps of a run: show, logs."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "list": (_HERE + "artifact:list_artifacts", "List artifacts."),
+        "show": (_HERE + "artifact:show", "Show one artifact version."),
+        "version": (_HERE + "artifact:version", "List versions."),
+        "download": (_HERE + "artifact:download", "Write the stored files of a version to a folder."),
+    },
+)
+def artifact() -> None:
+    """Artifacts: list, show, versions, download."""

@@ -1,0 +1,120 @@
+"""``runlore run …``: list, show, logs, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from runlore.recall.run import Run
+from runlore.show.cli.shared import (
+    client,
+    confirm,
+    find_run,
+    given_filters,
+    json_option,
+    limited,
+    listing_options,
+    yes_option,
+)
+from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds
+
+COLUMNS = ("run", "name", "status", "created", "took")
+
+
+@click.command("list")
+@click.argument("pipeline", required=False)
+@click.option("--status", help="Such as completed, failed or running.")
+@click.option("--metadata", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as accuracy:gte:0.9.")
+@click.option("--parameter", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as lr:0.1.")
+@listing_options
+def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...], **options: Any) -> None:
+    """List runs, newest first: all, or those of PIPELINE."""
+    given = given_filters(options["filters"], options["tags"], options["sort_by"])
+    if status is not None:
+        given["status"] = status
+    if metadata:
+        given["run_metadata"] = list(metadata)
+    if options["parameter"]:
+        given["parameters"] = list(options["parameter"])
+    rows, more = limited(client().runs(pipeline, **given), options["limit"])
+    print_runs(rows, as_json=options["as_json"], more=more)
+
+
+def print_runs(rows: list[dict[str, Any]], *, as_json: bool, more: int = 0) -> None:
+    """Print rows of runs."""
+    if not as_json:
+        for row in rows:
+            row["run"] = f"{row['pipeline']}/{row['number']}"
+            row["took"] = shown_seconds(row["duration"])
+    print_rows(rows, COLUMNS, as_json=as_json, empty="There are no such runs.", more=more)
+
+
+@click.command()
+@click.argument("run")
+@json_option
+def show(run: str, as_json: bool) -> None:
+    """Show RUN (a name, an id, or a pathspec such as training/latest) with its steps."""
+    found = find_run(run)
+    facts = _facts(found)
+    steps = [step.to_row() for step in found.steps.values()]
+    if as_json:
+        print_json({**facts, "steps": steps, "outputs": {k: v.pathspec for k, v in found.outputs.items()}})
+        return
+    facts["duration"] = shown_seconds(found.duration)
+    for name in ("parameters", "metadata"):
+        facts[name] = ", ".join(f"{key}={value!r}" for key, value in facts[name].items()) or None
+    facts["tags"] = ", ".join(found.tags) or None
+    print_facts(facts)
+    click.echo()
+    for row in steps:
+        row["took"] = shown_seconds(row["duration"])
+    print_rows(steps, ("name", "status", "tasks", "took", "cache_note"), as_json=False, empty="It has no steps.")
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    failure = run.failure
+    return {
+        "run": run.pathspec,
+        "name": run.name,
+        "id": str(run.id),
+        "status": str(run.status),
+        "failure": f"{failure.type}: {failure.message}" if failure else None,
+        "pipeline_version": run.pipeline_version,
+        "created": run.created,
+        "ended": run.ended,
+        "duration": run.duration,
+        "user": run.user,
+        "host": run.host,
+        "git_commit": run.git_commit,
+        "parameters": dict(run.parameters),
+        "metadata": dict(run.metadata),
+        "tags": list(run.tags),
+    }
+
+
+@click.command()
+@click.argument("run")
+@json_option
+def logs(run: str, as_json: bool) -> None:
+    """Print what the steps of RUN wrote, by time."""
+    found = find_run(run)
+    names = list(found.steps)
+    lines = found.loglines()
+    if as_json:
+        print_json([{"time": x.time, "step": names[x.step], "stream": x.stream, "text": x.text} for x in lines])
+        return
+    for line in lines:
+        echo_line(f"[{names[line.step]}] {line.text}")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@yes_option
+def delete(runs: tuple[str, ...], yes: bool) -> None:
+    """Delete finished RUNS with their steps, logs, tags and metadata. Artifact versions stay."""
+    found = list(dict.fromkeys(find_run(run) for run in runs))
+    confirm(f"Delete {', '.join(run.pathspec for run in found)}?", yes)
+    for run in found:
+        run.delete()
+        click.echo(f"Deleted {run.pathspec}.", err=True)

@@ -1,0 +1,73 @@
+"""Script: finds the pipeline that ``file.py:name`` or ``package.module:name`` means."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from runlore.author.pipeline import Pipeline
+from runlore.errors import DefinitionError, NotFound
+from runlore.model.suggest import did_you_mean
+
+
+def find_pipeline(target: str) -> Pipeline:
+    """Import the file or module and return its pipeline; the name may be left out where there is only one.
+
+    The import runs the module's own code; what stands under ``if __name__ == "__main__"`` does not run.
+    """
+    place, name = _split(target)
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+    pipelines = {key: value for key, value in vars(module).items() if isinstance(value, Pipeline)}
+    if name is None and len(pipelines) == 1:
+        return next(iter(pipelines.values()))
+    if name is None:
+        names = ", ".join(f"{place}:{key}" for key in pipelines) or "none"
+        raise NotFound(f"{place} defines {len(pipelines)} pipelines ({names}); say which one: {place}:NAME.")
+    if name in pipelines:
+        return pipelines[name]
+    named = {pipeline.name: pipeline for pipeline in pipelines.values()}
+    if name in named:
+        return named[name]
+    raise NotFound(f"{place} defines no pipeline {name!r}.{did_you_mean(name, pipelines)}")
+
+
+def _split(target: str) -> tuple[str, str | None]:
+    place, colon, name = target.rpartition(":")
+    if not colon or "/" in name or "\\" in name:
+        return target, None
+    return place, name
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise NotFound(f"There is no file {str(path)!r} here ({Path.cwd()}).")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # as Python does for a script, so that its neighbours can be imported
+    name = path.stem
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path.resolve()):
+        return loaded
+    if loaded is not None or not name.isidentifier() or name in sys.stdlib_module_names:
+        name = f"_runlore_script_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise DefinitionError(f"{path} cannot be imported as Python.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _from_name(name: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+            raise
+        raise NotFound(f"There is no module {name!r} here; a file is written like flow.py:training.") from None

@@ -1,0 +1,102 @@
+"""What several commands share: the client, the options of listings, and asking before something is destroyed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from runlore.errors import NotFound
+from runlore.recall.client import Client
+from runlore.recall.run import Run
+from runlore.recall.step import Step
+from runlore.recall.task import Task
+from runlore.workspace import default_workspace
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def listing_options(command: Command) -> Command:
+    """``--filter``, ``--tag``, ``--sort-by``, ``--limit`` and ``--json``."""
+    options = (
+        json_option,
+        click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 is all."),
+        click.option("--sort-by", metavar="asc|desc:FIELD", help="Order, such as desc:duration."),
+        click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several."),
+        click.option(
+            "--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=gte:2026-11-01."
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+def given_filters(filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str | None) -> dict[str, Any]:
+    """Arguments for the client's lists."""
+    given: dict[str, Any] = {}
+    for text in filters:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{text!r} is not of the form FIELD=VALUE or FIELD=OPERATOR:VALUE.")
+        # "created>=2026" splits at its sign: the comparison belongs to the value
+        if name[-1] in "<>!":
+            name, value = name[:-1], f"{name[-1]}={value}"
+        given.setdefault(name, []).append(value)
+    for name, values in given.items():
+        if len(values) == 1 and name not in ("run_metadata", "metadata", "parameters"):
+            given[name] = values[0]
+    if tags:
+        given["tags"] = list(tags)
+    if sort_by is not None:
+        given["sort_by"] = sort_by
+    return given
+
+
+def client() -> Client:
+    """Recall over the workspace that settings and folder choose."""
+    found: Client = default_workspace().client
+    return found
+
+
+def limited(listing: Any, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """Rows of the first ``limit`` handles, and how many more there are."""
+    handles = listing[:limit] if limit else list(listing)
+    more = len(listing) - len(handles) if limit and len(handles) == limit else 0
+    return [handle.to_row() for handle in handles], more
+
+
+def find_run(reference: str) -> Run:
+    """The run that a reference or pathspec names."""
+    found = client().get(reference)
+    if isinstance(found, Run):
+        return found
+    raise NotFound(
+        f"{reference!r} names a {type(found).__name__.lower()}, not a run. "
+        f"Runs are written like training/12 or training/latest."
+    )
+
+
+def find_step(reference: str) -> Step | Task:
+    """The step or task that a pathspec names."""
+    found = client().get(reference)
+    if isinstance(found, (Step, Task)):
+        return found
+    raise NotFound(
+        f"{reference!r} names a {type(found).__name__.lower()}, not a step. "
+        f"Steps are written like training/12/train or training/latest/train."
+    )
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask; go on only with a yes. Without a terminal nobody can answer, so that is refused."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.ClickException(f"{question} There is no terminal to answer on; say --yes to go on.")
+    click.confirm(question, abort=True)

@@ -1,0 +1,84 @@
+"""``runlore step …``: show, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from runlore.recall.step import Step
+from runlore.recall.task import Task
+from runlore.show.cli.shared import find_step, json_option
+from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds, shown_size
+
+
+@click.command()
+@click.argument("pathspec")
+@json_option
+def show(pathspec: str, as_json: bool) -> None:
+    """Show the step or task PATHSPEC, such as training/latest/train: parameters, inputs, outputs."""
+    found = find_step(pathspec)
+    facts = _facts(found)
+    inputs, outputs = _versions("input", found.inputs), _versions("output", found.outputs)
+    if as_json:
+        print_json({**facts, "inputs": inputs, "outputs": outputs})
+        return
+    facts["took"] = shown_seconds(facts.pop("duration", None))
+    for name in ("parameters", "metadata"):
+        pairs = facts.pop(name, {}).items()
+        facts[name] = ", ".join(f"{key}={value!r}" for key, value in pairs) or None
+    print_facts(facts)
+    if inputs or outputs:
+        click.echo()
+        columns = ("kind", "name", "artifact", "type", "size")
+        for row in (*inputs, *outputs):
+            row["size"] = shown_size(row["size"])
+        print_rows([*inputs, *outputs], columns, as_json=False, empty="")
+
+
+def _facts(found: Step | Task) -> dict[str, Any]:
+    failure = found.failure
+    facts: dict[str, Any] = {
+        "pathspec": found.pathspec,
+        "status": str(found.status),
+        "failure": f"{failure.type}: {failure.message}" if failure else None,
+        "started": found.started,
+        "ended": found.ended,
+    }
+    if isinstance(found, Task):
+        return {**facts, "attempt": found.attempt, "duration": found.usage.wall, "memory": found.usage.memory}
+    return {
+        **facts,
+        "duration": found.duration,
+        "tasks": len(found.tasks) if found.mapped else None,
+        "cache_note": found.cache_note,
+        "parameters": dict(found.parameters),
+        "metadata": dict(found.metadata),
+    }
+
+
+def _versions(kind: str, versions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"kind": kind, "name": name, "artifact": version.pathspec, "type": version.type, "size": version.size}
+        for name, version in versions.items()
+    ]
+
+
+@click.command()
+@click.argument("pathspec")
+@click.option("--attempt", type=click.IntRange(min=0), help="Which try, from 0; the last without it.")
+@json_option
+def logs(pathspec: str, attempt: int | None, as_json: bool) -> None:
+    """Print what the step or task PATHSPEC wrote."""
+    found = find_step(pathspec)
+    if isinstance(found, Task):
+        found = found if attempt is None else found.attempt_number(attempt)
+        lines = found.loglines()
+    else:
+        lines = found.loglines(attempt)
+    if as_json:
+        print_json([{"time": x.time, "task": x.item, "stream": x.stream, "text": x.text} for x in lines])
+        return
+    for line in lines:
+        echo_line(line.text)

@@ -1,0 +1,133 @@
+"""Tables and JSON: how the command line prints rows, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+Row = Mapping[str, Any]
+_GAP = "  "
+_NARROWEST = 6
+
+
+def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str, more: int = 0) -> None:
+    """Print rows as a JSON list, or as a table of ``columns`` that fits the terminal (80 columns where there is none).
+
+    ``empty`` is said when there are no rows; ``more`` tells how many others there are.
+    """
+    listed = list(rows)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed:
+        click.echo(empty, err=True)
+        return
+    cells = [[shown(row.get(column)) for column in columns] for row in listed]
+    for line in table_lines([column.upper().replace("_", " ") for column in columns], cells, _width()):
+        click.echo(line)
+    if more > 0:
+        click.echo(f"… and {more} more; --limit 0 shows all.", err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print strict JSON; what JSON cannot say is printed as text."""
+    click.echo(json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_facts(facts: Row) -> None:
+    """Print one fact per line, names aligned."""
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{name.replace('_', ' '):<{width}}  {shown(value)}")
+
+
+def echo_line(text: str) -> None:
+    """Print a log line; bytes that were no UTF-8 are shown escaped."""
+    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def table_lines(header: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> Iterable[str]:
+    """Lay out a table in at most ``width`` columns, shortening the widest ones but the first with an ellipsis."""
+    rows = [list(header), *map(list, cells)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(header))]
+    _shrink(widths, width - len(_GAP) * (len(widths) - 1))
+    for row in rows:
+        yield _GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
+
+
+def _shrink(widths: list[int], room: int) -> None:
+    for candidates in (range(1, len(widths)), range(len(widths))):
+        while sum(widths) > room:
+            widest = max(candidates, key=widths.__getitem__, default=None)
+            if widest is None or widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+
+
+def _fitted(cell: str, size: int) -> str:
+    return cell.ljust(size) if len(cell) <= size else cell[: size - 1] + "…"
+
+
+def shown(value: Any) -> str:
+    """A value in one line of printable text."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    # what was recorded may come from anyone: no control character of it reaches the terminal
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown_size(count: int) -> str:
+    """Bytes with a unit: ``812 B``, ``3.4 MiB``."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def shown_seconds(seconds: float | None) -> str | None:
+    """A duration: ``12ms``, ``3.4s``, ``2m05s``, ``1h02m``."""
+    if seconds is None:
+        return None
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def jsonable(value: Any) -> Any:
+    """The value as JSON says it; numbers that are not finite and everything else become text."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return str(value)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
