@@ -26,6 +26,9 @@ class Tracer(Protocol):
     def load(self, handle: Any) -> Any:
         """Run what ``handle`` depends on and return its value."""
 
+    def latest_output(self, artifact: str) -> Any:
+        """The newest output so far that makes a version of ``artifact``, or ``None``."""
+
 
 class Workspace(Protocol):
     """What authoring asks of a workspace."""

@@ -38,8 +38,8 @@ class Pipeline:
     ) -> None:
         options = options or PipelineOptions()
         name = options.name if options.name is not None else function_name(function, "pipeline")
+        functools.update_wrapper(self, function)  # first, because it copies the function's attributes
         self.signature = Signature(refuse_unrunnable(function, name), about=f"Pipeline {name!r}", frame=frame)
-        functools.update_wrapper(self, function)
         self.function = function
         self.options = options
         self.name = checked_name("pipeline", name)

@@ -40,8 +40,8 @@ class Step:
     ) -> None:
         options = options or StepOptions()
         name = options.name if options.name is not None else function_name(function, "step")
+        functools.update_wrapper(self, function)  # first, because it copies the function's attributes
         self.signature = Signature(refuse_unrunnable(function, name), about=f"Step {name!r}", frame=frame)
-        functools.update_wrapper(self, function)
         self.function = function
         self.options = options
         #: Invocation ids are made from it.

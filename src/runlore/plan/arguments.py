@@ -120,6 +120,8 @@ class Arguments:
 
     def _check_handle(self, about: str, parameter: Parameter, handle: OutputHandle, annotation: Any) -> None:
         self.check_owner(about, handle)
+        if annotation is parameter.annotation:
+            return
         wrong = compatible(annotation, parameter.annotation)
         if wrong is not None:
             raise TypeMismatch(f"{about}, parameter {parameter.name!r} from {handle!r}: {wrong}")
