@@ -174,8 +174,6 @@ def _libraries() -> tuple[str, ...]:
     """Folders, as named and as resolved, of the standard library, of installed packages and of runlore itself."""
     paths = sysconfig.get_paths()
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")]
-    if sys.prefix != sys.base_prefix:
-        folders.append(sys.prefix)  # a virtual environment inside the project
     return (_OWN, *dict.fromkeys(name + os.sep for folder in folders for name in (folder, _real(folder))))
 
 
