@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -19,10 +21,11 @@ from runlore.model.query import Condition, Operator, Query
 from runlore.recall.client import Client
 from runlore.record.blobs.local import LocalBlobs
 from runlore.record.blobs.port import Blobs
+from runlore.record.key import installation_key
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.record.vault import Vault, installation_key
+from runlore.record.vault import Vault
 from runlore.settings import Settings, load_settings
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
@@ -31,13 +34,24 @@ from runlore.values.metadata import encode_metadata
 class Workspace:
     """Where the record lives and where work runs."""
 
-    def __init__(self, settings: Settings, record: Record, blobs: Blobs, vault: Vault, ownership: Ownership) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        record: Record,
+        blobs: Blobs,
+        vault: Vault,
+        ownership: Ownership,
+        *,
+        salt: bytes | None = None,
+    ) -> None:
         self.settings = settings
         self.record = record
         self.blobs = blobs
         self.vault = vault
         self.ownership = ownership
         self.client = Client(self)
+        #: Key of the digests that tell redacted parameters apart.
+        self._salt = salt
         self._progress = Progress(mode=settings.progress)
 
     @classmethod
@@ -50,12 +64,12 @@ class Workspace:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         record = SQLiteRecord(settings.home / "record.db", durability=settings.durability)
         blobs = LocalBlobs(settings.home / "blobs", durability=settings.durability)
-        vault = Vault(
-            record, blobs, inline_limit=settings.inline_limit, key=installation_key(settings), policy=settings.pickle
-        )
+        key = installation_key(settings)
+        vault = Vault(record, blobs, inline_limit=settings.inline_limit, key=key, policy=settings.pickle)
         ownership = Ownership(settings.home / "leases")
-        ownership.sweep_interrupted(record)
-        return cls(settings, record, blobs, vault, ownership)
+        ownership.sweep_interrupted(record, _now)
+        salt = sha256(b"runlore secret parameters\0" + key).digest()
+        return cls(settings, record, blobs, vault, ownership, salt=salt)
 
     def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
@@ -63,10 +77,8 @@ class Workspace:
         return self._run_handle(made.run())
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Trace ``pipeline`` without running anything; return the `Plan`."""
-        made = self._prepare(pipeline, args, kwargs)
-        made.trace.run_body()
-        return made.trace.plan()
+        """Tell which steps a run would have and which of them the cache would serve, without running anything."""
+        return self._prepare(pipeline, args, kwargs, dry=True).preview()
 
     def save_artifact(
         self,
@@ -105,7 +117,9 @@ class Workspace:
         """Give up connections."""
         self.record.close()
 
-    def _prepare(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> PipelineRun:
+    def _prepare(
+        self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, dry: bool = False
+    ) -> PipelineRun:
         services = Services(
             record=self.record,
             vault=self.vault,
@@ -114,9 +128,16 @@ class Workspace:
             log_limit=self.settings.log_limit,
             caching=self.settings.enable_cache,
         )
-        request = Request(pipeline=pipeline, arguments=pipeline.signature.bind(args, kwargs))
+        request = Request(pipeline=pipeline, arguments=pipeline.signature.given(args, kwargs))
         return PipelineRun(
-            request, services, self.ownership, resolve_artifact=self._find_version, lookup=self._find_version
+            request,
+            services,
+            self.ownership,
+            resolve_artifact=self._find_version,
+            secret_names=self.settings.secrets,
+            salt=self._salt,
+            capture=self.settings.capture_code,
+            dry=dry,
         )
 
     def _run_handle(self, seq: int) -> Any:
@@ -132,6 +153,10 @@ class Workspace:
         except NotFound:
             return None
         return page.items[0] if page.items else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 _default: Workspace | None = None

@@ -47,7 +47,7 @@ from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedOutpu
 from runlore.model.run import Fence, Run, Usage
 from runlore.model.status import Status
 from runlore.record.port import Hit, Record
-from runlore.record.vault import Vault
+from runlore.record.vault import Vault, collection_of
 from runlore.values import checks, codec
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
@@ -304,7 +304,7 @@ class Engine:
         outputs = []
         for planned in step.outputs:
             elements = tuple(contents[planned.name])
-            collection = self._services.vault.collection_of(elements)
+            collection = collection_of(elements)
             known = before.get(planned.name)
             if known is not None and known.artifact == planned.artifact and known.content.digest == collection.digest:
                 outcome.outputs[planned.name] = Produced(known.content, known.seq, elements=elements)

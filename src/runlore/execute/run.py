@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from runlore import platform
 from runlore.execute import events
-from runlore.execute.code import GitCapture, snapshot
+from runlore.execute.code import project_root, snapshot
 from runlore.execute.engine import Engine, Services
-from runlore.execute.environment import describe
+from runlore.execute.environment import describe, user
 from runlore.execute.failure import failure_of
+from runlore.execute.git import GitCapture
 from runlore.execute.outcome import Outcome
+from runlore.execute.preview import Preview, executing, preview
 from runlore.execute.stepkey import StepKeys
 from runlore.model.change import NewRun, RunDescribed, RunFinished
-from runlore.model.name import checked_run_name
 from runlore.model.plan import FromStep, Plan
 from runlore.model.status import Status
-from runlore.plan.definition import definition_body
+from runlore.plan.difference import definition_body
 from runlore.plan.fingerprint import fingerprint
 from runlore.plan.trace import Trace
 from runlore.plan.validate import validate
@@ -54,31 +53,35 @@ class PipelineRun:
         ownership: Ownership,
         *,
         resolve_artifact: Callable[..., Any],
-        lookup: Any,
+        secret_names: Sequence[str] = (),
+        salt: bytes | None = None,
         capture: bool = True,
+        dry: bool = False,
     ) -> None:
         self._request = request
         self._services = services
         self._ownership = ownership
-        self._lookup = lookup
+        self._lookup = resolve_artifact
         self._capture = capture
         self._id = uuid4()
         self._started = services.clock()
         self._clock = time.perf_counter()
-        options = request.pipeline.options
-        self._keys = StepKeys(enable_cache=options.enable_cache)
         self._engine: Engine | None = None
         self._git: GitCapture | None = None
         self._seq = -1
+        #: Number of steps that have been validated.
+        self._validated = 0
         self._name, self._number = "", 0
         self.trace = Trace(
             request.pipeline,
             request.arguments,
             started=self._started,
-            substitutions=options.substitutions,
-            on_load=self._load,
+            on_load=None if dry else self._load,
             resolve_artifact=resolve_artifact,
+            secret_names=secret_names,
+            salt=salt,
         )
+        self._keys = StepKeys(enable_cache=self.trace.pipeline.options.enable_cache)
 
     def run(self) -> int:
         """Execute the pipeline; return the run's seq. Raises the original exception of the first failed step."""
@@ -89,8 +92,12 @@ class PipelineRun:
             if self._engine is not None:
                 self._give_up(error)
             raise
-        validate(plan, lookup=self._lookup)
-        engine = self._begin()
+        try:
+            self._validate(plan)
+            engine = self._begin()
+        except BaseException as error:
+            self._give_up(error)
+            raise
         try:
             engine.plan(plan.steps)
             engine.advance(plan.steps)
@@ -102,6 +109,25 @@ class PipelineRun:
             self._ownership.release(self._id)
         self._raise_first(engine)
         return self._seq
+
+    def preview(self) -> Preview:
+        """Trace the pipeline and tell what would happen, without running or recording anything."""
+        self.trace.run_body()
+        services = self._services
+        return preview(
+            self.trace.plan(), self._keys, services.record, services.vault,
+            complete=self.trace.complete, caching=services.caching,
+        )  # fmt: skip
+
+    def _validate(self, plan: Plan) -> None:
+        """Raise for everything that can be known to be wrong before more work starts."""
+        lookup, services = None, self._services
+        will_run: frozenset[int] = frozenset()
+        if any(output.version is not None for step in plan.steps[self._validated :] for output in step.outputs):
+            lookup = self._lookup
+            will_run = executing(plan, self._keys, services.record, services.vault, caching=services.caching)
+        validate(plan, lookup=lookup, executing=will_run, first=self._validated)
+        self._validated = len(plan.steps)
 
     # -- the beginning -------------------------------------------------------------------------------------------
 
@@ -121,34 +147,28 @@ class PipelineRun:
         return self._engine
 
     def _new_run(self) -> NewRun:
-        pipeline, arguments = self._request.pipeline, self._request.arguments
+        pipeline, parameters = self.trace.pipeline, self.trace.parameters
         options = pipeline.options
         taken = fingerprint(pipeline.function)
         body, digest = definition_body(pipeline, taken)
-        name = _run_name(pipeline.name, options, self._started)
         identity = platform.this_process()
         if self._capture:
-            self._git = GitCapture()
+            self._git = GitCapture(project_root(pipeline.function.__code__.co_filename))
             self._git.start()
         return NewRun(
             id=self._id,
             pipeline=pipeline.name,
             fingerprint=taken.digest or digest,
             definition=body,
-            name=checked_run_name(name),
-            name_given=options.run_name is not None,
+            name=self.trace.run_name,
+            name_given=self.trace.run_name_given,
             created=self._started,
-            parameters=self.trace.encoded_parameters(),
-            facts=tuple(
-                fact
-                for key, value in arguments.items()
-                if key not in self.trace.secret_parameters()
-                for fact in facts(key, value)
-            ),
+            parameters="{" + ",".join(f"{codec.encode(name)}:{one.encoded}" for name, one in parameters.items()) + "}",
+            facts=tuple(fact for name, one in parameters.items() if not one.secret for fact in facts(name, one.value)),
             config=codec.encode({"settings": dict(options.settings), "enable_cache": options.enable_cache}),
             environment=self._environment(),
             code=self._code(),
-            user=_user(),
+            user=user(),
             host=socket.gethostname(),
             tags=tuple(dict.fromkeys((*options.tags, *self._request.tags))),
             trigger=self._request.trigger,
@@ -165,13 +185,13 @@ class PipelineRun:
         if not self._capture:
             return None
         functions = [step.step.function for step in self.trace.steps]
-        return snapshot([self._request.pipeline.function, *functions], self._services.vault.blobs)
+        return snapshot([self.trace.pipeline.function, *functions], self._services.vault.blobs)
 
     # -- the body asks for a value -------------------------------------------------------------------------------
 
     def _load(self, wanted: FromStep) -> Any:
         """Run what ``wanted`` depends on and return its value, decoded afresh."""
-        validate(self.trace.plan(), lookup=self._lookup, partial=True)
+        self._validate(self.trace.plan())
         engine = self._begin()
         engine.plan(self.trace.steps)
         engine.advance(self.trace.steps, need=wanted.step)
@@ -229,7 +249,7 @@ class PipelineRun:
         self._services.emit(
             events.RunFinished(pipeline=pipeline, number=self._number, name=self._name, status=status, duration=seconds)
         )
-        options = self._request.pipeline.options
+        options = self.trace.pipeline.options
         hook = options.on_failure if status is Status.FAILED else options.on_success if status.successful else None
         if hook is not None:
             engine.call_hook(hook, error)
@@ -257,21 +277,3 @@ class PipelineRun:
         for outcome in engine.outcomes.values():
             if outcome.error is not None and not outcome.delivered:
                 raise outcome.error
-
-
-def _run_name(pipeline: str, options: Any, started: datetime) -> str:
-    fields = {
-        "date": started.strftime("%Y_%m_%d"),
-        "time": started.strftime("%H_%M_%S_%f"),
-        "pipeline": pipeline,
-        **options.substitutions,
-    }
-    template = options.run_name or "{pipeline}-{date}-{time}"
-    return str(template).format(**fields)
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except Exception:  # no such user, or no password database at all
-        return None

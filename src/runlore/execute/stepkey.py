@@ -10,8 +10,8 @@ from typing import Any
 from runlore.model.digest import digest_of
 from runlore.model.plan import Literal, PlannedStep
 from runlore.plan.cache_key import cache_key
+from runlore.plan.difference import definition_body
 from runlore.plan.fingerprint import Fingerprint, fingerprint
-from runlore.plan.definition import definition_body
 from runlore.values import codec
 
 
