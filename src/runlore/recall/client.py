@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from runlore.author import current
@@ -116,7 +116,13 @@ class Client:
         return listing
 
     def get_artifact_version(self, name_id_or_prefix: str | UUID, version: str | int | None = None) -> ArtifactVersion:
-        """A version by its artifact's name and label (the newest without one), or by its own id."""
+        """A version by its artifact's name and label (the newest without one), or by its own id.
+
+        In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
+        """
+        made_here = _output_of_trace(name_id_or_prefix) if version in (None, "latest") else None
+        if made_here is not None:
+            return cast(ArtifactVersion, made_here)
         note_read(f"artifact {name_id_or_prefix!r}" + ("" if version is None else f", version {version}"))
         return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
 
@@ -177,6 +183,13 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._reader.place.settings.home}>"
+
+
+def _output_of_trace(name: str | UUID) -> Any:
+    """The handle of the newest output so far under this artifact name, while a pipeline's body is traced."""
+    trace = current.trace()
+    latest_output = getattr(trace, "latest_output", None)
+    return latest_output(name) if latest_output is not None and isinstance(name, str) else None
 
 
 def _files_folder(home: Path) -> str:

@@ -76,6 +76,10 @@ class Run(Notes):
         return self._reader.pipeline(self._reader.lookup.pipeline_named(self._noun.pipeline))
 
     @property
+    def pipeline_name(self) -> str:
+        return self._noun.pipeline
+
+    @property
     def pipeline_version(self) -> int:
         """Version of the pipeline's code that ran."""
         return self._noun.pipeline_version

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.status import Status
 from runlore.recall.config import Config
+from runlore.recall.explanation import Explanation, explain
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
@@ -90,8 +93,7 @@ class Step(Notes):
     def config(self) -> Config:
         """Parameters, settings and options in force."""
         now = self._now()
-        options = {**self.definition.get("options", {}), **decode(now.config)}
-        return Config(decode(now.parameters), options, owner=self.pathspec)
+        return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
 
     @property
     def parameters(self) -> Named[Any]:
@@ -99,18 +101,22 @@ class Step(Notes):
         return self.config.parameters
 
     @property
-    def definition(self) -> dict[str, Any]:
-        """What the step was when it ran (source, signature, settings), as recorded."""
-        import json
+    def definition_body(self) -> str:
+        """What the step was when it ran, as canonical JSON (`docs/design/cache-key.md`, "Definitions")."""
+        return self._record.definition(self._noun.definition).body
 
-        body: dict[str, Any] = json.loads(self._record.definition(self._noun.definition).body)
-        return body
+    @property
+    def parameters_text(self) -> str:
+        """Literal arguments as typed JSON."""
+        return self._now().parameters
 
     @property
     def source_code(self) -> str | None:
-        """Source of the step's function as it ran, or ``None`` where there was no source."""
-        source: str | None = self.definition.get("source")
-        return source
+        """Code of the step's function as the fingerprint took it, comments stripped; ``None`` if none was taken."""
+        body = json.loads(self.definition_body)
+        function = body.get("function")
+        texts = [text for name, kind, text in body.get("parts", ()) if kind == "function" and name == function]
+        return texts[0] if texts else None
 
     @property
     def cache_note(self) -> str | None:
@@ -122,6 +128,30 @@ class Step(Notes):
         """The step that a cached or resumed result came from, if any. Raises `NotFound` when it was deleted."""
         origin = self._now().origin
         return None if origin is None else self._reader.step_at(*origin)
+
+    def origin_pathspecs(self) -> tuple[str, ...]:
+        """Where a cached result came from; several for a mapped step whose items came from several runs."""
+        places = dict.fromkeys(
+            [self._noun.origin] if self._noun.origin else [task.origin_step for task in self.tasks if task.origin_step]
+        )
+        found = []
+        for place in places:
+            if place is None:
+                continue
+            try:
+                found.append(self._reader.step_at(*place).pathspec)
+            except NotFound:
+                continue
+        return tuple(found)
+
+    def last_execution_before(self) -> Step | None:
+        """This step's newest completed, not cached, execution in an earlier run, if there is one."""
+        found = self._record.last_execution(self._run.pipeline_name, self.name, before=self._noun.run)
+        return None if found is None else self._reader.step(found[1], self._reader.run(found[0]))
+
+    def explain(self) -> Explanation:
+        """Say why it ran or came from the cache, and what changed since it last ran. ``print`` it."""
+        return explain(self)
 
     @property
     def upstream_steps(self) -> tuple[Step, ...]:
@@ -219,8 +249,6 @@ class Step(Notes):
     def __getitem__(self, task: int) -> Task:
         found = {candidate.index: candidate for candidate in self.tasks}
         if task not in found:
-            from runlore.errors import NotFound
-
             has = f"0 to {max(found)}" if found else "none, as it has not started"
             raise NotFound(f"{self.pathspec} has no task {task!r}; its tasks are {has}.")
         return found[task]

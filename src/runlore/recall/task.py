@@ -49,6 +49,12 @@ class Task:
         raise NotFound(f"{self.pathspec} has no attempt {attempt}; it has {len(self.attempts)}, counted from 0.")
 
     @property
+    def origin_step(self) -> tuple[int, int] | None:
+        """Sequence of the run and index of the step that a cached result came from."""
+        origin = self._noun.origin
+        return None if origin is None else origin[:2]
+
+    @property
     def step(self) -> Step:
         return self._step
 

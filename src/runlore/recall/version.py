@@ -59,6 +59,13 @@ class ArtifactVersion(Notes):
         return self._noun.seq
 
     @property
+    def __runlore_version__(self) -> int:
+        """What makes a version that was fetched in a pipeline's body an input like any other."""
+        if self._element is not None:
+            raise TypeError(f"{self.pathspec} is an element of a collection; give the step the whole, or its load().")
+        return self._noun.seq
+
+    @property
     def name(self) -> str:
         """Name of the artifact."""
         return self._noun.artifact

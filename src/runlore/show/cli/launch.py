@@ -24,7 +24,7 @@ from runlore.show.cli.table import print_json
 @click.argument("target", metavar="FILE.PY:PIPELINE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PARAMETERS]")
 @click.pass_context
-def run(ctx: click.Context, target: str, arguments: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Run a pipeline of a Python file: runlore pipeline run flow.py:training --lr 0.2
 
     The options after the pipeline are its parameters; --help there lists them with their types and defaults. Options of

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
 from runlore.author.signature import Parameter, Signature
 from runlore.recall.filters import scalar
+
+if TYPE_CHECKING:
+    AnyType = click.ParamType[Any]
 
 _PLAIN: dict[Any, Any] = {
     int: click.INT,
@@ -68,14 +71,14 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
-def _type(annotation: Any, default: Any) -> click.ParamType:
+def _type(annotation: Any, default: Any) -> AnyType:
     annotation = _bare(annotation)
     if annotation is Any and type(default) in _PLAIN:
         annotation = type(default)
     if annotation is bool:
         return click.BOOL
     if annotation in _PLAIN:
-        kind: click.ParamType = _PLAIN[annotation]
+        kind: AnyType = _PLAIN[annotation]
         return kind
     if annotation is date:
         return _Read("DATE", date.fromisoformat)
@@ -88,7 +91,7 @@ def _type(annotation: Any, default: Any) -> click.ParamType:
     return _Read("JSON", json.loads)
 
 
-class _Read(click.ParamType):
+class _Read(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A value that a function reads from text."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
