@@ -42,15 +42,13 @@ class Difference:
 
 def differences(old: StepFacts, new: StepFacts) -> tuple[Difference, ...]:
     """What changed from ``old`` to ``new``: code first, then parameters, inputs, outputs, extras and versions."""
-    return tuple(
-        [
-            *_parts(old.parts, new.parts, versions=False),
-            *_values("parameter", old.parameters, new.parameters),
-            *_values("input", old.inputs, new.inputs),
-            *_values("output", old.outputs, new.outputs),
-            *_values("extra", old.extras, new.extras),
-            *_parts(old.parts, new.parts, versions=True),
-        ]
+    return (
+        *_parts(old.parts, new.parts, versions=False),
+        *_values("parameter", old.parameters, new.parameters),
+        *_values("input", old.inputs, new.inputs),
+        *_values("output", old.outputs, new.outputs),
+        *_values("extra", old.extras, new.extras),
+        *_parts(old.parts, new.parts, versions=True),
     )
 
 

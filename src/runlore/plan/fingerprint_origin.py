@@ -42,7 +42,7 @@ def _origin_of_file(file: str) -> str:
         return "package"
     if "\\site-packages\\" in file:
         return "package"
-    if file.startswith(library) or file.startswith("<frozen "):
+    if file.startswith((*library, "<frozen ")):
         return PYTHON
     return "project"
 

@@ -148,7 +148,8 @@ def _base(kind: Any, value: Any) -> Any:
 def reduced(value: Any) -> tuple[Any, ...] | None:
     """What pickling would take of ``value``: what makes it, and its state. ``None`` if it refuses."""
     try:
-        result = value.__reduce_ex__(4)
+        registered = copyreg.dispatch_table.get(type(value))
+        result = registered(value) if registered is not None else value.__reduce_ex__(4)
     except Exception:  # any class may refuse in its own way
         return None
     if not isinstance(result, tuple):

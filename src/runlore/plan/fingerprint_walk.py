@@ -159,12 +159,12 @@ class Walk:
 
     def _wrapped(self, subject: Any, where: str) -> Token:
         """Compiled wrappers (``lru_cache``, numba): the Python function within, and the package that wraps."""
-        inner = getattr(subject, "py_func", None) if hasattr(type(subject), "__call__") else None
-        if not isinstance(inner, FunctionType) and not hasattr(subject, "__dict__"):
-            inner = getattr(subject, "__wrapped__", None)
-        if isinstance(subject, functools._lru_cache_wrapper):
-            inner = subject.__wrapped__
-        if inner is None or origin_of_module(type(subject).__module__) == "project":
+        if origin_of_module(type(subject).__module__) == "project":
+            return None
+        inner = getattr(subject, "py_func", None)
+        if not isinstance(inner, FunctionType):
+            inner = subject.__wrapped__ if isinstance(subject, functools._lru_cache_wrapper) else None
+        if inner is None:
             return None
         return ["wrapped", self._class(type(subject)), self.token(inner, where)]
 

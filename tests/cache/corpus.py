@@ -1,0 +1,685 @@
+"""Corpus: pairs of small programs. `CHANGES` must change the fingerprint of ``step``, `HARMLESS` must not.
+
+A program is the text of ``work.py``, which defines ``step``; a line ``--- name.py`` starts another file. An edit is
+written once, as the text before and the pairs of texts to replace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One program before and after."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def alone(self) -> bool:
+        """Whether the program is one file, so that it can also be executed as text."""
+        return "--- " not in self.before
+
+
+def edit(name: str, before: str, old: str, new: str) -> Edit:
+    """The edit that replaces ``old``, which occurs once, by ``new``."""
+    assert before.count(old) == 1, (name, before.count(old))
+    return Edit(name, before.lstrip("\n"), before.replace(old, new).lstrip("\n"))
+
+
+HELPER = """
+def helper(x):
+    return x * 2
+
+def step(x):
+    return helper(x)
+"""
+MODULE = """
+import helpers
+
+def step(x):
+    return helpers.scale(x)
+--- helpers.py
+RATE = 2
+OTHER = 5
+
+def inner(x):
+    return x * RATE
+
+def scale(x):
+    return inner(x) + 1
+
+def unused(x):
+    return OTHER
+"""
+PACKAGE = """
+import shop.pricing.tax
+
+def step(x):
+    return shop.pricing.tax.add(x)
+--- shop/__init__.py
+--- shop/pricing/__init__.py
+--- shop/pricing/tax.py
+from ..rates import VAT
+from . import rounding as r
+
+def add(x):
+    return r.cents(x * VAT)
+--- shop/pricing/rounding.py
+def cents(x):
+    return round(x, 2)
+--- shop/rates.py
+VAT = 1.19
+"""
+CLASSES = """
+class Meta(type):
+    def __call__(cls, *args):
+        made = super().__call__(*args)
+        made.bonus = 1
+        return made
+
+class Base:
+    power = 2
+
+    def score(self, x):
+        return x ** self.power
+
+class Mixin:
+    @property
+    def weight(self):
+        return 10
+
+    @staticmethod
+    def shift(x):
+        return x + 3
+
+    @classmethod
+    def build(cls):
+        return cls(7)
+
+class Model(Mixin, Base, metaclass=Meta):
+    def __init__(self, n):
+        self.n = n
+
+    def __add__(self, other):
+        return self.n + other
+
+def step(x):
+    model = Model.build()
+    return (model + model.score(x)) * model.weight + Model.shift(x) + model.bonus
+"""
+CLOSURE = """
+def make(rate, scale):
+    def step(x):
+        return scale(x) * rate
+    return step
+
+def double(x):
+    return x * 2
+
+step = make(0.5, double)
+"""
+DECORATED = """
+import functools
+
+def times(n):
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args) * n
+        return wrapper
+    return decorate
+
+@times(3)
+def helper(x):
+    return x + 1
+
+def step(x):
+    return helper(x)
+"""
+DISPATCH = """
+import functools
+
+def add(x):
+    return x + 1
+
+def square(x):
+    return x * x
+
+TABLE = {"add": add, "square": square, "neg": lambda x: -x}
+ORDER = [add, square]
+
+@functools.singledispatch
+def kind(x):
+    return 0
+
+@kind.register
+def _(x: int):
+    return 1
+
+def step(x):
+    return TABLE["add"](x) + sum(f(x) for f in ORDER) + kind(x)
+"""
+CONSTANTS = """
+import datetime, decimal, enum, pathlib, re, dataclasses, collections
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+@dataclasses.dataclass
+class Config:
+    rate: float = 0.1
+    names: list = dataclasses.field(default_factory=lambda: ["a"])
+
+Point = collections.namedtuple("Point", "x y")
+A = 1
+B = "text"
+C = [1, 2, {"k": (3, 4)}]
+D = {"one", "two"}
+E = decimal.Decimal("1.10")
+F = datetime.datetime(2026, 1, 1)
+G = re.compile("ab+")
+H = Colour.RED
+I = Config()
+J = pathlib.PurePosixPath("a/b")
+K = Point(1, 2)
+L = 0.0
+M = True
+N = b"raw"
+O = {"first": 1, "second": 2}
+
+def step(x):
+    return A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, Config(rate=x)
+"""
+IMPORTS = """
+def step(x):
+    import helpers as h
+    from helpers import tail
+    from pack import leaf
+    import pack.deep.core
+    import pack.deep.twig as twig
+    return h.head(x) + tail(x) + leaf.grow(x) + pack.deep.core.run(x) + twig.bend(x)
+--- helpers.py
+def head(x):
+    return x + 1
+
+def tail(x):
+    return x + 2
+--- pack/__init__.py
+--- pack/leaf.py
+def grow(x):
+    return x + 3
+--- pack/deep/__init__.py
+--- pack/deep/core.py
+def run(x):
+    return x + 4
+--- pack/deep/twig.py
+def bend(x):
+    return x + 5
+"""
+DYNAMIC = """
+import helpers
+
+def step(x, name="one"):
+    return getattr(helpers, name)(x)
+--- helpers.py
+LIMIT = 9
+
+def one(x):
+    return x + 1
+
+def two(x):
+    return x + 2
+"""
+GLOBALS = """
+RATE = 4
+
+def one(x):
+    return x + RATE
+
+def two(x):
+    return x + 22
+
+def step(x, name="one"):
+    return globals()[name](x)
+"""
+LITERAL = """
+import importlib
+
+def step(x):
+    return importlib.import_module("helpers").one(x)
+--- helpers.py
+def one(x):
+    return x + 1
+"""
+PARTIAL = """
+import functools
+
+def power(x, n):
+    return x ** n
+
+square = functools.partial(power, n=2)
+
+@functools.lru_cache(maxsize=None)
+def cached(x):
+    return x + 1
+
+class Callable:
+    def __init__(self, k):
+        self.k = k
+
+    def __call__(self, x):
+        return x * self.k
+
+    def method(self, x):
+        return x + self.k
+
+call = Callable(5)
+bound = Callable(6).method
+
+class Adder:
+    k = 7
+
+    def go(self, x):
+        return x + self.k
+
+def step(x, *, extra=8, table=(1, 2)):
+    return square(x) + cached(x) + call(x) + bound(x) + Adder().go(x) + extra
+"""
+STAR = """
+from helpers import *
+
+def step(x):
+    return one(x)
+--- helpers.py
+def one(x):
+    return x + 1
+"""
+REEXPORT = """
+from facade import compute
+
+def step(x):
+    return compute(x)
+--- facade.py
+from engine import compute
+--- engine.py
+import constants as c
+
+def compute(x):
+    return x * c.FACTOR
+--- constants.py
+FACTOR = 3
+"""
+SUBCLASSES = """
+class Plugin:
+    def run(self, x):
+        return x
+
+class First(Plugin):
+    def run(self, x):
+        return x + 1
+
+def step(x):
+    return sum(plugin().run(x) for plugin in Plugin.__subclasses__())
+"""
+REGISTRY = """
+REGISTRY = {}
+
+def register(name):
+    def keep(function):
+        REGISTRY[name] = function
+        return function
+    return keep
+
+@register("one")
+def one(x):
+    return x + 1
+
+def step(x):
+    return REGISTRY["one"](x)
+"""
+INSTALLED = """
+import math
+import json as codec
+from os.path import join
+
+def step(x):
+    return math.sin(x), codec.dumps(x), join("a", "b")
+"""
+DOC = '''
+def helper(x):
+    """Prompt: be kind."""
+    return x
+
+def step(x):
+    return helper.__doc__
+'''
+DESCRIPTORS = """
+import functools
+
+class Positive:
+    def __init__(self, floor):
+        self.floor = floor
+
+    def __set_name__(self, owner, name):
+        self.name = "_" + name
+
+    def __get__(self, instance, owner):
+        return max(self.floor, 2)
+
+class Thing:
+    size = Positive(1)
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        return 4
+
+class Lazy:
+    @functools.cached_property
+    def value(self):
+        return 5
+
+def step(x):
+    return Thing().size + Thing().other + Lazy().value
+"""
+NESTED = """
+LIMIT = 10
+
+def step(x):
+    def inner(y):
+        return [z + LIMIT for z in range(y)]
+    class Local:
+        def go(self):
+            return offset()
+    return inner(x), Local().go(), (lambda: LAST)()
+
+def offset():
+    return 3
+
+LAST = 1
+"""
+GENERATORS = """
+import contextlib
+
+@contextlib.contextmanager
+def scope(n):
+    yield n + 1
+
+async def fetch(x):
+    return x + 1
+
+def numbers():
+    yield 1
+
+def step(x):
+    with scope(1) as n:
+        return n, fetch, list(numbers())
+"""
+ARRAYS = """
+import numpy as np
+
+WEIGHTS = np.array([1.0, 2.0, 3.0])
+WORDS = np.array(["a", None], dtype=object)
+KIND = np.float32(1.5)
+
+def step(x):
+    return np.dot(WEIGHTS, x), WORDS, KIND
+"""
+STEPPED = """
+from runlore import step as runlore_step
+
+@runlore_step
+def helper(x: int) -> int:
+    return x + 1
+
+@runlore_step
+def step(x: int) -> int:
+    return helper(x)
+"""
+PATCHED = """
+import helpers
+
+def better(x):
+    return x + 100
+
+helpers.one = better
+
+def step(x):
+    return helpers.one(x)
+--- helpers.py
+def one(x):
+    return x + 1
+"""
+LAZY_MODULE = """
+import helpers
+
+def step(x):
+    return helpers.made
+--- helpers.py
+VALUE = 7
+
+def __getattr__(name):
+    return VALUE
+"""
+HINTED = """
+class Config:
+    rate = 1
+
+def build(function):
+    from typing import get_type_hints
+    made = get_type_hints(function)["config"]
+    def wrapper(x):
+        return function(made())
+    return wrapper
+
+@build
+def helper(config: "Config"):
+    return config.rate
+
+def step(x):
+    return helper(x)
+"""
+LOGGED = """
+import logging, threading
+
+log = logging.getLogger("a")
+lock = threading.Lock()
+
+def step(x):
+    with lock:
+        log.info("x")
+    return x
+"""
+STATEFUL = """
+COUNT = 1
+
+def step(x):
+    global COUNT
+    COUNT = COUNT + x
+    return COUNT
+"""
+RECURSIVE = """
+def even(n):
+    return True if n == 0 else odd(n - 1)
+
+def odd(n):
+    return False if n == 0 else even(n - 1)
+
+def step(x):
+    return even(x)
+"""
+EVALUATED_DEFAULT = """
+def pick():
+    return 3
+
+def step(x, chosen=pick()):
+    return x + chosen
+"""
+
+CHANGES = [
+    edit("step-body", HELPER, "return helper(x)", "return helper(x) + 1"),
+    edit("helper-body", HELPER, "x * 2", "x * 3"),
+    edit("helper-operator", HELPER, "x * 2", "x + 2"),
+    edit("literal-type", HELPER, "x * 2", "x * 2.0"),
+    edit("literal-bool", EVALUATED_DEFAULT, "return 3", "return 3.0"),
+    edit("default-evaluated", EVALUATED_DEFAULT, "return 3", "return 4"),
+    edit("helper-gains-branch", HELPER, "    return x * 2", "    if x: return 0\n    return x * 2"),
+    edit("helper-async", GENERATORS, "async def fetch(x):\n    return x + 1", "async def fetch(x):\n    return x + 2"),
+    edit("generator-body", GENERATORS, "yield 1", "yield 2"),
+    edit("context-manager", GENERATORS, "yield n + 1", "yield n + 2"),
+    edit("module-function", MODULE, "inner(x) + 1", "inner(x) + 2"),
+    edit("module-function-deeper", MODULE, "x * RATE", "x * RATE * 2"),
+    edit("module-constant", MODULE, "RATE = 2", "RATE = 3"),
+    edit("module-rebound-at-end", MODULE, "return OTHER\n", "return OTHER\ninner = unused\n"),
+    edit("package-function", PACKAGE, "round(x, 2)", "round(x, 3)"),
+    edit("package-constant", PACKAGE, "1.19", "1.2"),
+    edit("package-relative-import", PACKAGE, "from . import rounding as r", "import math as r; r.cents = round"),
+    edit("class-base-attribute", CLASSES, "power = 2", "power = 3"),
+    edit("class-base-method", CLASSES, "x ** self.power", "x * self.power"),
+    edit("class-property", CLASSES, "return 10", "return 11"),
+    edit("class-staticmethod", CLASSES, "x + 3", "x + 4"),
+    edit("class-classmethod", CLASSES, "cls(7)", "cls(8)"),
+    edit("class-init", CLASSES, "self.n = n", "self.n = n + 1"),
+    edit("class-operator", CLASSES, "self.n + other", "self.n - other"),
+    edit("class-metaclass", CLASSES, "bonus = 1", "bonus = 2"),
+    edit("class-bases-order", CLASSES, "Model(Mixin, Base,", "Model(Base, Mixin,"),
+    edit("class-base-dropped", CLASSES, "Model(Mixin, Base,", "Model(Mixin,"),
+    edit(
+        "class-gains-method", CLASSES, "    def __add__", "    def score(self, x):\n        return 1\n\n    def __add__"
+    ),
+    edit("closure-value", CLOSURE, "make(0.5", "make(0.6"),
+    edit("closure-function", CLOSURE, "x * 2", "x * 3"),
+    edit("decorator-argument", DECORATED, "@times(3)", "@times(4)"),
+    edit("decorator-wrapper", DECORATED, "(*args) * n", "(*args) + n"),
+    edit("decorated-function", DECORATED, "x + 1", "x + 2"),
+    edit("decorator-removed", DECORATED, "@times(3)\n", ""),
+    edit("dispatch-dict-function", DISPATCH, "return x + 1", "return x + 2"),
+    edit("dispatch-dict-rebound", DISPATCH, '"add": add', '"add": square'),
+    edit("dispatch-lambda", DISPATCH, "lambda x: -x", "lambda x: +x"),
+    edit("dispatch-list", DISPATCH, "[add, square]", "[square, add]"),
+    edit("singledispatch-case", DISPATCH, "return 1\n", "return 2\n"),
+    edit("singledispatch-default", DISPATCH, "return 0", "return -1"),
+    edit("singledispatch-type", DISPATCH, "x: int", "x: float"),
+    edit("constant-int", CONSTANTS, "A = 1", "A = 2"),
+    edit("constant-int-to-bool", CONSTANTS, "A = 1", "A = True"),
+    edit("constant-int-to-float", CONSTANTS, "A = 1", "A = 1.0"),
+    edit("constant-str", CONSTANTS, '"text"', '"texT"'),
+    edit("constant-nested", CONSTANTS, "(3, 4)", "(3, 5)"),
+    edit("constant-nested-type", CONSTANTS, "(3, 4)", "[3, 4]"),
+    edit("constant-set", CONSTANTS, '"two"}', '"three"}'),
+    edit("constant-decimal-exponent", CONSTANTS, "1.10", "1.1"),
+    edit("constant-datetime", CONSTANTS, "2026, 1, 1", "2026, 1, 2"),
+    edit("constant-pattern", CONSTANTS, "ab+", "ab*"),
+    edit("constant-enum-member", CONSTANTS, "H = Colour.RED", "H = Colour.BLUE"),
+    edit("constant-enum-value", CONSTANTS, "RED = 1", "RED = 10"),
+    edit("dataclass-default", CONSTANTS, "rate: float = 0.1", "rate: float = 0.2"),
+    edit("dataclass-default-factory", CONSTANTS, '["a"]', '["b"]'),
+    edit("dataclass-frozen", CONSTANTS, "@dataclasses.dataclass", "@dataclasses.dataclass(frozen=True)"),
+    edit("dataclass-instance", CONSTANTS, "I = Config()", "I = Config(rate=3.0)"),
+    edit("constant-path", CONSTANTS, '"a/b"', '"a/c"'),
+    edit("constant-namedtuple", CONSTANTS, "Point(1, 2)", "Point(2, 1)"),
+    edit("namedtuple-fields", CONSTANTS, '"x y"', '"y x"'),
+    edit("constant-negative-zero", CONSTANTS, "L = 0.0", "L = -0.0"),
+    edit("constant-bool-to-int", CONSTANTS, "M = True", "M = 1"),
+    edit("constant-bytes-to-str", CONSTANTS, 'b"raw"', '"raw"'),
+    edit("constant-dict-order", CONSTANTS, '"first": 1, "second": 2', '"second": 2, "first": 1'),
+    edit("local-import-alias", IMPORTS, "x + 1", "x + 11"),
+    edit("local-from-import", IMPORTS, "x + 2", "x + 22"),
+    edit("local-from-package-import-module", IMPORTS, "x + 3", "x + 33"),
+    edit("local-dotted-import", IMPORTS, "x + 4", "x + 44"),
+    edit("local-dotted-import-as", IMPORTS, "x + 5", "x + 55"),
+    edit("getattr-other-function", DYNAMIC, "x + 2", "x + 22"),
+    edit("getattr-constant", DYNAMIC, "LIMIT = 9", "LIMIT = 10"),
+    edit("globals-function", GLOBALS, "x + 22", "x + 23"),
+    edit("globals-constant", GLOBALS, "RATE = 4", "RATE = 5"),
+    edit("import-module-literal", LITERAL, "x + 1", "x + 2"),
+    edit("partial-function", PARTIAL, "x ** n", "n ** x"),
+    edit("partial-keyword", PARTIAL, "n=2", "n=3"),
+    edit("lru-cache-function", PARTIAL, "    return x + 1", "    return x + 2"),
+    edit("callable-instance-state", PARTIAL, "Callable(5)", "Callable(50)"),
+    edit("callable-instance-code", PARTIAL, "x * self.k", "x / self.k"),
+    edit("bound-method-state", PARTIAL, "Callable(6)", "Callable(60)"),
+    edit("class-attribute", PARTIAL, "k = 7", "k = 70"),
+    edit("keyword-default", PARTIAL, "extra=8", "extra=9"),
+    edit("tuple-default", PARTIAL, "table=(1, 2)", "table=(1, 3)"),
+    edit("star-import", STAR, "x + 1", "x + 2"),
+    edit("re-export-constant", REEXPORT, "FACTOR = 3", "FACTOR = 4"),
+    edit("re-export-source", REEXPORT, "x * c.FACTOR", "x + c.FACTOR"),
+    edit("subclass-changed", SUBCLASSES, "x + 1", "x + 2"),
+    edit("subclass-added", SUBCLASSES, "def step", "class Second(Plugin):\n    pass\n\ndef step"),
+    edit("registry-function", REGISTRY, "x + 1", "x + 2"),
+    edit("installed-function", INSTALLED, "math.sin", "math.cos"),
+    edit("installed-module-alias", INSTALLED, "import json as codec", "import pickle as codec"),
+    edit("installed-from-import", INSTALLED, "import join", "import commonpath as join"),
+    edit("docstring-that-is-read", DOC, "be kind", "be brief"),
+    edit("descriptor-state", DESCRIPTORS, "Positive(1)", "Positive(5)"),
+    edit("descriptor-code", DESCRIPTORS, "self.floor, 2", "self.floor, 3"),
+    edit("class-getattr", DESCRIPTORS, "return 4", "return 44"),
+    edit("cached-property", DESCRIPTORS, "return 5", "return 55"),
+    edit("nested-comprehension-global", NESTED, "LIMIT = 10", "LIMIT = 11"),
+    edit("nested-class-helper", NESTED, "return 3", "return 4"),
+    edit("nested-lambda-global", NESTED, "LAST = 1", "LAST = 2"),
+    edit("array-element", ARRAYS, "3.0]", "4.0]"),
+    edit("array-dtype", ARRAYS, "2.0, 3.0]", "2.0, 3.0], dtype=np.float32"),
+    edit("array-of-objects", ARRAYS, '"a", None', '"b", None'),
+    edit("array-scalar", ARRAYS, "np.float32(1.5)", "np.float64(1.5)"),
+    edit("step-of-runlore", STEPPED, "return helper(x)", "return helper(x) + 1"),
+    edit("step-called-by-step", STEPPED, "x + 1", "x + 2"),
+    edit("monkeypatched-module", PATCHED, "x + 100", "x + 200"),
+    edit("module-getattr", LAZY_MODULE, "VALUE = 7", "VALUE = 8"),
+    edit("class-in-annotation", HINTED, "rate = 1", "rate = 2"),
+    edit("global-state", STATEFUL, "COUNT = 1", "COUNT = 2"),
+    edit("recursion", RECURSIVE, "False if", "None if"),
+    edit("missing-name-defined", HELPER.replace("x * 2", "x * FACTOR"), "def step", "FACTOR = 2\n\ndef step"),
+    edit("builtin-shadowed", HELPER.replace("x * 2", "abs(x)"), "def step", "def abs(x): return 1\n\ndef step"),
+]
+
+HARMLESS = [
+    edit("comment-in-step", HELPER, "    return helper(x)", "    # why\n    return helper(x)"),
+    edit("comment-in-helper", HELPER, "x * 2", "x * 2  # twice"),
+    edit("blank-lines", HELPER, "def step", "\n\n\n\ndef step"),
+    edit("formatting", HELPER, "x * 2", "x   *   2"),
+    edit("parentheses", HELPER, "return x * 2", "return (\n        x * 2\n    )"),
+    edit("docstring-added", HELPER, "    return x * 2", '    """Say."""\n    return x * 2'),
+    edit("docstring-of-step", HELPER, "    return helper(x)", '    """Say."""\n    return helper(x)'),
+    edit("quotes", CONSTANTS, '"text"', "'text'"),
+    edit("number-spelling", HELPER, "x * 2", "x * 0b10"),
+    edit("unused-function", MODULE, "return OTHER", "return OTHER + 1"),
+    edit("unused-constant", MODULE, "OTHER = 5", "OTHER = 6"),
+    edit("unused-function-added", HELPER, "def step", "def other():\n    return 1\n\ndef step"),
+    edit("unused-import-added", HELPER, "def helper", "import math\n\ndef helper"),
+    edit("unused-module-in-package", PACKAGE, "VAT = 1.19", "VAT = 1.19\nDUTY = 3"),
+    edit("class-docstring", CLASSES, "    power = 2", '    """Say."""\n    power = 2'),
+    edit("method-comment", CLASSES, "return 10", "return 10  # kilos"),
+    edit(
+        "order-of-definitions",
+        RECURSIVE,
+        "def step(x):\n    return even(x)\n",
+        "def step(x):\n    return even(x)\n\nA = 1\n",
+    ),
+    edit("set-order", CONSTANTS, '{"one", "two"}', '{"two", "one"}'),
+    edit("logger-name", LOGGED, 'getLogger("a")', 'getLogger("b")'),
+    edit("lock-new", LOGGED, "threading.Lock()", "(threading.Lock())"),
+    edit("module-docstring", HELPER, "def helper", '"""Module."""\n\ndef helper'),
+    edit("constant-spelling", CONSTANTS, "A = 1\n", "A = 2 - 1\n"),
+    edit("decorator-comment", DECORATED, "@times(3)", "@times(3)  # thrice"),
+    edit("runlore-decorator-options", STEPPED, "@runlore_step\ndef step", "@runlore_step(enable_cache=True)\ndef step"),
+    edit("runlore-decorator-removed", STEPPED, "@runlore_step\ndef helper", "def helper"),
+    edit("unused-local-module", IMPORTS, "x + 5", "x + 5\n\ndef unused():\n    return 0"),
+]
+
+#: Programs without an identity, and a word that the reason has to hold.
+UNCACHEABLE = [
+    ("eval", "def step(x):\n    return eval(x)\n", "eval"),
+    ("exec", "def helper(x):\n    exec(x)\n\ndef step(x):\n    return helper(x)\n", "work.helper calls exec"),
+    ("import-computed", "import importlib\n\ndef step(x):\n    return importlib.import_module(x)\n", "import_module"),
+    ("dunder-import", "def step(x):\n    return __import__(x)\n", "__import__"),
+    ("sys-modules", "import sys\n\ndef step(x):\n    return sys.modules[x]\n", "sys.modules"),
+    ("buffer", "VIEW = memoryview(b'x')\n\ndef step(x):\n    return VIEW\n", "`VIEW`"),
+    ("generator", "NUMBERS = (n for n in range(3))\n\ndef step(x):\n    return NUMBERS\n", "generator"),
+    ("thread-local", "import threading\nLOCAL = threading.local()\n\ndef step(x):\n    return LOCAL\n", "local"),
+    ("within-a-list", "KEPT = [(1, iter(()), (n for n in ()))]\n\ndef step(x):\n    return KEPT\n", "`KEPT`"),
+]
