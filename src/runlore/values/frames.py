@@ -131,22 +131,27 @@ class Packer:
 
 
 class Unpacker:
-    """Makes columns and indexes from a stored table; nothing it returns shares memory with the table."""
+    """Makes columns and indexes from a stored table; arrays of numbers may share its memory, and be read-only."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
 
-    def series(self, spec: dict[str, Any], rows: Any) -> Any:
-        """Return a described column as a Series over ``rows``."""
+    def member(self, spec: dict[str, Any], rows: Any) -> Any:
+        """Return a described column in the form from which a DataFrame takes it over without guessing its dtype."""
         values = self.values(spec)
-        return pandas.Series(values, index=rows, dtype=values.dtype, copy=False)
+        return pandas.Series(values, index=rows, dtype=object, copy=False) if values.dtype == object else values
+
+    def series(self, spec: dict[str, Any], rows: Any) -> Any:
+        """Return a described column as a Series over ``rows``, in memory of its own."""
+        values = self.values(spec)
+        return pandas.Series(values, index=rows, dtype=values.dtype, copy=True)
 
     def values(self, spec: dict[str, Any]) -> Any:
         """Return a described array: numpy's where the dtype is numpy's, else pandas'."""
         array = self._table.column(spec["array"])
         kind = spec["kind"]
         if kind == "numpy":
-            return array.to_numpy().astype(spec["dtype"], copy=True)
+            return array.to_numpy().astype(spec["dtype"], copy=False)
         if kind == "text":
             return _object_array([spec.get("missing") if item is None else item for item in _texts(array, spec)])
         if kind == "typed":
@@ -174,7 +179,7 @@ class Unpacker:
             codes = [self._table.column(place).to_numpy().copy() for place in spec["codes"]]
             return pandas.MultiIndex(levels=levels, codes=codes, names=spec["names"], verify_integrity=False)
         cls: Any = _INDEX_CLASSES[spec["class"]]
-        values = self.values(spec["values"])
+        values = self.values(spec["values"]).copy()
         if cls in (pandas.DatetimeIndex, pandas.TimedeltaIndex):
             return cls(values, freq=spec.get("freq"), name=spec["name"])
         return pandas.Index(values, dtype=values.dtype, name=spec["name"])

@@ -154,7 +154,7 @@ def _unpack(table: Any) -> Any:
         value = unpacker.series(header["series"], rows)
         value.name = header["name"]
     else:
-        columns = {place: unpacker.series(spec, rows) for place, spec in enumerate(header["columns"])}
+        columns = {place: unpacker.member(spec, rows) for place, spec in enumerate(header["columns"])}
         value = pandas.DataFrame(columns, index=rows, copy=True)
         value.columns = unpacker.apart(header["labels"])
     value.index = index
