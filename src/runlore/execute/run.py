@@ -258,7 +258,7 @@ class PipelineRun:
         """Add what was gathered beside the steps."""
         if self._git is None:
             return
-        found = self._git.result(self._services.vault.blobs)
+        found = self._git.result()
         if found is not None:
             engine.describe(RunDescribed(git_commit=found.commit, config=None))
 
