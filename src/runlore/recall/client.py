@@ -12,6 +12,7 @@ from runlore.author.reads import note_read
 from runlore.errors import Ambiguous, NotFound
 from runlore.model import run as model
 from runlore.model.artifact import Version
+from runlore.model.name import RUN_ALIASES
 from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
 from runlore.recall.lookup import ambiguous
@@ -163,7 +164,7 @@ class Client:
 
     def _pipeline_or_run(self, text: str) -> Pipeline | Run:
         lookup = self._reader.lookup
-        run = lookup.run_or_none(text)
+        run = lookup.run(text) if text in RUN_ALIASES else lookup.run_or_none(text)
         try:
             pipeline = lookup.pipeline(text)
         except (NotFound, Ambiguous) as problem:

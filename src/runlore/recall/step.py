@@ -13,7 +13,6 @@ from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.status import Status
 from runlore.recall.config import Config
-from runlore.recall.explanation import Explanation, explain
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
@@ -21,6 +20,7 @@ from runlore.recall.task import Task
 from runlore.values.codec import decode
 
 if TYPE_CHECKING:
+    from runlore.recall.explanation import Explanation
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
     from runlore.recall.version import ArtifactVersion
@@ -151,6 +151,8 @@ class Step(Notes):
 
     def explain(self) -> Explanation:
         """Say why it ran or came from the cache, and what changed since it last ran. ``print`` it."""
+        from runlore.recall.explanation import explain  # brings in the fingerprints, which listings can do without
+
         return explain(self)
 
     @property

@@ -34,7 +34,7 @@ def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json:
     chosen = {name: value for name, value in options.items() if value is not None}
     if chosen:
         pipeline = pipeline.with_options(**chosen)
-    given = _read_arguments(ctx, pipeline, target, arguments)
+    given = _read_arguments(f"{ctx.command_path.split(' FILE.PY')[0]} {target}", pipeline, arguments)
     finished = _run(pipeline, given)
     if as_json:
         print_json(finished.to_row())
@@ -42,10 +42,10 @@ def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json:
         click.echo(finished.pathspec)
 
 
-def _read_arguments(ctx: click.Context, pipeline: Pipeline, target: str, arguments: tuple[str, ...]) -> dict[str, Any]:
+def _read_arguments(path: str, pipeline: Pipeline, arguments: tuple[str, ...]) -> dict[str, Any]:
     parameters = {parameter.name: parameter for parameter in pipeline.signature.parameters}
-    command = click.Command(target, params=options_of(pipeline.signature), help=pipeline.__doc__)
-    with command.make_context(target, list(arguments), parent=ctx) as inner:
+    command = click.Command(path, params=options_of(pipeline.signature), help=pipeline.__doc__)
+    with command.make_context(path, list(arguments), help_option_names=["-h", "--help"]) as inner:
         return {
             name: argument_of(parameters[name], value)
             for name, value in inner.params.items()
