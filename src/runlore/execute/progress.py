@@ -24,6 +24,7 @@ from runlore.execute.logs import terminal
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
 Mode = Literal["auto", "plain", "live", "quiet"]
 
@@ -80,29 +81,29 @@ class Progress:
 
     def _show(self, event: Event) -> None:
         if isinstance(event, TaskFinished):
-            line = self._count(event)
-            if line is not None:
-                self._display().line(line)
-            self._repaint()
+            self._show_task(event)
             return
         if isinstance(event, RunStarted) and self._shown is None:
             self._shown, self._run = self._open(), event.name
         display = self._display()
         if isinstance(event, StepStarted):
             tally = self._tallies[event.run, event.step] = _Tally(event.step, event.tasks)
-            display.started(tally)
-        elif isinstance(event, StepFinished):
-            self._tallies.pop((event.run, event.step), None)
-            display.line(describe(event))
+            display.started(tally, self._tallies)
         else:
-            display.line(describe(event))
-        self._repaint()
+            if isinstance(event, StepFinished):
+                self._tallies.pop((event.run, event.step), None)
+            display.line(describe(event), self._tallies)
         if isinstance(event, RunFinished) and event.name == self._run:
             self.close()
 
-    def _count(self, event: TaskFinished) -> str | None:
+    def _show_task(self, event: TaskFinished) -> None:
+        display = self._display()
         tally = self._tallies.get((event.run, event.step))
-        return describe(event) if tally is None else tally.add(event)
+        line = describe(event) if tally is None else tally.add(event, counted=display.moves)
+        if line is not None:
+            display.line(line, self._tallies)
+        elif display.moves:
+            display.repaint(self._tallies)
 
     def _display(self) -> _Display:
         return self._shown if self._shown is not None else _Plain(self._resolve())
@@ -117,10 +118,6 @@ class Progress:
             if live is not None:
                 return live
         return _Plain(stream)
-
-    def _repaint(self) -> None:
-        if self._shown is not None:
-            self._shown.repaint(self._tallies)
 
 
 def describe(event: Event) -> str:
@@ -177,13 +174,15 @@ class _Tally:
         self.done = 0
         self.failed = 0
 
-    def add(self, event: TaskFinished) -> str | None:
-        """Count a finished item; return the line that is due, if one is."""
+    def add(self, event: TaskFinished, *, counted: bool) -> str | None:
+        """Count a finished item; return the line that is due, if one is. ``counted``: numbers are shown elsewhere."""
         self.done += 1
         if not event.status.successful:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
                 return describe(event)
+        if counted:
+            return None
         if self.tasks is None or self.tasks <= TASK_LINES:
             return describe(event)
         # A line whenever another tenth is reached, the last being the step's own.
@@ -198,25 +197,33 @@ class _Tally:
         return f"{self.step}  running  {self.done} of {self.tasks} tasks{failed}"
 
 
+_Running = dict[tuple[str, str], _Tally]
+
+
 class _Display(Protocol):
-    def line(self, text: str) -> None:
+    #: Whether it shows how far running steps are without a line for that.
+    moves: bool
+
+    def line(self, text: str, running: _Running) -> None:
         """Say a line that stays."""
 
-    def started(self, tally: _Tally) -> None:
+    def started(self, tally: _Tally, running: _Running) -> None:
         """Say that a step begins."""
 
-    def repaint(self, tallies: dict[tuple[str, str], _Tally]) -> None:
-        """Show how far the running steps are, if this display moves."""
+    def repaint(self, running: _Running) -> None:
+        """Show how far the running steps are, if this display moves and it is time."""
 
     def close(self) -> None:
         """Leave the stream as it was found."""
 
 
 class _Plain:
+    moves = False
+
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, running: _Running) -> None:
         if self._stream is None:
             return
         try:
@@ -225,10 +232,10 @@ class _Plain:
             self._stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
         self._stream.flush()
 
-    def started(self, tally: _Tally) -> None:
-        self.line(f"{tally.step}  running" + (f"  {tally.tasks} tasks" if tally.tasks is not None else ""))
+    def started(self, tally: _Tally, running: _Running) -> None:
+        self.line(f"{tally.step}  running" + (f"  {tally.tasks} tasks" if tally.tasks is not None else ""), running)
 
-    def repaint(self, tallies: dict[tuple[str, str], _Tally]) -> None:
+    def repaint(self, running: _Running) -> None:
         pass
 
     def close(self) -> None:
@@ -241,11 +248,14 @@ class _Live:
     Painted at events only, never by a clock: a display that repaints on its own destroys the prompt of a breakpoint.
     """
 
+    moves = True
+
     #: Terminals have room for one; a run inside a step, or beside it, tells its events line by line.
     _open = False
 
-    def __init__(self, live: Live, console: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, live: Live, view: _View, console: Console, clock: Callable[[], float]) -> None:
         self._live = live
+        self._view = view
         self._console = console
         self._clock = clock
         self._painted = float("-inf")
@@ -264,7 +274,9 @@ class _Live:
 
         # What the program prints to a terminal goes above the display; to a file or pipe, it is left alone.
         redirects = {name: _is_terminal(getattr(sys, name)) for name in ("stdout", "stderr")}
+        view = _View()
         live = Live(
+            view,
             console=console,
             auto_refresh=False,
             transient=True,
@@ -273,33 +285,47 @@ class _Live:
         )
         live.start()
         _Live._open = True
-        return cls(live, console, clock)
+        return cls(live, view, console, clock)
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, running: _Running) -> None:
         from rich.text import Text
 
         name, _, rest = text.partition("  ")
         status = rest.partition("  ")[0]
-        shown = Text(name + "  ", style="bold")
+        shown = Text(name + "  ", style="")
         shown.append(status, style=_COLOURS.get(status, ""))
-        shown.append(rest[len(status) :], style="default")
-        self._console.print(shown, soft_wrap=True)
+        shown.append(rest[len(status) :])
+        self._view.running = running
+        self._painted = self._clock()
+        self._console.print(shown, soft_wrap=True)  # paints the view below it, too
 
-    def started(self, tally: _Tally) -> None:
-        self._painted = float("-inf")
+    def started(self, tally: _Tally, running: _Running) -> None:
+        self._paint(running)
 
-    def repaint(self, tallies: dict[tuple[str, str], _Tally]) -> None:
-        now = self._clock()
-        if now - self._painted < REPAINT:
-            return
-        from rich.text import Text
+    def repaint(self, running: _Running) -> None:
+        if self._clock() - self._painted >= REPAINT:
+            self._paint(running)
 
-        self._painted = now
-        self._live.update(Text("\n".join(str(tally) for tally in tallies.values()), style="yellow"), refresh=True)
+    def _paint(self, running: _Running) -> None:
+        self._view.running = running
+        self._painted = self._clock()
+        self._live.refresh()
 
     def close(self) -> None:
         _Live._open = False
         self._live.stop()
+
+
+class _View:
+    """The running steps, as they are whenever rich paints them."""
+
+    def __init__(self) -> None:
+        self.running: _Running = {}
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        return Text("\n".join(map(str, self.running.values())), style="yellow")
 
 
 def _is_terminal(stream: Any) -> bool:
