@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Annotated, Any, get_args, get_origin
 
 from runlore.author.artifact_config import ExternalArtifact
@@ -28,6 +29,8 @@ Lookup = Callable[[str, str | None], Version | None]
 _SIMPLE = frozenset({int, float, str, bool, type(None), bytes})
 _HOLDERS = (list, tuple, dict)
 _DEEPEST = 200
+#: How many items of a value from outside are checked before the work starts.
+_SAMPLE = 100
 _PROCESS_SALT = secrets.token_bytes(32)
 
 
@@ -60,14 +63,13 @@ class Arguments:
             item = value.item_annotation if isinstance(value, MappedHandle) else item_annotation(value.annotation)
             self._check_handle(about, parameter, value, item)
             return Mapped(self._source(value))
+        if isinstance(value, ExternalArtifact) and value.has_value:
+            return Mapped(self._external_items(about, parameter, value))
         found = self._from_outside(about, parameter, value)
-        if isinstance(found, (FromRecord, External)):
+        if found is not None:
             return Mapped(found)
         if not isinstance(value, (list, tuple, range)):
-            raise DefinitionError(
-                f"{about} cannot walk {parameter.name!r}, a {type(value).__name__}: "
-                f"give a list, tuple, range or handle."
-            )
+            raise _not_walkable(about, parameter, value)
         return Mapped(tuple(self.argument(about, parameter, item) for item in value))
 
     def literal(self, about: str, parameter: Parameter, value: Any) -> Literal:
@@ -156,6 +158,14 @@ class Arguments:
             raise TypeMismatch(f"{about}, parameter {parameter.name!r}: {wrong}")
         return External(artifact.value, artifact.materializer, artifact.name)
 
+    def _external_items(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> External:
+        items = artifact.value
+        if not hasattr(items, "__len__") or not hasattr(items, "__getitem__") or hasattr(items, "keys"):
+            raise _not_walkable(about, parameter, items)
+        for item in islice(items, _SAMPLE):
+            self._external(about, parameter, ExternalArtifact(value=item))
+        return External(items, artifact.materializer, artifact.name)
+
     def _found(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> Version:
         assert artifact.name is not None  # the constructor asks for a value or a name
         found = self._lookup(artifact.name, artifact.version) if self._lookup is not None else None
@@ -165,6 +175,12 @@ class Arguments:
                 f"{about}, parameter {parameter.name!r}: there is no {which}artifact {artifact.name!r} on record."
             )
         return found
+
+
+def _not_walkable(about: str, parameter: Parameter, value: Any) -> DefinitionError:
+    return DefinitionError(
+        f"{about} cannot walk {parameter.name!r}, a {type(value).__name__}: give a list, tuple, range or handle."
+    )
 
 
 def holds_sources(value: Any, depth: int = 0) -> bool:
