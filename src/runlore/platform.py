@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 WINDOWS = sys.platform == "win32"
-MACOS = sys.platform == "darwin"
 
 if sys.platform == "win32":
     import msvcrt

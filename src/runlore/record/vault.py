@@ -71,9 +71,9 @@ class Vault:
         Raises `ValueUnstorable`, or `StoreFull` and its like.
         """
         if type(value) in _SCALARS and materializer is None and self._is_plain(value, annotation):
-            payload = codec.encode(value).encode()
-            if len(payload) <= self.inline_limit:
-                return _scalar(value, payload, describe)
+            text = codec.encode(value).encode()
+            if len(text) <= self.inline_limit:
+                return _scalar(value, text, describe)
         chosen = materializer_for(value, annotation=annotation, explicit=materializer)
         sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
         try:
