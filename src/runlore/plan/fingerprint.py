@@ -80,6 +80,8 @@ def _fingerprint(subject: object, declared: tuple[tuple[str, str], ...]) -> tupl
         return None, Fingerprint(None, str(reason), ())
     except RecursionError:
         return None, Fingerprint(None, "a constant that it reaches is nested too deeply", ())
+    except Exception as error:  # attributes and __reduce__ of the user's objects may raise anything
+        return None, Fingerprint(None, f"looking into what it reaches raised {type(error).__name__}: {error}", ())
     image = json.dumps([SCHEME, token, walked.nodes, declared], ensure_ascii=True, separators=(",", ":"))
     found = Fingerprint(sha256(image.encode()).digest(), None, _parts(walked))
     return (None if walked.watch.volatile else walked.watch), found

@@ -49,6 +49,8 @@ def plain(value: object) -> Any:
         return [kind.__name__, repr(value)]
     if kind is float:
         return ["float", float.hex(value)]  # type: ignore[arg-type]
+    if kind.__module__ == "typing" and kind.__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
+        return ["typing", repr(value)]
     if kind is range or kind is slice:
         return [kind.__name__, repr(value)]
     return None
@@ -145,6 +147,28 @@ def _base(kind: Any, value: Any) -> Any:
     return kind(kind.__iter__(value))
 
 
+def place_of(value: Any) -> tuple[str, str] | None:
+    """Module and name under which an object of an installed, compiled type can be found, if it can."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", None))
+    if not isinstance(name, str):
+        return None
+    for place in (module, type(value).__module__, str(type(value).__module__).partition(".")[0]):
+        found: Any = sys.modules.get(place) if isinstance(place, str) else None
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is value:
+            return str(place), name
+    return None
+
+
+def module_of(cls: type) -> str:
+    """Module of a class; compiled ones may hide it behind a descriptor."""
+    for candidate in cls.__mro__:
+        if isinstance(candidate.__module__, str):
+            return candidate.__module__
+    return "builtins"
+
+
 def reduced(value: Any) -> tuple[Any, ...] | None:
     """What pickling would take of ``value``: what makes it, and its state. ``None`` if it refuses."""
     try:
@@ -173,7 +197,7 @@ _CLASS_NAMES = frozenset(
     "__pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__ "
     "__pydantic_parent_namespace__ __pydantic_decorators__ __pydantic_fields_set__ __pydantic_generic_metadata__ "
     "__pydantic_custom_init__ __pydantic_post_init__ __pydantic_root_model__ __pydantic_fields__ "
-    "__pydantic_computed_fields__ __pydantic_setattr_handlers__ __dataclass_fields__ __dataclass_params__".split()
+    "__pydantic_computed_fields__ __pydantic_setattr_handlers__ __dataclass_fields__ __dataclass_params__ __orig_bases__ __type_params__".split()
 )
 _ENUM_NAMES = frozenset(
     "_member_names_ _member_map_ _value2member_map_ _unhashable_values_ _hashable_values_ _use_args_ _member_type_ "
@@ -227,14 +251,14 @@ def _model_field(name: str, item: Any) -> list[Any]:
 
 def _model_decorators(decorators: Any) -> list[Any]:
     """Validators and serializers of a pydantic class: how each was declared. Their functions are attributes."""
+    import dataclasses
+
     found = []
     for kind, group in sorted(vars(decorators).items()) if hasattr(decorators, "__dict__") else ():
         if isinstance(group, dict):
             for name, item in sorted(group.items()):
-                facts = vars(item.info) if hasattr(item.info, "__dict__") else {}
-                found.append(
-                    [kind, name, [(key, repr(value)) for key, value in sorted(facts.items()) if not callable(value)]]
-                )
+                facts = [(slot.name, getattr(item.info, slot.name)) for slot in dataclasses.fields(item.info)]
+                found.append([kind, name, [(key, repr(value)) for key, value in facts if not callable(value)]])
     return found
 
 

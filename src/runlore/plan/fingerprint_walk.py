@@ -129,7 +129,7 @@ class Walk:
 
     def _callable(self, subject: Any, where: str) -> Token:
         """Wrappers that hold a function: the function counts, and what is bound to it."""
-        if type(subject).__module__.startswith("runlore.") and isinstance(
+        if str(type(subject).__module__).startswith("runlore.") and isinstance(
             getattr(subject, "function", None), FunctionType
         ):
             self.watch.attribute(subject, "function")
@@ -159,8 +159,12 @@ class Walk:
 
     def _wrapped(self, subject: Any, where: str) -> Token:
         """Compiled wrappers (``lru_cache``, numba): the Python function within, and the package that wraps."""
-        if origin_of_module(type(subject).__module__) == "project":
+        compiled = type(subject).__name__ in ("cython_function_or_method", "cyfunction")
+        if not compiled and origin_of_module(values.module_of(type(subject))) == "project":
             return None
+        place = values.place_of(subject)
+        if place is not None and origin_of_module(place[0]) != "project" and callable(subject):
+            return self._installed(*place)
         inner = getattr(subject, "py_func", None)
         if not isinstance(inner, FunctionType):
             inner = subject.__wrapped__ if isinstance(subject, functools._lru_cache_wrapper) else None
@@ -202,7 +206,7 @@ class Walk:
         kind = type(subject)
         if isinstance(subject, functools.partial):
             return self.token(dict(vars(subject)), where)
-        if origin_of_module(kind.__module__) == "project" and not isinstance(subject, BaseException):
+        if origin_of_module(values.module_of(kind)) == "project" and not isinstance(subject, BaseException):
             state = values.own_state(subject)
             if state is not None:
                 self.watch.instance(subject)
@@ -297,7 +301,7 @@ class Walk:
         found = []
         for note in list(notes.values()) if isinstance(notes, dict) else []:
             for cls in values.classes_in(note, namespace):
-                if origin_of_module(cls.__module__) == "project":
+                if origin_of_module(values.module_of(cls)) == "project":
                     found.append(self.token(cls, where))
         return found
 
@@ -431,8 +435,9 @@ class Walk:
         return parts
 
     def _class(self, subject: type) -> Token:
-        if origin_of_module(subject.__module__) != "project":
-            return self._installed(subject.__module__, subject.__qualname__)
+        module = values.module_of(subject)
+        if origin_of_module(module) != "project":
+            return self._installed(module, subject.__qualname__)
         return self._node(subject, label_of(subject), lambda number: self._describe_class(subject, number))
 
     def _describe_class(self, subject: type, number: int) -> None:
@@ -446,7 +451,7 @@ class Walk:
             attributes.append([name, token])
         bases = [self.token(base, where) for base in subject.__bases__]
         meta = self.token(type(subject), where)
-        space = vars(sys.modules.get(subject.__module__, builtins))
+        space = vars(sys.modules.get(values.module_of(subject), builtins))
         notes = vars(subject).get("__annotations__", {})
         texts = [[name, values.note_text(note)] for name, note in notes.items()]
         known = self._annotations(notes, space, where)
