@@ -287,8 +287,16 @@ class _Proxy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
 
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+        # Functions that mention a stream travel by value; it means that stream wherever they arrive.
+        return _stream, ("stdout" if self._letter == "o" else "stderr",)
+
     def __repr__(self) -> str:
         return f"<captured {self._target!r}>"
+
+
+def _stream(name: str) -> Any:
+    return getattr(sys, name)
 
 
 class _Buffer:

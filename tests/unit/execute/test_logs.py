@@ -4,11 +4,13 @@ import contextlib
 import io
 import logging
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import cloudpickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -362,6 +364,28 @@ def test_forked_child_stores_nothing(chunks: Chunks) -> None:
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert chunks.lines == [("stdout", "parent")]
+
+
+def test_captured_stream_travels_as_the_stream(chunks: Chunks) -> None:
+    """A function that mentions sys.stdout can be stored while captured, and means sys.stdout when it comes back."""
+    with LogCapture(chunks, limit=10_000):
+        data = cloudpickle.dumps(sys.stdout)
+
+    assert pickle.loads(data) is sys.stdout
+
+
+@given(st.lists(st.text("ab\n é", max_size=8), max_size=20))
+def test_lines_do_not_depend_on_how_they_are_written(pieces: list[str]) -> None:
+    """However text is cut into writes, the log has its lines."""
+    chunks = Chunks()
+    with LogCapture(chunks, limit=100_000) as capture:
+        for piece in pieces:
+            if piece:
+                capture.write("o", piece)
+
+    whole = "".join(pieces)
+    expected = whole.removesuffix("\n").split("\n") if whole else []
+    assert [text for _, text in chunks.lines] == expected
 
 
 @given(st.integers(0, 2**52), st.sampled_from("oel"), st.text(st.characters(), max_size=50))
