@@ -1,0 +1,129 @@
+"""Write the pages of `docs/reference/` from the code: ``python docs/generate.py``, or ``make docs``.
+
+A test compares the pages with what this would write, so they cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from enum import EnumType
+from pathlib import Path
+from typing import Annotated, get_origin
+
+import click
+
+import runlore
+from runlore import client
+from runlore.settings import SETTINGS
+from runlore.show.cli.main import main as command_line
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py; change the code instead. -->\n\n"
+
+
+def settings_page() -> str:
+    """Every setting with its variable, form, default and meaning."""
+    lines = [
+        "# Settings\n",
+        "A value comes from the first of: the environment variable; the selected profile; the project's",
+        "`.runlore/settings.toml`; the user's `settings.toml`; the default.\n",
+        "## Where a record lives\n",
+        "In the folder that `RUNLORE_HOME` names; else in the nearest `.runlore/` in the working directory or above",
+        "it, which `runlore init` makes; else in the user's data directory.\n",
+        "## All settings\n",
+        "| setting | variable | form | default | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for setting in SETTINGS:
+        cells = (f"`{setting.name}`", f"`{setting.variable}`", setting.form, setting.default, setting.doc)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def python_page() -> str:
+    """The public names of the package and of the client, with what their docstrings say."""
+    lines = ["# Python\n", "## runlore\n"]
+    for name in runlore.__all__:
+        if name != "__version__":
+            lines += described(name, getattr(runlore, name))
+    lines += ["## runlore.client\n"]
+    for name in client.__all__:
+        thing = getattr(client, name)
+        lines += described(name, thing)
+        for member, value in sorted(vars(thing).items()):
+            if not member.startswith("_") and inspect.getdoc(value) and is_member(value):
+                lines.append(f"- `{heading(member, value)}`: {first_line(value)}")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def is_member(value: object) -> bool:
+    return inspect.isfunction(value) or isinstance(value, property)
+
+
+def described(name: str, thing: object) -> list[str]:
+    # an alias such as Secret has the documentation of `typing`; its module says what it means
+    alias = get_origin(thing) is Annotated
+    text = inspect.getdoc(sys.modules[thing.__module__] if alias else thing)
+    return [f"### {name}\n", "```text", name if alias else heading(name, thing), "```\n", f"{text or ''}\n"]
+
+
+def heading(name: str, thing: object) -> str:
+    """Name and parameters, as far as there are any."""
+    if isinstance(thing, property) or not callable(thing) or isinstance(thing, EnumType):
+        return name
+    shown = [shown_parameter(item) for item in inspect.signature(thing).parameters.values() if item.name != "self"]
+    return f"{name}({', '.join(shown)})"
+
+
+def shown_parameter(parameter: inspect.Parameter) -> str:
+    if type(parameter.default) is object:  # a sentinel: nothing was given
+        return f"{parameter.name}=..."
+    return str(parameter.replace(annotation=inspect.Parameter.empty))
+
+
+def first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def commands_page() -> str:
+    """What every command does, its arguments and its options."""
+    lines = ["# Command line\n", "`--help` after any command prints the same.\n"]
+    pending: list[tuple[str, click.Command]] = [("runlore", command_line)]
+    while pending:
+        name, command = pending.pop(0)
+        lines += command_lines(name, command)
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=name)
+            found = [(f"{name} {word}", command.get_command(context, word)) for word in command.list_commands(context)]
+            pending[:0] = [(path, child) for path, child in found if child is not None]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def command_lines(name: str, command: click.Command) -> list[str]:
+    arguments = [argument_word(item) for item in command.params if isinstance(item, click.Argument)]
+    options = [item for item in command.params if isinstance(item, click.Option) and not item.hidden]
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    lines = [f"## {' '.join([name, *arguments])}\n", f"{text}\n"]
+    lines += [f"- `{', '.join((*item.opts, *item.secondary_opts))}`: {item.help or ''}" for item in options]
+    return [*lines, ""] if options else lines
+
+
+def argument_word(argument: click.Argument) -> str:
+    word = argument.human_readable_name.upper()
+    word = word if argument.required else f"[{word}]"
+    return f"{word}..." if argument.nargs != 1 else word
+
+
+def pages() -> dict[str, str]:
+    """File name → text of each page."""
+    written = {"settings.md": settings_page(), "python.md": python_page(), "commands.md": commands_page()}
+    return {name: NOTE + text for name, text in written.items()}
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
+        print(f"wrote {FOLDER / name}")

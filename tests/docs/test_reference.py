@@ -1,0 +1,36 @@
+"""The reference says what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """The reference as it would be written now."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.pages()
+
+
+@pytest.mark.parametrize("name", ["commands.md", "python.md", "settings.md"])
+def test_page_is_current(pages: dict[str, str], name: str) -> None:
+    """A page of the reference is what `make docs` writes today."""
+    assert (DOCS / "reference" / name).read_text() == pages[name], "run: make docs"
+
+
+def test_every_error_is_documented() -> None:
+    """Each class of the error tree has a row in the page on errors."""
+    from runlore import errors
+
+    page = (DOCS / "design" / "errors.md").read_text()
+    names = [name for name, value in vars(errors).items() if isinstance(value, type)]
+
+    assert [name for name in names if f"`{name}`" not in page] == []
