@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runlore.errors import ConfigurationError
 
@@ -33,12 +33,12 @@ class Settings:
     profile: str | None = None
     store: str | None = None
     artifacts: str | None = None
-    durability: str = "full"
+    durability: Literal["full", "relaxed"] = "full"
     inline_limit: int = 32 * 1024
     log_limit: int = 64 * 1024 * 1024
     enable_cache: bool = True
     pickle: str = "own"
-    progress: str = "auto"
+    progress: Literal["auto", "plain", "live", "quiet"] = "auto"
     secrets: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     capture_code: bool = True
@@ -144,8 +144,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "progress",
         "RUNLORE_PROGRESS",
-        _one_of("auto", "live", "plain", "none"),
-        "auto, live, plain, none",
+        _one_of("auto", "live", "plain", "quiet"),
+        "auto, live, plain, quiet",
         "auto",
         "How a run shows its progress on stderr; `auto` is live on a terminal and plain elsewhere.",
     ),

@@ -73,10 +73,11 @@ class Arguments:
         if produced.elements is not None:
             return self._stored(name, produced, index)
         sequence = self._sequence(produced)
+        value = sequence[index]
         return Resolved(
-            f"{identity_of(produced.content)}[{index}]",
+            codec.encode(value) if type(value) in IMMUTABLE else f"{identity_of(produced.content)}[{index}]",
             (Input(name=name, version=produced.version, element=index),),
-            lambda: sequence[index],
+            lambda: value,
         )
 
     def _produced(self, argument: FromStep | FromRecord | External) -> Produced:
@@ -128,7 +129,7 @@ class Arguments:
         found = self._sequences.get(id(produced))
         if found is not None:
             return found
-        value = self._vault.load(produced.content)
+        value: Sequence[Any] = self._vault.load(produced.content)
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             try:
                 value = list(value)
