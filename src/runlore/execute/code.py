@@ -21,10 +21,10 @@ from functools import cache
 from inspect import unwrap
 from pathlib import Path, PurePosixPath
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from runlore.execute.ignored import Ignored
-from runlore.model.digest import digest_of
+from runlore.execute.keep import Store, keep
 
 #: Version of the manifest's form.
 FORM = 1
@@ -38,15 +38,7 @@ _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _OWN = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
-class Storing(Protocol):
-    """The part of a blob store that a snapshot needs."""
-
-    def put(self, data: bytes | bytearray | memoryview) -> str: ...
-
-    def has(self, digest: str) -> bool: ...
-
-
-def snapshot(functions: Iterable[Callable[..., Any]], blobs: Storing, *, entry: str | Path | None = None) -> str:
+def snapshot(functions: Iterable[Callable[..., Any]], blobs: Store, *, entry: str | Path | None = None) -> str:
     """Store the sources that ``functions`` and the running program are made of; return the manifest's digest.
 
     ``entry`` is the script that was started, by default that of ``__main__``. Unchanged files (same path, change time
@@ -61,10 +53,10 @@ def snapshot(functions: Iterable[Callable[..., Any]], blobs: Storing, *, entry: 
         "form": FORM,
         "entry": next((name for name, path in found.items() if path == script), None),
         "files": files,
-        "cells": [_store(cell, blobs) for cell in _cells(sources)],
+        "cells": [keep(cell, blobs) for cell in _cells(sources)],
         "omitted": omitted,
     }
-    return _store(json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":")), blobs)
+    return keep(json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":")), blobs)
 
 
 def project_root(path: str | Path) -> Path:
@@ -180,7 +172,7 @@ def _libraries() -> tuple[str, ...]:
 _known: dict[str, tuple[int, int, str]] = {}
 
 
-def _store_files(found: dict[str, str], blobs: Storing) -> tuple[dict[str, str], int]:
+def _store_files(found: dict[str, str], blobs: Store) -> tuple[dict[str, str], int]:
     files: dict[str, str] = {}
     size = omitted = 0
     for name, path in found.items():
@@ -199,20 +191,14 @@ def _store_files(found: dict[str, str], blobs: Storing) -> tuple[dict[str, str],
     return files, omitted
 
 
-def _store_file(path: str, state: os.stat_result, blobs: Storing) -> str:
+def _store_file(path: str, state: os.stat_result, blobs: Store) -> str:
     known = _known.get(path)
     if known is not None and known[:2] == (state.st_mtime_ns, state.st_size) and blobs.has(known[2]):
         return known[2]
     with open(path, "rb") as file:
-        digest = _store(file.read(), blobs)
+        digest = keep(file.read(), blobs)
     _known[path] = (state.st_mtime_ns, state.st_size, digest)
     return digest
-
-
-def _store(content: str | bytes, blobs: Storing) -> str:
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    digest = digest_of(data)
-    return digest if blobs.has(digest) else blobs.put(data)
 
 
 def _cells(sources: Iterable[str]) -> Iterable[str]:

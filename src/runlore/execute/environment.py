@@ -11,6 +11,8 @@ import time
 from functools import cache
 from pathlib import Path
 
+from runlore.execute.keep import Store, keep
+
 #: Version of the description's form.
 FORM = 1
 #: Nanoseconds after which a folder's change time tells every change: file systems count it in coarse ticks.
@@ -34,6 +36,11 @@ def describe() -> str:
     if _described is None or _described[0] != key:
         _described = (key, json.dumps(_description(found), sort_keys=True, ensure_ascii=False, separators=(",", ":")))
     return _described[1]
+
+
+def snapshot(blobs: Store) -> str:
+    """Store the description of this process; return its digest."""
+    return keep(describe(), blobs)
 
 
 def _description(found: dict[str, str]) -> dict[str, object]:

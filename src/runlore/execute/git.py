@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.execute.ignored import SECRET_NAMES
+from runlore.execute.keep import Store, keep
 
 if TYPE_CHECKING:
     import subprocess
@@ -34,6 +35,11 @@ class GitState:
     #: The difference of tracked files to the commit, as a patch, without files that look secret; ``None`` if there is
     #: none, or it was larger than `DIFF_LIMIT`.
     diff: bytes | None
+
+    def facts(self, blobs: Store) -> dict[str, str | bool | None]:
+        """What a run records of it: commit, branch, dirty, and the digest of the diff, stored in ``blobs``."""
+        diff = keep(self.diff, blobs) if self.diff is not None else None
+        return {"commit": self.commit, "branch": self.branch, "dirty": self.dirty, "diff": diff}
 
 
 class GitCapture:

@@ -296,6 +296,20 @@ def test_changed_repository_has_a_diff_without_secrets(repository: Path) -> None
     assert (repository / "a.py").read_text() == "x = 2\n"
 
 
+def test_git_s_facts_name_the_stored_diff(repository: Path, store: Store) -> None:
+    """What a run records of git is plain, with the diff as a blob."""
+    clean = ask(repository)
+    (repository / "a.py").write_text("x = 2\n")
+    changed = ask(repository)
+
+    assert clean is not None
+    assert changed is not None
+    assert clean.facts(store) == {"commit": clean.commit, "branch": "main", "dirty": False, "diff": None}
+    digest = changed.facts(store)["diff"]
+    assert isinstance(digest, str)
+    assert store.blobs[digest] == changed.diff
+
+
 def test_no_repository_and_no_git(tmp_path: Path, repository: Path) -> None:
     """Outside a repository, without git, or without a commit, there is no state to tell, and no failure."""
     fresh = tmp_path / "fresh"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runlore.execute import environment
+from runlore.model.digest import digest_of
 
 
 def test_description_names_python_machine_and_packages() -> None:
@@ -34,6 +35,28 @@ def test_packages_agree_with_their_metadata() -> None:
 def test_description_is_equal_for_equal_environments() -> None:
     """Asked twice, the text is the same, so that it is stored once."""
     assert environment.describe() == environment.describe()
+
+
+def test_description_is_stored_once() -> None:
+    """A second snapshot of the same environment writes nothing."""
+
+    class Blobs(dict[str, bytes]):
+        puts = 0
+
+        def put(self, data: bytes | bytearray | memoryview) -> str:
+            self.puts += 1
+            self[digest_of(data)] = bytes(data)
+            return digest_of(data)
+
+        def has(self, digest: str) -> bool:
+            return digest in self
+
+    blobs = Blobs()
+    digest = environment.snapshot(blobs)
+
+    assert environment.snapshot(blobs) == digest
+    assert blobs.puts == 1
+    assert blobs[digest].decode() == environment.describe()
 
 
 def test_package_installed_between_two_runs_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
