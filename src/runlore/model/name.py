@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from runlore.errors import NameInvalid
 
 LONGEST = 255
@@ -22,6 +20,8 @@ def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
                 return name
     if not isinstance(name, str):
         raise NameInvalid(f"A {kind} name is a str; {name!r} is a {type(name).__name__}.")
+    import unicodedata  # rarely needed: most names are plain
+
     text = unicodedata.normalize("NFC", name)
     if not text.strip():
         raise NameInvalid(f"A {kind} name may not be empty.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Literal:
     """A parameter: a value known when the plan is made."""
 
@@ -15,6 +15,9 @@ class Literal:
     #: Typed JSON of ``value``; of a placeholder when it is secret.
     encoded: str
     secret: bool = False
+
+    def __repr__(self) -> str:  # plans end up in logs and tracebacks, secrets do not
+        return f"Literal({self.encoded if self.secret else repr(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ Lookup = Callable[[str, str | None], Version | None]
 _SIMPLE = frozenset({int, float, str, bool, type(None), bytes})
 _HOLDERS = (list, tuple, dict)
 _DEEPEST = 200
+#: Length from which on a secret text is looked for inside other parameters; shorter ones would hide too much.
+_TELLING = 4
 #: How many items of a value from outside are checked before the work starts.
 _SAMPLE = 100
 _PROCESS_SALT = secrets.token_bytes(32)
@@ -44,6 +46,8 @@ class Arguments:
         # Without an installation's salt, secrets are told apart within this process only.
         self._salt = salt or _PROCESS_SALT
         self._secret_values: set[str | bytes] = set()
+        #: Secret texts as they would stand inside a larger encoded value, such as a URL or a dict.
+        self._secret_parts: set[str] = set()
 
     def argument(self, about: str, parameter: Parameter, value: Any) -> Argument:
         """What the plan says about one argument; `ParameterError` and `TypeMismatch` name ``about`` and parameter."""
@@ -76,7 +80,7 @@ class Arguments:
         """A parameter, recorded exactly, or `ParameterError`; its value is a copy if it could be changed later."""
         wrong = conforms(value, parameter.annotation)
         if wrong is not None:
-            raise TypeMismatch(f"{about}, parameter {parameter.name!r}: {self._shown(parameter, wrong)}")
+            raise TypeMismatch(f"{about}, parameter {parameter.name!r}: {self._shown(parameter, value, wrong)}")
         if type(value) not in _SIMPLE:
             value = _sealed(value)
         try:
@@ -85,7 +89,7 @@ class Arguments:
                 value = decode(encoded)
         except ValueUnstorable as error:
             raise self._refused(about, parameter, value, error) from error
-        if self.is_secret(parameter, value):
+        if self.is_secret(parameter, value) or any(part in encoded for part in self._secret_parts):
             return Literal(value, self._redacted(value, encoded), secret=True)
         return Literal(value, encoded)
 
@@ -98,11 +102,13 @@ class Arguments:
     def _redacted(self, value: Any, encoded: str) -> str:
         if isinstance(value, (str, bytes)) and value:
             self._secret_values.add(value)
+            if isinstance(value, str) and len(value) >= _TELLING:
+                self._secret_parts.add(encoded.strip('"'))
         digest = hmac.new(self._salt, encoded.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         return encode(f"<secret> {digest[:32]}")
 
-    def _shown(self, parameter: Parameter, wrong: str) -> str:
-        if parameter.secret or parameter.name in self._secret_names:
+    def _shown(self, parameter: Parameter, value: Any, wrong: str) -> str:
+        if self.is_secret(parameter, value):
             return "the value does not have the annotated type (it is secret and not shown)."
         return wrong
 
@@ -159,7 +165,7 @@ class Arguments:
         return External(artifact.value, artifact.materializer, artifact.name)
 
     def _external_items(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> External:
-        items = artifact.value
+        items: Any = artifact.value
         if not hasattr(items, "__len__") or not hasattr(items, "__getitem__") or hasattr(items, "keys"):
             raise _not_walkable(about, parameter, items)
         for item in islice(items, _SAMPLE):

@@ -9,7 +9,7 @@ from runlore.author.artifact_config import ArtifactConfig
 from runlore.author.signature import DeclaredOutput
 from runlore.author.step import Step
 from runlore.errors import DefinitionError
-from runlore.model.name import checked_name, checked_step_id
+from runlore.model.name import LONGEST, checked_name, checked_step_id
 from runlore.model.plan import PlannedOutput
 from runlore.plan.placeholders import filled
 
@@ -30,7 +30,7 @@ class Ids:
                 break
             number += 1
         self._next[base] = number + 1
-        self._taken.add(name)
+        self._taken.add(name if len(name) <= LONGEST else checked_step_id(name))
         return name
 
     def asked(self, name: str) -> str:
@@ -56,6 +56,9 @@ def planned_outputs(
         else _configured(step, out, pipeline, invocation, substitutions)
         for out in step.signature.outputs
     )
+    for output in planned:
+        if len(output.artifact) > LONGEST:
+            checked_name("artifact", output.artifact, slash=True)
     if len(planned) > 1 and len({output.name for output in planned}) < len(planned):
         names = ", ".join(repr(output.name) for output in planned)
         raise DefinitionError(f"Step {invocation!r} has two outputs of one name: {names}. Name each differently.")

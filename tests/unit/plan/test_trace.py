@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 
@@ -345,7 +346,7 @@ def test_secrets_are_never_written() -> None:
 
 
 def test_a_secret_of_the_pipeline_stays_secret_in_its_steps() -> None:
-    """A secret argument handed on to a step without the annotation is redacted there too; so are names from settings."""
+    """A secret argument handed on to a step is redacted there too, and so is what the settings name."""
 
     @pipeline
     def flow(token: Secret[str], key: str) -> None:
@@ -360,6 +361,30 @@ def test_a_secret_of_the_pipeline_stays_secret_in_its_steps() -> None:
     with pytest.raises(TypeMismatch) as caught:
         traced(flow, {"token": 123456, "key": "k"})
     assert "123456" not in str(caught.value)
+
+
+def test_secrets_inside_larger_values_are_found() -> None:
+    """A secret that became part of a URL or a dict is redacted with it, in the record and in what a plan prints."""
+
+    @pipeline
+    def flow(token: Secret[str]) -> None:
+        quiet(f"https://me:{token}@example.org")
+        quiet({"password": token})
+        quiet([token, make()])
+
+    trace = traced(flow, {"token": 'hunt"er2'})
+
+    assert [s.arguments["x"].secret for s in trace.steps if s.name in ("quiet", "quiet_2")] == [True, True]  # type: ignore[union-attr]
+    assert "er2" not in repr(trace.plan()) and "er2" not in repr(trace.parameters)
+    assert trace.steps[1].arguments["x"].value == {"password": 'hunt"er2'}  # type: ignore[union-attr]
+
+
+def test_names_made_too_long_are_found() -> None:
+    """A default artifact name or id that grows beyond 255 characters is refused before anything runs."""
+    with pytest.raises(NameInvalid, match="artifact"):
+        traced(pipeline(name="p" * 200)(lambda: make(id="s" * 100)))
+    with pytest.raises(NameInvalid, match="step"):
+        body(lambda: [quiet.with_options(name="s" * 255)() for _ in range(2)])
 
 
 def test_files_count_by_content(tmp_path: Path) -> None:
@@ -383,7 +408,9 @@ def test_files_count_by_content(tmp_path: Path) -> None:
 def version(seq: int) -> Version:
     content = Content(materializer="json", type="builtins.int", digest="sha256:00", size=1)
     save = SaveType.MANUAL
-    return Version(seq=seq, id=None, artifact="model", version="3", created=STARTED, save_type=save, content=content)  # type: ignore[arg-type]
+    return Version(
+        seq=seq, id=UUID(int=seq), artifact="model", version="3", created=STARTED, save_type=save, content=content
+    )
 
 
 def test_external_artifacts() -> None:
