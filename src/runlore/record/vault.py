@@ -110,8 +110,8 @@ class Vault:
         Raises `ArtifactMissing`, `ArtifactCorrupt`, `UntrustedPickle`, `MissingExtra`, `ValueUnloadable`.
         """
         try:
-            materializer = by_name(content.materializer)
             reader = self.reader(content)
+            materializer = by_name(content.materializer)
             if materializer.runs_code:
                 return self._load_code(content, materializer, reader, trust)
             return materializer.load(reader)
