@@ -64,7 +64,7 @@ def definition_body(step: Any, fingerprint: Fingerprint) -> tuple[str, bytes]:
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}",
         "fingerprint": fingerprint.digest.hex() if fingerprint.digest is not None else None,
         "uncacheable": fingerprint.reason,
-        "parts": [[part.name, part.kind, part.text] for part in fingerprint.parts],
+        "parts": [[part.name, part.kind, part.digest, part.text] for part in fingerprint.parts],
     }
     text = json.dumps(body, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
     return text, sha256(text.encode()).digest()
@@ -72,10 +72,7 @@ def definition_body(step: Any, fingerprint: Fingerprint) -> tuple[str, bytes]:
 
 def parts_of(body: str) -> tuple[Part, ...]:
     """Parts of the fingerprint that a recorded definition carries."""
-    parts = json.loads(body).get("parts", [])
-    return tuple(
-        Part(name, kind, sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text) for name, kind, text in parts
-    )
+    return tuple(Part(*part) for part in json.loads(body).get("parts", []))
 
 
 def _values(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:

@@ -27,9 +27,9 @@ class Part:
     name: str
     #: ``function``, ``class``, ``constant`` or ``package``.
     kind: str
-    #: Hex digits of the SHA-256 of ``text``.
+    #: Hex digits of a SHA-256 over what follows.
     digest: str
-    #: Normalised source, instructions, value, or version.
+    #: Normalised source, instructions, value, or version. Long values are cut; the digest covers all of them.
     text: str
 
 
@@ -46,6 +46,8 @@ class Fingerprint:
 
 _MEMO: dict[tuple[int, tuple[tuple[str, str], ...]], tuple[object, Watch, Fingerprint]] = {}
 _MEMO_LIMIT = 4096
+#: Characters of a constant that are kept for people.
+_SHOWN = 4000
 
 
 def fingerprint(function: Any, *, extras: Mapping[str, str] | None = None) -> Fingerprint:
@@ -95,7 +97,10 @@ def _parts(walked: Walk) -> tuple[Part, ...]:
 
 def _part(found: Found, labels: Any) -> Part:
     text = found.text if isinstance(found.text, str) else _shown(found.text, labels)
-    return Part(found.name, found.kind, sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text)
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    if found.kind == "constant" and len(text) > _SHOWN:
+        text = f"{text[:_SHOWN]}… ({len(text)} characters)"
+    return Part(found.name, found.kind, digest, text)
 
 
 def _shown(token: Any, labels: Any) -> str:

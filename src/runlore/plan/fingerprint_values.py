@@ -27,10 +27,7 @@ _BY_TYPE = frozenset(
         ("threading", "Barrier"),
         ("asyncio.locks", "Lock"),
         ("rich.console", "Console"),
-        ("weakref", "WeakKeyDictionary"),
-        ("weakref", "WeakValueDictionary"),
-        ("weakref", "WeakSet"),
-        ("_weakrefset", "WeakSet"),
+        ("os", "_Environ"),
         ("structlog._config", "BoundLoggerLazyProxy"),
         ("loguru._logger", "Logger"),
         ("runlore.recall.client", "Client"),
@@ -71,10 +68,6 @@ def order(value: Any) -> tuple[str, str]:
 def by_type_alone(value: object) -> bool:
     """Whether ``value`` is a logger, lock, console or cache, which do not take part in results."""
     if any((cls.__module__, cls.__qualname__) in _BY_TYPE for cls in type(value).__mro__):
-        return True
-    import weakref
-
-    if isinstance(value, weakref.ReferenceType | weakref.ProxyType):
         return True
     return any(value is stream for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
 
@@ -197,7 +190,8 @@ _CLASS_NAMES = frozenset(
     "__pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__ "
     "__pydantic_parent_namespace__ __pydantic_decorators__ __pydantic_fields_set__ __pydantic_generic_metadata__ "
     "__pydantic_custom_init__ __pydantic_post_init__ __pydantic_root_model__ __pydantic_fields__ "
-    "__pydantic_computed_fields__ __pydantic_setattr_handlers__ __dataclass_fields__ __dataclass_params__ __orig_bases__ __type_params__".split()
+    "__pydantic_computed_fields__ __pydantic_setattr_handlers__ __dataclass_fields__ __dataclass_params__ "
+    "__orig_bases__ __type_params__".split()
 )
 _ENUM_NAMES = frozenset(
     "_member_names_ _member_map_ _value2member_map_ _unhashable_values_ _hashable_values_ _use_args_ _member_type_ "
@@ -251,15 +245,18 @@ def _model_field(name: str, item: Any) -> list[Any]:
 
 def _model_decorators(decorators: Any) -> list[Any]:
     """Validators and serializers of a pydantic class: how each was declared. Their functions are attributes."""
+    found = []
+    for kind, group in _slots_of(decorators):
+        for name, item in sorted(group.items()) if isinstance(group, dict) else ():
+            facts = [(key, note_text(value)) for key, value in _slots_of(item.info) if not callable(value)]
+            found.append([kind, name, facts])
+    return found
+
+
+def _slots_of(value: Any) -> list[tuple[str, Any]]:
     import dataclasses
 
-    found = []
-    for kind, group in sorted(vars(decorators).items()) if hasattr(decorators, "__dict__") else ():
-        if isinstance(group, dict):
-            for name, item in sorted(group.items()):
-                facts = [(slot.name, getattr(item.info, slot.name)) for slot in dataclasses.fields(item.info)]
-                found.append([kind, name, [(key, repr(value)) for key, value in facts if not callable(value)]])
-    return found
+    return [(slot.name, getattr(value, slot.name)) for slot in dataclasses.fields(value)]
 
 
 def note_text(note: Any) -> str:

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import sys
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from runlore.plan import fingerprint_values as values
+from runlore.plan.fingerprint_dynamic import NAMESPACES, UNKNOWABLE, NotImported, installed_member
 from runlore.plan.fingerprint_names import Lookup, lookups, mentions
 from runlore.plan.fingerprint_origin import PYTHON, RUNLORE, origin_of, origin_of_module, top_level, version_of
 from runlore.plan.fingerprint_source import bytecode_text, skeleton, source_of
@@ -33,7 +35,6 @@ _MODULE_NAMES = frozenset(
     "__warningregistry__ __dict__ __all__".split()
 )
 _DOC_READERS = frozenset({"__doc__", "getdoc"})
-_UNKNOWABLE = (builtins.eval, builtins.exec, builtins.compile)
 
 
 class Uncacheable(Exception):
@@ -91,6 +92,8 @@ class Walk:
 
     def _installed(self, module: str, name: str) -> Token:
         """Something installed: known by its place and the version of its package."""
+        if (module, name) in UNKNOWABLE:
+            raise Uncacheable(f"{module}.{name} is reached as a value, so the code that runs is not known beforehand")
         origin = origin_of_module(module)
         if origin == RUNLORE:
             return ["runlore", module, name]
@@ -118,6 +121,8 @@ class Walk:
         return self._compound(subject, where)
 
     def _compound(self, subject: Any, where: str) -> Token:
+        if subject is sys.modules:
+            raise Uncacheable(f"{where} is sys.modules, so what is reached is not known beforehand")
         if id(subject) in self._open:
             return ["again", len(self._open) - self._open[id(subject)]]
         self._open[id(subject)] = len(self._open)
@@ -177,6 +182,8 @@ class Walk:
         if kind in (list, tuple):
             self.watch.sequence(subject)
             return [kind.__name__, [self.token(item, where) for item in subject]]
+        if kind is dict and "__builtins__" in subject:  # the globals of a module, held by a library
+            return ["namespace", self._namespace(subject, where)]
         if kind is dict or kind is types.MappingProxyType:
             self.watch.mapping(subject)
             pairs = [[self.token(key, where), self.token(item, where)] for key, item in list(subject.items())]
@@ -189,6 +196,9 @@ class Walk:
 
     def _instance(self, subject: Any, where: str) -> Token:
         kind = type(subject)
+        if isinstance(subject, weakref.ReferenceType):
+            self.watch.volatile = True
+            return ["weak", self.token(subject(), where)]
         if values.by_type_alone(subject):
             return ["type alone", kind.__module__, kind.__qualname__]
         array = values.array(subject)
@@ -265,8 +275,11 @@ class Walk:
     def _describe_function(self, subject: FunctionType, number: int) -> None:
         code = subject.__code__
         self.watch.function(subject)
-        self.mentioned |= mentions(code)
         where = self.labels[number]
+        mentioned = mentions(code)
+        self.mentioned |= mentioned
+        for name in sorted(mentioned & NAMESPACES):
+            raise Uncacheable(f"{where} reads {name}, so what it reaches is not known beforehand")
         text, body = self._body(subject)
         edges = self._edges(subject, where)
         defaults = self._part(f"{where}(defaults)", [subject.__defaults__, subject.__kwdefaults__])
@@ -327,14 +340,13 @@ class Walk:
 
     def _resolve(self, subject: Any, lookup: Lookup, function: FunctionType, where: str) -> Token:
         path = lookup.name
-        for attribute in lookup.attributes:
-            if not isinstance(subject, ModuleType) or origin_of(subject) != "project":
-                break
-            path = f"{path}.{attribute}"
-            subject = self._member(subject, attribute)
+        rest = list(lookup.attributes)
+        while rest and isinstance(subject, ModuleType) and origin_of(subject) == "project":
+            path = f"{path}.{rest[0]}"
+            subject = self._member(subject, rest.pop(0))
         if subject is MISSING:
             return ["missing"]
-        special = self._dynamic(subject, lookup, function, where)
+        special = self._dynamic(installed_member(subject, rest), lookup, function, where)
         if special is not None:
             return special
         label = f"{function.__globals__.get('__name__', '')}.{path}"
@@ -351,6 +363,8 @@ class Walk:
         submodule = sys.modules.get(f"{module.__name__}.{name}")
         if submodule is not None:
             return submodule
+        if name in dir(ModuleType):  # such as __dict__
+            return module
         return module if "__getattr__" in vars(module) else MISSING
 
     def _import(self, lookup: Lookup, function: FunctionType) -> Any:
@@ -361,7 +375,7 @@ class Walk:
             absolute = importlib.util.resolve_name(name, str(package)) if lookup.level else name
             if origin_of_module(absolute) != "project":
                 top = top_level(absolute)
-                return sys.modules.get(absolute) or _NotImported(absolute if lookup.base == lookup.name else top)
+                return sys.modules.get(absolute) or NotImported(absolute if lookup.base == lookup.name else top)
             module = importlib.import_module(absolute)
             if lookup.base != lookup.name:
                 module = sys.modules[lookup.base]
@@ -383,34 +397,30 @@ class Walk:
 
     def _dynamic(self, subject: Any, lookup: Lookup, function: FunctionType, where: str) -> Token:
         """Look-ups that no analysis can follow: a whole module, or no identity at all."""
-        if isinstance(subject, _NotImported):
+        if isinstance(subject, NotImported):
             return self._installed(subject.module, "")
-        if any(subject is one for one in _UNKNOWABLE):
-            raise Uncacheable(f"{where} calls {lookup.name}, so the code that runs is not known beforehand")
-        if subject is builtins.globals or subject is builtins.vars or subject is builtins.locals:
+        dotted = ".".join((lookup.name, *lookup.attributes))
+        if subject is sys.modules:
+            raise Uncacheable(f"{where} reads sys.modules, so what it reaches is not known beforehand")
+        if subject is builtins.globals:
             module = sys.modules.get(str(function.__globals__.get("__name__")))
-            if subject is not builtins.globals:
-                return None
             if module is None or vars(module) is not function.__globals__:
                 return ["namespace", self._namespace(function.__globals__, where)]
             return self._module(module)
-        dotted = ".".join((lookup.name, *lookup.attributes))
-        importer = subject is builtins.__import__ or subject is importlib.import_module
-        if subject is importlib and lookup.attributes:
-            importer = lookup.attributes[-1] in ("import_module", "reload", "__import__")
-        if importer:
+        if subject is builtins.__import__ or subject is importlib.import_module:
             if lookup.literal is None:
                 raise Uncacheable(f"{where} calls {dotted} with a computed name, so what it imports is not known")
             return self._import_literal(lookup.literal, function, where)
-        if subject is sys and lookup.attributes[:1] == ("modules",):
-            raise Uncacheable(f"{where} reads sys.modules, so what it reaches is not known beforehand")
+        place = (getattr(subject, "__module__", None), getattr(subject, "__name__", None))
+        if isinstance(subject, FunctionType | types.BuiltinFunctionType) and place in UNKNOWABLE:
+            raise Uncacheable(f"{where} calls {dotted}, so the code that runs is not known beforehand")
         return None
 
     def _import_literal(self, name: str, function: FunctionType, where: str) -> Token:
         level = len(name) - len(name.lstrip("."))
         lookup = Lookup("import", name.lstrip("."), (), level=level, base=name.lstrip("."))
         found = self._import(lookup, function)
-        if isinstance(found, _NotImported):
+        if isinstance(found, NotImported):
             return self._installed(found.module, "")
         return ["missing"] if found is MISSING else self.token(found, where)
 
@@ -459,13 +469,6 @@ class Walk:
         below = [self.token(heir, where) for heir in heirs]
         self.nodes[number] = ["class", subject.__name__, bases, meta, attributes, texts, known, below]
         self.found.append(Found(where, "class", ["class", subject.__name__, bases, texts]))
-
-
-@dataclass(frozen=True, slots=True)
-class _NotImported:
-    """An installed module that nobody imported yet; its version is known without importing it."""
-
-    module: str
 
 
 def is_constant(token: Token) -> bool:
