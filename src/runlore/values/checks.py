@@ -235,7 +235,8 @@ def _may_be(produced: type, wanted: type) -> bool:
 
 
 def _mismatch(value: Any, annotation: Any) -> str:
-    return f"expected {_shown(annotation)}, got {_shown(type(value))} {_shortened(_safe_repr(value))}".rstrip()
+    got = _shown(type(value)) if value is None else f"{_shown(type(value))} {_shortened(_safe_repr(value))}".rstrip()
+    return f"expected {_shown(annotation)}, got {got}"
 
 
 def _clash(wanted: Any, produced: Any) -> str:

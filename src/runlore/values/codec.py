@@ -158,8 +158,8 @@ _CONTAINERS = frozenset((list, dict))
 
 def is_plain(value: Any, depth: int = 0) -> bool:
     """Whether a list or dict is, all the way down, of exactly JSON's types with proper keys and moderate integers."""
-    if depth > MAX_DEPTH:
-        return False
+    if depth >= MAX_DEPTH:
+        return False  # the slow path decides, and says what is wrong
     if type(value) is dict:
         if set(map(type, value)) - {str} or TAG in value:
             return False
@@ -174,7 +174,7 @@ def is_plain(value: Any, depth: int = 0) -> bool:
             return False
     if not nested:
         return True
-    if nested - _CONTAINERS or (depth == MAX_DEPTH):
+    if nested - _CONTAINERS:
         return False
     return all(is_plain(member, depth + 1) for member in members if type(member) in _CONTAINERS)
 

@@ -1,0 +1,92 @@
+"""The one gate through which pickles are loaded."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
+from runlore.testing.payloads import MemoryWriter
+from runlore.values.materializer import ArtifactType
+from runlore.values.pickled import CloudpickleMaterializer, artifact_type_of, dumps, loads, sign
+
+KEY = b"k" * 32
+ran: list[str] = []
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return ran.append, ("boom",)
+
+
+def test_own_pickles_load() -> None:
+    """A pickle with this installation's MAC loads, functions made on the spot included."""
+    data = dumps(lambda x: x + 1)
+
+    assert loads(data, mac=sign(data, KEY), key=KEY)(1) == 2
+
+
+@pytest.mark.parametrize(
+    ("mac", "key", "message"),
+    [
+        (None, KEY, "carries no signature"),
+        (b"", KEY, "another installation signed it"),
+        (sign(b"other", KEY), KEY, "or it was changed"),
+        ("other key", KEY, "another installation signed it"),
+        ("empty key", b"", "another installation signed it"),
+    ],
+)
+def test_foreign_pickles_run_nothing(mac: Any, key: bytes, message: str) -> None:
+    """Without the right MAC nothing of the pickle runs, whatever is wrong; an empty key vouches for nothing."""
+    data = pickle.dumps(Bomb())
+    mac = {"other key": sign(data, b"x" * 32), "empty key": sign(data, b"")}.get(mac, mac)
+    ran.clear()
+
+    with pytest.raises(UntrustedPickle, match=message) as caught:
+        loads(data, mac=mac, key=key)
+    assert ran == []
+    assert "trust=True" in str(caught.value)
+
+
+def test_trust_is_a_decision() -> None:
+    """With `trust` a pickle loads whoever wrote it."""
+    assert loads(pickle.dumps([1]), mac=None, key=KEY, trust=True) == [1]
+
+
+def test_the_materializer_alone_never_unpickles(tmp_path: Path) -> None:
+    """Reading through the materializer itself, where nobody vouches for the bytes, is refused."""
+    writer = MemoryWriter()
+    CloudpickleMaterializer().save({1, 2}, writer)
+
+    with pytest.raises(UntrustedPickle):
+        CloudpickleMaterializer().load(writer.reader(tmp_path))
+
+
+def test_unpicklable_values_say_so() -> None:
+    """What cannot be pickled is refused, naming its type and the way out."""
+    with pytest.raises(ValueUnstorable, match="A _thread.lock cannot be stored: TypeError: .*materializer"):
+        dumps(threading.Lock())
+
+
+def test_what_does_not_load_says_why() -> None:
+    """A missing module and a damaged pickle are typed errors."""
+    with pytest.raises(ValueUnloadable, match="needs the module 'nowhere_at_all'"):
+        loads(b"cnowhere_at_all\nThing\n.", mac=None, key=KEY, trust=True)
+    with pytest.raises(ValueUnloadable, match="does not load here"):
+        loads(b"\x80\x05garbage", mac=None, key=KEY, trust=True)
+
+
+def test_models_are_described() -> None:
+    """A trained model says its class and parameters, and counts as a model; its class does not."""
+    model = LogisticRegression(C=0.5)
+    described = CloudpickleMaterializer().metadata(model)
+
+    assert described["class"].endswith("LogisticRegression") and described["pickle"] is True
+    assert described["parameters"]["C"] == "0.5"
+    assert artifact_type_of(model) is ArtifactType.MODEL
+    assert artifact_type_of(LogisticRegression) is artifact_type_of(3) is ArtifactType.DATA
