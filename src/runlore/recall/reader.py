@@ -112,7 +112,10 @@ class Reader:
         listing: Listing[Any] = Listing(self.record, query, self._maker(noun), what=what)
         if size is None and page is None:
             return listing
-        size, page = _whole("size", size or 20, LARGEST_PAGE), _whole("page", page or 1, None)
+        size, page = (
+            _whole("size", 20 if size is None else size, LARGEST_PAGE),
+            _whole("page", 1 if page is None else page, None),
+        )
         return listing[(page - 1) * size : page * size]
 
     def _maker(self, noun: str) -> Callable[[Any], Any]:
