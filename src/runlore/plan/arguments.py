@@ -117,7 +117,7 @@ class Arguments:
             remedy = f"Call it first: {value.name}(...) gives a handle that can be passed on."
         else:
             remedy = "Pass it as ExternalArtifact(value=...), or write a step that makes it and pass its output."
-        detail = "" if parameter.secret or parameter.name in self._secret_names else f" ({error})"
+        detail = "" if parameter.secret or parameter.name in self._secret_names else f" ({str(error).rstrip('.')})"
         return ParameterError(
             f"{about} cannot take a {_type_name(value)} as its parameter {parameter.name!r}, because a parameter is "
             f"recorded exactly and this is not possible here{detail}. {remedy}"

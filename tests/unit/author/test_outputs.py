@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import pytest
@@ -124,3 +125,12 @@ def test_forward_references_inside_annotations_resolve() -> None:
         return 1
 
     assert make.signature.outputs[0].annotation == Optional[int]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement came with Python 3.12")
+def test_type_aliases_are_looked_through() -> None:
+    """`type Pair = tuple[int, str]` is two outputs like the tuple that it stands for."""
+    names: dict[str, Any] = {"step": step}
+    exec("type Pair = tuple[int, str]\n@step\ndef two() -> Pair:\n    return 1, 'a'\n", names)
+
+    assert [out.annotation for out in names["two"].signature.outputs] == [int, str]
