@@ -215,6 +215,9 @@ Change = (
     | VersionSaved
 )
 
+#: Changes that belong to one run and need its fence.
+RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, RunDescribed, LogWritten)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Edge, Item, Version
-from runlore.model.change import Change, NewRun, Receipt
+from runlore.model.change import RUN_BOUND, Change, NewRun, Receipt
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.record.port import Finding, Hit, Record
+from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
 from runlore.record.sql.check import findings
 from runlore.record.sql.connection import Connection
@@ -23,16 +24,14 @@ from runlore.record.sql.select import (
     COLUMNS,
     ENOUGH,
     Driver,
-    checked,
     compiled,
     counting,
-    cursor_text,
     drivers,
     estimating,
 )
 from runlore.record.sql.statements import load_statements
 from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack_digest
-from runlore.record.sql.write import OWNER_KINDS, RUN_BOUND, SQL, Memo, Writer
+from runlore.record.sql.write import OWNER_KINDS, SQL, Memo, Writer
 
 READ = load_statements(Path(__file__).with_name("read.sql"))
 _FIRST_TOKEN = 1
@@ -129,7 +128,7 @@ class SQLiteRecord(Record):
     # -- lists ---------------------------------------------------------------------------------------------------
 
     def select(self, query: Query) -> Page[Any]:
-        checked(query)
+        checked_query(query)
         with self._db.reading():
             statement = compiled(
                 query, self._driver(query), READ[query.noun + "_columns"], READ[query.noun + "_tables"]
@@ -162,7 +161,7 @@ class SQLiteRecord(Record):
         return best
 
     def count(self, query: Query) -> int:
-        checked(query)
+        checked_query(query)
         known = self._counter(query)
         if known is not None:
             return known

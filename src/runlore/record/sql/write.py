@@ -52,9 +52,6 @@ _NO_USAGE = Usage()
 _REMEMBERED = 50_000
 _ADD_TASK, _ADD_EVENT, _ADD_VERSION = SQL["add_task"], SQL["add_event"], SQL["add_version"]
 
-#: Changes that belong to one run and need its fence.
-RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, RunDescribed, LogWritten)
-
 
 class Memo:
     """Ids of interned rows that this process has seen committed."""
