@@ -134,3 +134,17 @@ def test_type_aliases_are_looked_through() -> None:
     exec("type Pair = tuple[int, str]\n@step\ndef two() -> Pair:\n    return 1, 'a'\n", names)
 
     assert [out.annotation for out in names["two"].signature.outputs] == [int, str]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "several"),
+    [("tuple[int]", True), ("tuple[int, str]", True), ("tuple", False), ("Annotated[tuple[int], 'p']", False)],
+)
+def test_a_tuple_of_one_is_still_a_tuple(annotation: str, several: bool) -> None:
+    """Whether the returned tuple is taken apart follows from the annotation, not from how many outputs there are."""
+
+    def function() -> Any: ...
+
+    function.__annotations__["return"] = annotation
+
+    assert step(function).signature.several is several
