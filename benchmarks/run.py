@@ -74,7 +74,7 @@ def emptied() -> Iterator[Path]:
     """A folder for one measurement; runlore's record lies in it."""
     with tempfile.TemporaryDirectory(prefix="runlore-bench-") as name:
         os.environ["RUNLORE_HOME"] = str(Path(name, "home"))
-        os.environ["RUNLORE_PROGRESS"] = "none"
+        os.environ["RUNLORE_PROGRESS"] = "quiet"
         try:
             yield Path(name)
         finally:
