@@ -174,10 +174,12 @@ class Run(Notes):
         from_body = decode(self._now().outputs)
         steps = list(self.steps.values()) if from_body else []
         found = {}
-        for name, (index, position) in from_body.items():
-            versions = list(steps[index].outputs.values())
-            if position < len(versions):
-                found[name] = versions[position]
+        for name, (index, which) in from_body.items():
+            versions = steps[index].outputs
+            # an output is recorded by its name or by its position
+            key = which if isinstance(which, str) else dict(enumerate(versions)).get(which)
+            if key in versions:
+                found[name] = versions[key]
         return Named(found, kind="output", owner=self.pathspec)
 
     @property

@@ -1,0 +1,269 @@
+"""The command line: what it prints, how it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+Cli = Callable[..., Result]
+Told = Callable[..., Any]
+
+
+def test_a_pipeline_runs_with_options_from_its_signature(cli: Cli, told: Told) -> None:
+    """`pipeline run file.py:name --lr 0.2` runs it and prints the run's pathspec."""
+    result = cli("pipeline", "run", "flow.py:training", "--lr", "0.25", "--n", "4")
+    assert result.exit_code == 0 and result.stdout.splitlines()[-1] == "training/1"
+    run = told("run", "show", "training/1")
+    assert run["status"] == "completed"
+    assert run["parameters"] == {"lr": 0.25, "n": 4}
+    assert [step["name"] for step in run["steps"]] == ["load", "train"]
+
+
+def test_options_are_typed(cli: Cli, told: Told) -> None:
+    """Int, enum, literal, flag, list, optional, untyped and dashed options reach the pipeline as values."""
+    given = "--count 3 --kind LARGE --mode slow --deep --layers 4 --layers 5 --note x --free 2 --learning-rate 1"
+    assert cli("pipeline", "run", "flow.py:typed", *given.split()).exit_code == 0
+    parameters = told("run", "show", "typed/1")["parameters"]
+    assert parameters.pop("kind").endswith("LARGE")
+    assert parameters == {
+        "count": 3,
+        "mode": "slow",
+        "deep": True,
+        "layers": [4, 5],
+        "note": "x",
+        "free": 2,
+        "learning_rate": 1.0,
+    }
+
+
+def test_defaults_are_the_pipelines_own(cli: Cli, told: Told) -> None:
+    """An option that is not given leaves the default of the signature."""
+    assert cli("pipeline", "run", "flow.py:typed", "--count", "1").exit_code == 0
+    parameters = told("run", "show", "typed/1")["parameters"]
+    assert (parameters["layers"], parameters["note"], parameters["deep"]) == ([1], None, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--lr", "much"], "'much' is not a valid float"),
+        (["--rl", "1"], "--lr"),
+        (["stray"], "stray"),
+    ],
+)
+def test_wrong_arguments_are_usage_errors(cli: Cli, arguments: list[str], said: str) -> None:
+    """A wrong type, an unknown option and a stray word exit with 2, before anything ran."""
+    result = cli("pipeline", "run", "flow.py:training", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert json.loads(cli("run", "list", "--json").stdout) == []
+
+
+def test_help_of_a_pipeline_lists_its_parameters(cli: Cli) -> None:
+    """--help after the pipeline shows its docstring, its options and their defaults."""
+    text = cli("pipeline", "run", "flow.py:training", "--help").stdout
+    assert "Train on numbers." in text and "--lr FLOAT" in text and "default: 0.5" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("flow.py:trainig", "Did you mean 'training'?"),
+        ("flow.py", "flow.py:training"),
+        ("missing.py:training", "There is no file 'missing.py'"),
+        ("no_such_module_here:training", "There is no module 'no_such_module_here'"),
+    ],
+)
+def test_an_unknown_target_says_what_there_is(cli: Cli, target: str, said: str) -> None:
+    """A file, module or pipeline that is not there is one line and exit code 1."""
+    result = cli("pipeline", "run", target)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+def test_the_users_exception_keeps_its_traceback(cli: Cli, told: Told) -> None:
+    """A step that raises ends with exit code 1, its traceback, and a last line that names the error."""
+    result = cli("pipeline", "run", "flow.py:training", "--lr=-1")
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1] == "Error: training failed: ValueError: lr is negative"
+    assert told("run", "show", "training/1")["failure"] == "builtins.ValueError: lr is negative"
+
+
+def test_listings_fit_eighty_columns(cli: Cli) -> None:
+    """Tables are at most 80 columns wide where there is no terminal, and the first column is whole."""
+    cli("pipeline", "run", "flow.py:training")
+    for words in ("pipeline list", "run list", "pipeline runs list", "artifact list", "artifact version list"):
+        lines = cli(*words.split()).stdout.splitlines()
+        assert len(lines) >= 2 and max(map(len, lines)) <= 80, words
+    assert cli("run", "list").stdout.splitlines()[1].startswith("training/1 ")
+
+
+def test_every_listing_has_json(told: Told, cli: Cli) -> None:
+    """--json prints a list of objects, empty when there is nothing."""
+    listings = ("pipeline list", "run list", "pipeline runs list", "artifact list", "artifact version list")
+    for words in listings:
+        assert told(*words.split()) == []
+    cli("pipeline", "run", "flow.py:training")
+    for words in listings:
+        rows = told(*words.split())
+        assert rows and all(isinstance(row, dict) for row in rows), words
+
+
+def test_limit_says_how_many_more_there_are(cli: Cli, told: Told) -> None:
+    """A listing that was limited says so on stderr; --limit 0 gives all."""
+    for _ in range(3):
+        cli("pipeline", "run", "flow.py:training")
+    result = cli("run", "list", "--limit", "2")
+    assert len(result.stdout.splitlines()) == 3 and "and 1 more" in result.stderr
+    assert [run["number"] for run in told("run", "list", "--limit", "0")] == [3, 2, 1]
+
+
+def test_runs_can_be_filtered(cli: Cli, told: Told) -> None:
+    """Filters, parameters and order reach the record; unknown ones are one line with a suggestion."""
+    for lr in ("0.25", "0.5"):
+        cli("pipeline", "run", "flow.py:training", "--lr", lr)
+    assert [run["number"] for run in told("run", "list", "--parameter", "lr:gt:0.3")] == [2]
+    assert [run["number"] for run in told("run", "list", "--filter", "number=lt:2")] == [1]
+    assert [run["number"] for run in told("run", "list", "--filter", "number>=2")] == [2]
+    assert [run["number"] for run in told("run", "list", "--sort-by", "asc:number")] == [1, 2]
+    result = cli("run", "list", "--filter", "nmber=2")
+    assert result.exit_code == 1 and "Did you mean 'number' or 'name'?" in result.stderr or "'number'" in result.stderr
+
+
+def test_a_step_shows_what_it_took_and_made(cli: Cli, told: Told) -> None:
+    """`step show` gives parameters, inputs and outputs; `step logs` and `run logs` what was printed."""
+    cli("pipeline", "run", "flow.py:training")
+    step = told("step", "show", "training/latest/train")
+    assert step["parameters"] == {"lr": 0.5}
+    assert step["inputs"][0]["artifact"] == "artifact:numbers@1"
+    assert step["outputs"][0]["artifact"] == "artifact:model@1"
+    assert cli("step", "logs", "training/1/load").stdout == "loading 3\n"
+    assert cli("run", "logs", "latest").stdout == "[load] loading 3\n"
+
+
+def test_explain_says_what_changed(cli: Cli, told: Told) -> None:
+    """A rerun names the parameter that changed; a cached step names where it came from."""
+    cli("pipeline", "run", "flow.py:training")
+    cli("pipeline", "run", "flow.py:training")
+    cli("pipeline", "run", "flow.py:training", "--lr", "0.25")
+    assert "training/1/train" in cli("explain", "training/2/train").stdout
+    explained = told("explain", "training/3/train")
+    assert explained["compared"] == "training/1/train"
+    assert [(one["kind"], one["name"]) for one in explained["differences"]] == [("parameter", "lr")]
+    assert "parameter lr: 0.5 -> 0.25" in cli("explain", "training/latest/train").stdout
+
+
+def test_artifacts_are_shown_and_downloaded(cli: Cli, told: Told, tmp_path: Path) -> None:
+    """A version is found by name, name@version and pathspec, and its files are written where asked."""
+    cli("pipeline", "run", "flow.py:training")
+    for reference in ("model", "model@1", "artifact:model@1", "training/1/train/0/model"):
+        assert told("artifact", "show", reference)["producer"] == "training/1/train"
+    assert cli("artifact", "download", "model", "out").stdout == "out\n"
+    assert json.loads((tmp_path / "out" / "model.json").read_text(encoding="utf-8")) == {"weight": 1.5}
+    again = cli("artifact", "download", "model", "out")
+    assert again.exit_code == 1 and "already there" in again.stderr
+
+
+def test_deleting_asks_or_refuses(cli: Cli, told: Told) -> None:
+    """Without a terminal and without --yes nothing is deleted; with --yes it is."""
+    cli("pipeline", "run", "flow.py:training")
+    refused = cli("run", "delete", "training/1")
+    assert refused.exit_code == 1 and "--yes" in refused.stderr
+    assert len(told("run", "list")) == 1
+    assert cli("run", "delete", "training/1", "-y").exit_code == 0
+    assert told("run", "list") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run show nothing/1", "step show a/b/c", "artifact show x", "pipeline show x", "explain x", "run show a//b"],
+)
+def test_what_is_absent_is_one_line(cli: Cli, words: str) -> None:
+    """Whatever runlore raises is a line that starts with Error and exit code 1, never a traceback."""
+    result = cli(*words.split())
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+
+
+def test_a_wrong_kind_of_thing_says_what_was_expected(cli: Cli) -> None:
+    """A pipeline where a run is wanted, or a run where a step is wanted, is an error with an example."""
+    cli("pipeline", "run", "flow.py:training")
+    assert "names a pipeline, not a run" in cli("run", "show", "training").stderr
+    assert "names a run, not a step" in cli("step", "show", "training/1").stderr
+
+
+def test_unknown_commands_are_suggested(cli: Cli) -> None:
+    """A mistyped command exits with 2 and says what was probably meant."""
+    result = cli("pipelin", "list")
+    assert result.exit_code == 2 and "Did you mean 'pipeline'" in result.stderr
+
+
+def test_status_and_check(cli: Cli, told: Told, home: Path) -> None:
+    """status says where the record is, why, and what it holds; check is clean after a run."""
+    cli("pipeline", "run", "flow.py:training")
+    status = told("status")
+    assert status["home"] == str(home) and (status["runs"], status["versions"]) == (1, 2)
+    result = cli("check")
+    assert result.exit_code == 0 and result.stdout == ""
+
+
+def test_check_finds_damaged_bytes(cli: Cli, told: Told, home: Path, flow: Path) -> None:
+    """A flipped byte in a blob is found by hashing, whatever its times say, and check exits with 1."""
+    big = "from runlore import pipeline, step\n@step\ndef make() -> str:\n    return 'x' * 100_000\n"
+    flow.with_name("big.py").write_text(big + "@pipeline\ndef big():\n    make()\n", encoding="utf-8")
+    assert cli("pipeline", "run", "big.py:big").exit_code == 0
+    blob = max((path for path in (home / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    data = bytearray(blob.read_bytes())
+    data[50] ^= 1
+    blob.chmod(0o600)
+    blob.write_bytes(data)
+    result = cli("check", "--json")
+    assert result.exit_code == 1
+    assert [finding["rule"] for finding in json.loads(result.stdout)] == ["blob-damaged"]
+
+
+def test_init_makes_a_record_that_is_used_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    """init makes .runlore/ with an ignore file; twice is harmless; it is in use unless another one was chosen."""
+    folder = tmp_path / "project"
+    (folder / "below").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    chosen = cli("init")
+    assert chosen.exit_code == 0 and "not in use" in chosen.stderr
+    assert (folder / ".runlore" / ".gitignore").read_text(encoding="utf-8").startswith("*\n")
+    monkeypatch.delenv("RUNLORE_HOME")
+    monkeypatch.chdir(folder / "below")
+    assert json.loads(cli("status", "--json").stdout)["home"] == str(folder / ".runlore")
+    monkeypatch.chdir(folder)
+    assert "already" in cli("init").stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`runlore --help` needs neither numpy nor pandas nor rich nor cloudpickle."""
+    code = (
+        "import sys\nfrom runlore.show.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'rich', 'cloudpickle', 'pyarrow', 'sqlite3'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_help(cli: Cli) -> None:
+    """Each command and group answers --help with its own text."""
+    words = ["", "init", "status", "check", "explain", "pipeline", "pipeline list", "pipeline show", "pipeline run"]
+    words += ["pipeline runs", "pipeline runs list", "run", "run list", "run show", "run logs", "run delete", "step"]
+    words += ["step show", "step logs", "artifact", "artifact list", "artifact show", "artifact version"]
+    words += ["artifact version list", "artifact download"]
+    for command in words:
+        result = cli(*command.split(), "--help")
+        assert result.exit_code == 0 and "Usage: runlore" in result.stdout, command
