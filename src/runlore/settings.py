@@ -28,7 +28,7 @@ class Settings:
     home: Path
     #: Why it is this folder, for people: ``RUNLORE_HOME``, ``project folder``, ``user data folder``, …
     home_reason: str = "given"
-    #: The user's own folder for the installation key; ``None`` where there is no place for one.
+    #: The user's own folder for the installation key; ``None`` where `home` must serve.
     user_folder: Path | None = None
     profile: str | None = None
     store: str | None = None
@@ -186,6 +186,8 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: str | os.PathLi
     chosen["profile"] = profile
     user_folder = _user_folder(environ)
     home, reason = _home(environ, chosen.pop("home", None), folder, project, user_folder)
+    if user_folder is None and reason != "RUNLORE_HOME":  # a project may come from a stranger, with the key he chose
+        user_folder = _temporary_folder(environ)
     return Settings(home=home, home_reason=reason, user_folder=user_folder, **chosen)
 
 
@@ -332,7 +334,7 @@ def _place(environ: Mapping[str, str], variable: str, below: str, kind: str) -> 
 
 def _user_folder(environ: Mapping[str, str]) -> Path | None:
     folder = _place(environ, "XDG_DATA_HOME", ".local/share", "data")
-    return folder if folder is not None and _can_hold(folder) else None
+    return folder if folder is not None and (os.path.isdir(folder) or _can_hold(folder)) else None
 
 
 def _user_file(environ: Mapping[str, str]) -> Path | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
 from runlore import platform
-from runlore.errors import StoreCorrupt, StoreError, StoreReadOnly
+from runlore.errors import StoreCorrupt, StoreError
 from runlore.platform import crash_point
 from runlore.settings import Settings
 
@@ -18,8 +19,10 @@ def installation_key(settings: Settings) -> bytes:
     """Return the key (32 bytes), made on first use in a file that only its owner can read.
 
     It lies in the user's data folder rather than with the record, so that a record from elsewhere brings none; where
-    there is no such folder, in the record's. Raises `StoreReadOnly` where none is there and none can be made, and
-    `StoreCorrupt` if the file does not hold a key.
+    there is no such folder, in the record's. Where none is there and none can be made (everything is read-only), it
+    lasts as long as this process: what earlier ones pickled then needs ``trust=True``.
+
+    Raises `StoreCorrupt` if the file does not hold a key, `StoreError` if it cannot be read.
     """
     path = (settings.user_folder or settings.home) / "key"
     try:
@@ -29,8 +32,13 @@ def installation_key(settings: Settings) -> bytes:
     try:
         _make(path)
         return _read(path)
-    except OSError as error:
-        raise StoreReadOnly(f"The key of this installation cannot be made at {path}: {error}.") from error
+    except OSError:
+        return _key_of_this_process()
+
+
+@cache
+def _key_of_this_process() -> bytes:
+    return token_bytes(_LENGTH)
 
 
 def _read(path: Path) -> bytes:
@@ -53,7 +61,9 @@ def _read(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Write a whole key beside its place and give it the name, unless somebody was quicker."""
-    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    for folder in reversed([path.parent, *path.parent.parents]):
+        if not folder.exists():
+            folder.mkdir(0o700, exist_ok=True)
     draft = path.with_name(f"key-{os.getpid()}-{token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -82,7 +82,16 @@ def test_a_home_that_cannot_hold_anything(tmp_path: Path) -> None:
     elsewhere = load_settings(environ, "/proc/self")
     assert elsewhere.home == tmp_path / f"runlore-{os.getuid()}"
     assert "RUNLORE_HOME" in elsewhere.home_reason
-    assert elsewhere.user_folder is None
+
+
+@linux
+def test_a_project_never_brings_the_key(tmp_path: Path, project: Path) -> None:
+    """Where there is no user folder, the key is not looked for in a project, which may come from a stranger."""
+    environ = {"HOME": "/dev/null/nobody", "TMPDIR": str(tmp_path)}
+
+    assert load_settings(environ, project).home == project / ".runlore"
+    assert load_settings(environ, project).user_folder == tmp_path / f"runlore-{os.getuid()}"
+    assert load_settings(environ | {"RUNLORE_HOME": str(tmp_path / "home")}, project).user_folder is None
 
 
 @linux
@@ -134,10 +143,10 @@ def test_who_decides(environ: dict[str, str], project: Path) -> None:
     choices.append(chosen())
     environ["RUNLORE_PROFILE"] = "team"
     choices.append(chosen())
-    environ["RUNLORE_PROGRESS"] = "none"
+    environ["RUNLORE_PROGRESS"] = "quiet"
     choices.append(chosen())
 
-    assert choices == ["auto", "plain", "live", "auto", "none"]
+    assert choices == ["auto", "plain", "live", "auto", "quiet"]
     assert load_settings(environ, project).inline_limit == 1024
     assert load_settings(environ, project).profile == "team"
 
