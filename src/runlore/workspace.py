@@ -74,7 +74,10 @@ class Workspace:
     def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
         made = self._prepare(pipeline, args, kwargs)
-        return self._run_handle(made.run())
+        try:
+            return self._run_handle(made.run())
+        finally:
+            self._progress.close()
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Tell which steps a run would have and which of them the cache would serve, without running anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.model.artifact import Content, Version
 from runlore.model.change import Input
 from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
+from runlore.plan.fingerprint import class_fingerprint
+from runlore.plan.fingerprint_origin import origin_of_module
 from runlore.record.port import Record
 from runlore.record.vault import Vault
 from runlore.values import codec
@@ -26,9 +29,27 @@ class Resolved:
     load: Callable[[], Any]
 
 
-def identity_of(content: Content) -> str:
-    """Identity of a stored value: its materializer, its type and the digest of its bytes."""
-    return f"{content.materializer}|{content.type}|{content.digest}"
+def identity_of(content: Content) -> str | None:
+    """Identity of a stored value: its materializer, its type and the digest of its bytes.
+
+    The code of a project's own class counts, since a step may call its methods.
+    """
+    code = _code_of(content.type)
+    return None if code is None else f"{content.materializer}|{content.type}|{content.digest}{code}"
+
+
+def _code_of(type_name: str) -> str | None:
+    """Fingerprint of a class of the project that is imported here, nothing for others, ``None`` if it has none."""
+    if type_name.startswith(("builtins.", "numpy.", "pandas.")):
+        return ""
+    module, _, name = type_name.rpartition(".")
+    if origin_of_module(module) != "project":
+        return ""
+    found = getattr(sys.modules.get(module), name, None)
+    if not isinstance(found, type):
+        return ""
+    digest = class_fingerprint(found).digest
+    return None if digest is None else f"|{digest.hex()}"
 
 
 class Arguments:
@@ -74,8 +95,10 @@ class Arguments:
             return self._stored(name, produced, index)
         sequence = self._sequence(produced)
         value = sequence[index]
+        whole = identity_of(produced.content)
+        identity = codec.encode(value) if type(value) in IMMUTABLE else whole and f"{whole}[{index}]"
         return Resolved(
-            codec.encode(value) if type(value) in IMMUTABLE else f"{identity_of(produced.content)}[{index}]",
+            identity,
             (Input(name=name, version=produced.version, element=index),),
             lambda: value,
         )

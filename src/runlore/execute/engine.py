@@ -100,6 +100,8 @@ class Engine:
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
         self._planned = 0
+        #: Steps that take a value from outside.
+        self._outside: set[int] = set()
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -232,6 +234,7 @@ class Engine:
         failure: _Try | None = None
         began = committed = time.monotonic()
         for item in range(count):
+            before = len(hits)
             own = {
                 name: self._arguments.item(name, argument, item)
                 for name, argument in step.arguments.items()
@@ -239,6 +242,12 @@ class Engine:
             }
             failed = self._item(step, item, shared, own, contents, hits)
             failure = failure or failed
+            self._after_commit.append(
+                events.TaskFinished(
+                    run=self._run.name, step=step.name, item=item, status=_status_of(failed, hits, before),
+                    failure=repr(failed.error)[:200] if failed is not None else None,
+                )
+            )  # fmt: skip
             if time.monotonic() - committed > GROUP:
                 self.flush()
                 committed = time.monotonic()
@@ -380,8 +389,11 @@ class Engine:
         token = step_context.enter(context)
         attempt.reads, watching = reads.watch()
         try:
-            with use_trace(None), LogCapture(write, limit=self._services.log_limit):
-                return step.step.signature.call(step.step.function, values)
+            with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
+                result = step.step.signature.call(step.step.function, values)
+            if isinstance(capture.failure, LeaseLost):
+                raise capture.failure
+            return result
         finally:
             reads.unwatch(watching)
             step_context.leave(token)
@@ -514,6 +526,7 @@ class Engine:
     def _save_externals(self, step: PlannedStep) -> None:
         """Give values brought in from outside a version of their own, before the step that takes them."""
         for argument in _externals(step.arguments.values()):
+            self._outside.add(step.index)
             content = self._services.vault.store(argument.value, materializer=argument.materializer)
             id = uuid4()
             name = argument.name or f"external_{id}"
@@ -534,7 +547,7 @@ class Engine:
 
     def _key(self, step: PlannedStep, resolved: Mapping[str, Resolved]) -> tuple[bytes | None, str | None]:
         """The cache key of a task, or why it has none."""
-        if any(_externals(step.arguments.values())):
+        if step.index in self._outside:
             return None, "it takes a value from outside"
         key, reason = self._keys.key(step, {name: one.identity for name, one in resolved.items()})
         if key is None:
@@ -556,6 +569,12 @@ class Engine:
     def _raise_if_cancelled(self, outcome: Outcome) -> None:
         if outcome.status is Status.CANCELLED and outcome.error is not None:
             raise outcome.error
+
+
+def _status_of(failed: _Try | None, hits: Sequence[Hit], before: int) -> Status:
+    if failed is not None:
+        return failed.status
+    return Status.CACHED if len(hits) > before else Status.COMPLETED
 
 
 def _closure(steps: Sequence[PlannedStep], need: int) -> set[int]:

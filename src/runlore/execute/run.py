@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from runlore import platform
-from runlore.execute import events
+from runlore.execute import environment, events
 from runlore.execute.code import project_root, snapshot
 from runlore.execute.engine import Engine, Services
-from runlore.execute.environment import describe, user
 from runlore.execute.failure import failure_of
 from runlore.execute.git import GitCapture
 from runlore.execute.outcome import Outcome
@@ -165,11 +163,11 @@ class PipelineRun:
             created=self._started,
             parameters="{" + ",".join(f"{codec.encode(name)}:{one.encoded}" for name, one in parameters.items()) + "}",
             facts=tuple(fact for name, one in parameters.items() if not one.secret for fact in facts(name, one.value)),
-            config=codec.encode({"settings": dict(options.settings), "enable_cache": options.enable_cache}),
+            config=codec.encode(self._config()),
             environment=self._environment(),
             code=self._code(),
-            user=user(),
-            host=socket.gethostname(),
+            user=environment.user(),
+            host=environment.host(),
             tags=tuple(dict.fromkeys((*options.tags, *self._request.tags))),
             trigger=self._request.trigger,
             lease_host=identity.host,
@@ -178,8 +176,12 @@ class PipelineRun:
             lease_born=identity.born,
         )
 
+    def _config(self) -> dict[str, Any]:
+        options = self.trace.pipeline.options
+        return {"settings": dict(options.settings), "enable_cache": options.enable_cache}
+
     def _environment(self) -> str | None:
-        return self._services.vault.blobs.put(describe().encode()) if self._capture else None
+        return environment.snapshot(self._services.vault.blobs) if self._capture else None
 
     def _code(self) -> str | None:
         if not self._capture:
@@ -260,7 +262,8 @@ class PipelineRun:
             return
         found = self._git.result()
         if found is not None:
-            engine.describe(RunDescribed(git_commit=found.commit, config=None))
+            config = {**self._config(), "git": found.facts(self._services.vault.blobs)}
+            engine.describe(RunDescribed(git_commit=found.commit, config=codec.encode(config)))
 
     def _give_up(self, error: BaseException) -> None:
         """Record that the body or the engine raised; the error itself goes on to the caller."""
