@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from runlore.plan.fingerprint_values import carried_code
 from runlore.plan.fingerprint_walk import Found, Uncacheable, Walk, walk
 from runlore.plan.fingerprint_watch import Watch
 
@@ -45,7 +46,7 @@ class Fingerprint:
 
 
 _MEMO: dict[tuple[int, tuple[tuple[str, str], ...]], tuple[object, Watch, Fingerprint]] = {}
-_MEMO_LIMIT = 4096
+_MEMO_LIMIT = 1024
 #: Characters of a constant that are kept for people.
 _SHOWN = 4000
 
@@ -73,6 +74,19 @@ def fingerprint(function: Any, *, extras: Mapping[str, str] | None = None) -> Fi
 def class_fingerprint(cls: type) -> Fingerprint:
     """Digest the code of a class, for project classes of inputs and parameters. Installed ones count by version."""
     return fingerprint(cls)
+
+
+def value_fingerprint(value: Any) -> Fingerprint | None:
+    """Digest the project's code that a value carries: classes of instances, classes and functions in it.
+
+    ``None`` if there is none, as in numbers, texts, arrays and containers of these.
+    """
+    found = carried_code(value)
+    if not found:
+        return None
+    if len(found) == 1:
+        return fingerprint(found[0])
+    return _fingerprint(tuple(found), ())[1]
 
 
 def _fingerprint(subject: object, declared: tuple[tuple[str, str], ...]) -> tuple[Watch | None, Fingerprint]:

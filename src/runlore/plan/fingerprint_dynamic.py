@@ -14,13 +14,15 @@ UNKNOWABLE = frozenset(
     | {("importlib", "import_module"), ("importlib", "reload"), ("importlib", "__import__")}
     | {("runpy", "run_path"), ("runpy", "run_module")}
 )
+#: Modules that hold them. They are looked into even where a function imports them itself.
+DYNAMIC_MODULES = frozenset({"builtins", "importlib", "runpy", "sys"})
 #: Attributes that lead from any function or frame to everything around it.
 NAMESPACES = frozenset({"__globals__", "f_globals", "f_builtins", "f_locals"})
 
 
 @dataclass(frozen=True, slots=True)
 class NotImported:
-    """An installed module that nobody imported yet; its version is known without importing it."""
+    """An installed module that a function imports; its version is known without importing it now."""
 
     module: str
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import copyreg
 import re
 import sys
+from types import FunctionType
 from typing import Any
+
+from runlore.plan.fingerprint_origin import origin_of_module
 
 _TEXT = (str, bytes)
 _BUILTIN_BASES: tuple[type, ...] = (list, tuple, dict, set, frozenset, str, bytes, int, float)
@@ -160,6 +163,34 @@ def module_of(cls: type) -> str:
         if isinstance(candidate.__module__, str):
             return candidate.__module__
     return "builtins"
+
+
+def carried_code(value: Any) -> list[Any]:
+    """Project classes and functions within a value, each once, in the order in which they are met."""
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        item = waiting.pop(0)
+        if id(item) in seen or plain(item) is not None:
+            continue
+        seen.add(id(item))
+        subject = item if isinstance(item, type | FunctionType) else type(item)
+        module = subject.__globals__.get("__name__") if isinstance(subject, FunctionType) else module_of(subject)
+        if origin_of_module(module) == "project":
+            found.setdefault(id(subject), subject)
+        if isinstance(item, dict):
+            waiting.extend((*item.keys(), *item.values()))
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+        elif isinstance(item, set | frozenset):
+            waiting.extend(sorted(item, key=order))
+        if not isinstance(item, type | FunctionType) and origin_of_module(module) == "project":
+            waiting.extend(getattr(item, "__dict__", {}).values())
+            waiting.extend(
+                getattr(item, name) for cls in subject.__mro__ for name in _slots(cls) if hasattr(item, name)
+            )
+    return list(found.values())
 
 
 def reduced(value: Any) -> tuple[Any, ...] | None:

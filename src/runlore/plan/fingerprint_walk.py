@@ -21,7 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from runlore.plan import fingerprint_values as values
-from runlore.plan.fingerprint_dynamic import NAMESPACES, UNKNOWABLE, NotImported, installed_member
+from runlore.plan.fingerprint_dynamic import DYNAMIC_MODULES, NAMESPACES, UNKNOWABLE, NotImported, installed_member
 from runlore.plan.fingerprint_names import Lookup, lookups, mentions
 from runlore.plan.fingerprint_origin import PYTHON, RUNLORE, origin_of, origin_of_module, top_level, version_of
 from runlore.plan.fingerprint_source import bytecode_text, skeleton, source_of
@@ -373,9 +373,8 @@ class Walk:
         name = "." * lookup.level + lookup.name
         try:
             absolute = importlib.util.resolve_name(name, str(package)) if lookup.level else name
-            if origin_of_module(absolute) != "project":
-                top = top_level(absolute)
-                return sys.modules.get(absolute) or NotImported(absolute if lookup.base == lookup.name else top)
+            if origin_of_module(absolute) != "project" and top_level(absolute) not in DYNAMIC_MODULES:
+                return NotImported(absolute if lookup.base == lookup.name else top_level(absolute))
             module = importlib.import_module(absolute)
             if lookup.base != lookup.name:
                 module = sys.modules[lookup.base]
@@ -453,6 +452,8 @@ class Walk:
     def _describe_class(self, subject: type, number: int) -> None:
         where = self.labels[number]
         self.watch.mapping(vars(subject))
+        self.watch.attribute(subject, "__bases__")
+        self.watch.volatile |= self.subclasses  # a new subclass leaves no trace here
         attributes = []
         for name, item in values.class_attributes(subject, docs=self.docs):
             token = self.token(item, f"{where}.{name}")
