@@ -1,0 +1,1025 @@
+"""The contract of a record, as tests: subclass `RecordContract`, give it a ``record`` fixture, and pytest runs it.
+
+Rules that need two openings of one store are in `SharedRecordContract`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from runlore.errors import AlreadyExists, LeaseLost, NotFound, QueryInvalid, StoreError
+from runlore.model.artifact import Content, Item, SaveType, Version
+from runlore.model.change import (
+    Change,
+    Input,
+    LogWritten,
+    MetadataSet,
+    NewRun,
+    NewStep,
+    NewVersion,
+    Output,
+    RunDescribed,
+    RunFinished,
+    StepFinished,
+    StepsPlanned,
+    StepStarted,
+    TagsChanged,
+    TaskFinished,
+    VersionSaved,
+)
+from runlore.model.digest import digest_of
+from runlore.model.metadata import Owner, OwnerKind, Tag
+from runlore.model.query import FIELDS, Condition, Operator, Query
+from runlore.model.run import Failure, Fence, Run, Usage
+from runlore.model.status import Status
+from runlore.record.port import Record
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """A time ``seconds`` after the start of the story."""
+    return START + timedelta(seconds=seconds)
+
+
+def new_run(pipeline: str = "training", **given: Any) -> NewRun:
+    """A run with a name of its own."""
+    id = uuid4()
+    usual: dict[str, Any] = {
+        "id": id,
+        "fingerprint": b"code 1",
+        "definition": '{"source":"def training(): ..."}',
+        "name": f"{pipeline}-{id.hex[:12]}",
+        "name_given": False,
+        "created": START,
+    }
+    return NewRun(pipeline=pipeline, **(usual | given))
+
+
+def new_step(index: int = 0, name: str = "train", **given: Any) -> NewStep:
+    """A planned step whose definition depends on its name only."""
+    body = f'{{"name":"{name}"}}'
+    return NewStep(index=index, name=name, definition=body, definition_digest=sha256(body.encode()).digest(), **given)
+
+
+def inline(data: bytes) -> Content:
+    """A small value as the vault would store it."""
+    return Content(
+        materializer="json",
+        type="builtins.str",
+        digest=digest_of(data),
+        size=len(data),
+        payload=data,
+        meta='{"length":1}',
+    )
+
+
+def blob(data: bytes, form: str = "blob") -> Content:
+    """A large value, whose bytes are elsewhere."""
+    return Content(materializer="numpy", type="numpy.ndarray", digest=digest_of(data), size=len(data), form=form)
+
+
+def new_version(artifact: str = "model", data: bytes = b"1", **given: Any) -> NewVersion:
+    """A version to be made."""
+    return NewVersion(id=uuid4(), artifact=artifact, content=given.pop("content", None) or inline(data), **given)
+
+
+def finished(step: int = 0, *outputs: NewVersion | int | Content, **given: Any) -> TaskFinished:
+    """A task that went well."""
+    usual: dict[str, Any] = {"status": Status.COMPLETED, "started": at(1), "ended": at(2)}
+    named = tuple(Output(name=f"out{number}", value=value) for number, value in enumerate(outputs))
+    return TaskFinished(step=step, outputs=named, **(usual | given))
+
+
+def step_end(index: int = 0, **given: Any) -> StepFinished:
+    """A step that went well."""
+    return StepFinished(index=index, **({"status": Status.COMPLETED, "ended": at(3), "duration": 1.5} | given))
+
+
+END = RunFinished(status=Status.COMPLETED, ended=at(9), duration=8.5)
+
+
+def begun(record: Record, *steps: NewStep, **given: Any) -> tuple[Run, Fence]:
+    """A running run with its steps planned."""
+    return record.begin_run(new_run(**given), also=[StepsPlanned(steps=steps or (new_step(),))])
+
+
+def done(record: Record, *outputs: NewVersion | int | Content, key: bytes | None = None, **given: Any) -> Run:
+    """A completed run of one step."""
+    run, fence = begun(record, **given)
+    changes: list[Change] = [StepStarted(index=0, at=at(1)), finished(0, *outputs, key=key), step_end(), END]
+    record.commit(changes, fence=fence)
+    return record.run(run.seq)
+
+
+def ask(record: Record, noun: str, *conditions: tuple[str, str, object], **given: Any) -> list[int]:
+    """Sequences of the answers, in order."""
+    query = Query(noun=noun, conditions=tuple(Condition(f, Operator(o), v) for f, o, v in conditions), **given)
+    page = record.select(query)
+    assert record.count(query) >= len(page.items)
+    return [noun.id if not hasattr(noun, "seq") else noun.seq for noun in page.items]
+
+
+class RecordContract:
+    """What every record promises. Give a ``record`` fixture: an empty store."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_wrong_afterwards(self, record: Record) -> Any:
+        """Every story ends with a store in which all invariants hold."""
+        yield
+        assert [finding for finding in record.check() if not finding.harmless] == []
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def test_a_new_run_is_running_numbered_and_owned(self, record: Record) -> None:
+        """A run that begins is running, first of its pipeline, and has a lease."""
+        new = new_run(
+            parameters='{"lr":0.1}',
+            config='{"a":1}',
+            environment=digest_of(b"env"),
+            code=digest_of(b"code"),
+            user="ada",
+            host="h",
+            git_commit="abc",
+            origin=uuid4(),
+            trigger="{}",
+            lease_host="h",
+            lease_boot="b",
+            lease_pid=7,
+            lease_born=9,
+        )
+
+        run, fence = record.begin_run(new)
+
+        assert run == Run(
+            seq=run.seq,
+            id=new.id,
+            pipeline="training",
+            pipeline_version=1,
+            number=1,
+            name=new.name,
+            status=Status.RUNNING,
+            created=START,
+            parameters='{"lr":0.1}',
+            config='{"a":1}',
+            environment=digest_of(b"env"),
+            code=digest_of(b"code"),
+            user="ada",
+            host="h",
+            git_commit="abc",
+            origin=new.origin,
+            trigger="{}",
+        )
+        assert record.run(run.seq) == run
+        (lease,) = record.leases()
+        assert (lease.run, lease.run_id, lease.token) == (run.seq, new.id, fence.token)
+        assert (lease.host, lease.boot, lease.pid, lease.born) == ("h", "b", 7, 9)
+
+    def test_numbers_count_within_the_pipeline_and_seq_over_all(self, record: Record) -> None:
+        """Runs are numbered 1, 2, … within their pipeline, while seq grows over all of them."""
+        runs = [record.begin_run(new_run(name))[0] for name in ("a", "b", "a", "a")]
+
+        assert [run.number for run in runs] == [1, 1, 2, 3]
+        assert sorted({run.seq for run in runs}) == [run.seq for run in runs]
+
+    def test_the_version_grows_when_the_code_differs_from_the_last(self, record: Record) -> None:
+        """A pipeline's version grows by one exactly when a run's fingerprint differs from that of the last run."""
+        versions = [
+            record.begin_run(new_run(fingerprint=code))[0].pipeline_version for code in (b"1", b"1", b"2", b"1")
+        ]
+
+        assert versions == [1, 1, 2, 3]
+
+    def test_a_taken_given_name_is_refused_and_nothing_is_written(self, record: Record) -> None:
+        """A run name that the user chose and that is taken raises, and leaves no trace."""
+        record.begin_run(new_run(name="mine", name_given=True))
+
+        with pytest.raises(AlreadyExists, match="mine"):
+            record.begin_run(new_run("other", name="mine", name_given=True))
+
+        assert record.count(Query(noun="run")) == 1
+        assert ask(record, "pipeline", ("name", "eq", "other")) == []
+
+    def test_a_taken_made_up_name_gets_a_suffix(self, record: Record) -> None:
+        """A name made from a template takes the suffix -2, -3, … when it is taken."""
+        names = [record.begin_run(new_run(name="auto"))[0].name for _ in range(3)]
+
+        assert names == ["auto", "auto-2", "auto-3"]
+
+    def test_a_run_ends_once_and_loses_its_lease(self, record: Record) -> None:
+        """A finished run keeps its end, has no lease, and takes no more changes."""
+        run, fence = begun(record)
+        failure = Failure(type="builtins.ValueError", message="\ud800 nul \0", traceback="…")
+        end = RunFinished(
+            status=Status.FAILED,
+            ended=at(5),
+            duration=5.25,
+            failure=failure,
+            outputs='{"x":[0,0]}',
+            rest=Status.SKIPPED,
+        )
+        record.commit([end], fence=fence)
+
+        ended = record.run(run.seq)
+
+        assert (ended.status, ended.ended, ended.duration) == (Status.FAILED, at(5), 5.25)
+        assert (ended.failure, ended.outputs) == (failure, '{"x":[0,0]}')
+        assert record.leases() == ()
+        with pytest.raises(LeaseLost):
+            record.commit([END], fence=fence)
+        assert record.run(run.seq) == ended
+
+    def test_steps_left_over_take_the_given_end(self, record: Record) -> None:
+        """When a run ends, a pending step is skipped; a running one cannot be skipped any more and is cancelled."""
+        run, fence = begun(record, new_step(0, "a"), new_step(1, "b"), new_step(2, "c"))
+        record.commit([StepStarted(index=0, at=at(1)), finished(0), step_end(0)], fence=fence)
+        record.commit([StepStarted(index=1, at=at(1)), END], fence=fence)
+
+        assert [step.status for step in record.steps(run.seq)] == ["completed", "cancelled", "skipped"]
+
+    def test_a_run_can_be_described_while_it_runs(self, record: Record) -> None:
+        """Facts gathered late are filled in; those not given stay."""
+        run, fence = begun(record, git_commit="abc")
+        record.commit([RunDescribed(environment=digest_of(b"e"), config='{"late":1}')], fence=fence)
+
+        told = record.run(run.seq)
+
+        assert (told.environment, told.config, told.git_commit) == (digest_of(b"e"), '{"late":1}', "abc")
+
+    def test_pipeline_rows_count_their_runs(self, record: Record) -> None:
+        """A pipeline tells its version, how many runs are recorded, and the last number given."""
+        for _ in range(3):
+            done(record)
+        (pipeline,) = record.select(Query(noun="pipeline")).items
+
+        assert (pipeline.name, pipeline.version, pipeline.runs, pipeline.last_number) == ("training", 1, 3, 3)
+        assert pipeline.created == START
+
+    # -- ownership -----------------------------------------------------------------------------------------------
+
+    def test_a_wrong_token_writes_nothing(self, record: Record) -> None:
+        """A commit whose fence does not hold raises and applies none of its changes."""
+        run, fence = begun(record)
+
+        with pytest.raises(LeaseLost):
+            record.commit([StepStarted(index=0, at=at(1)), END], fence=Fence(run=run.seq, token=fence.token + 1))
+
+        assert record.run(run.seq).status == "running"
+        assert record.steps(run.seq)[0].status == "pending"
+
+    def test_run_bound_changes_need_a_fence(self, record: Record) -> None:
+        """What belongs to a run is refused without proof of owning it."""
+        begun(record)
+
+        with pytest.raises(StoreError, match="fence"):
+            record.commit([StepStarted(index=0, at=at(1))])
+
+    def test_interrupting_ends_the_run_of_a_dead_owner_once(self, record: Record) -> None:
+        """Interrupting marks run and running steps interrupted, pending ones skipped; a second time it does nothing."""
+        run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
+        record.commit([StepStarted(index=0, at=at(1))], fence=fence)
+        (lease,) = record.leases()
+
+        assert record.interrupt(lease, at(4)) is True
+        assert record.interrupt(lease, at(5)) is False
+
+        assert (record.run(run.seq).status, record.run(run.seq).ended) == ("interrupted", at(4))
+        assert [step.status for step in record.steps(run.seq)] == ["interrupted", "skipped"]
+        assert record.leases() == ()
+        with pytest.raises(LeaseLost):
+            record.commit([END], fence=fence)
+
+    # -- atomicity -----------------------------------------------------------------------------------------------
+
+    def test_a_commit_that_fails_midway_leaves_nothing(self, record: Record) -> None:
+        """When a later change of a commit is refused, the earlier ones are not there either."""
+        run, fence = begun(record)
+        record.commit([VersionSaved(version=new_version(version="gold"))])
+        events = record.events()
+        changes: list[Change] = [
+            StepStarted(index=0, at=at(1)),
+            LogWritten(step=0, item=0, attempt=0, part=0, text="hello"),
+            TagsChanged(owner=Owner(kind=OwnerKind.RUN, seq=run.seq), add=("new-tag",)),
+            finished(0, new_version("fresh"), new_version("model", b"2", version="gold")),
+        ]
+
+        with pytest.raises(AlreadyExists, match="gold"):
+            record.commit(changes, fence=fence)
+
+        assert record.steps(run.seq)[0].status == "pending"
+        assert record.tasks(run.seq, 0) == () and record.logs(run.seq, 0) == ()
+        assert record.tags(Owner(kind=OwnerKind.RUN, seq=run.seq)) == ()
+        assert record.count(Query(noun="version")) == 1 and record.count(Query(noun="artifact")) == 1
+        assert record.events() == events
+        assert record.payload(digest_of(b"2")) is None
+
+        record.commit(changes[:3] + [finished(0, new_version("fresh"))], fence=fence)  # what was interned is not stale
+        assert record.tags(Owner(kind=OwnerKind.RUN, seq=run.seq)) == (Tag(name="new-tag"),)
+        assert record.version(2).artifact == "fresh"
+
+    def test_a_repeated_commit_is_harmless(self, record: Record) -> None:
+        """The same changes twice give the same receipt and the same store."""
+        run, fence = begun(record)
+        changes: list[Change] = [StepStarted(index=0, at=at(1)), finished(0, new_version()), step_end()]
+
+        first = record.commit(changes, fence=fence)
+        story = (record.steps(run.seq), record.tasks(run.seq, 0), record.edges(run.seq), record.events())
+        second = record.commit(changes, fence=fence)
+
+        assert first == second and len(first.versions) == 1
+        assert (record.steps(run.seq), record.tasks(run.seq, 0), record.edges(run.seq), record.events()) == story
+        assert record.count(Query(noun="version")) == 1
+
+    def test_a_final_task_and_step_do_not_change(self, record: Record) -> None:
+        """A second end of a task or step is ignored, with all that it brings."""
+        run, fence = begun(record)
+        record.commit([finished(0, new_version()), step_end()], fence=fence)
+        record.commit(
+            [finished(0, new_version("late"), status=Status.FAILED), step_end(status=Status.FAILED)], fence=fence
+        )
+
+        assert record.tasks(run.seq, 0)[0].status == "completed"
+        assert record.steps(run.seq)[0].status == "completed"
+        assert ask(record, "artifact", ("name", "eq", "late")) == []
+
+    def test_ending_a_step_that_was_never_planned_is_refused(self, record: Record) -> None:
+        """Steps and tasks that nobody planned raise `NotFound`."""
+        _, fence = begun(record)
+        unknown: Sequence[Change] = (StepStarted(index=5, at=at(1)), step_end(5), finished(5))
+
+        for change in unknown:
+            with pytest.raises(NotFound):
+                record.commit([change], fence=fence)
+
+    # -- steps, tasks, edges -------------------------------------------------------------------------------------
+
+    def test_steps_come_back_as_planned_and_as_they_went(self, record: Record) -> None:
+        """A step keeps its plan, and gains start, end, duration, origin and note."""
+        first = done(record)
+        run, fence = begun(record, new_step(0, "a", parameters='{"lr":1}', config='{"c":2}'))
+        record.commit([StepsPlanned(steps=(new_step(1, "b", upstream=(0,), tasks=3),))], fence=fence)
+        record.commit(
+            [
+                StepStarted(index=0, at=at(1)),
+                step_end(0, status=Status.CACHED, origin=(first.seq, 0), cache_note="hit"),
+            ],
+            fence=fence,
+        )
+
+        a, b = record.steps(run.seq)
+
+        assert (a.name, a.parameters, a.config, a.upstream, a.tasks) == ("a", '{"lr":1}', '{"c":2}', (), None)
+        assert (a.status, a.started, a.ended, a.duration) == ("cached", at(1), at(3), 1.5)
+        assert (a.origin, a.cache_note) == ((first.seq, 0), "hit")
+        assert (b.index, b.upstream, b.tasks, b.status, b.started) == (1, (0,), 3, "pending", None)
+
+    def test_definitions_are_stored_once_per_content(self, record: Record) -> None:
+        """Two runs of the same step share one definition, which comes back whole."""
+        one, two = (record.steps(done(record).seq)[0].definition for _ in range(2))
+
+        assert one == two
+        found = record.definition(one)
+        assert (found.body, found.digest) == ('{"name":"train"}', sha256(found.body.encode()).digest())
+        with pytest.raises(NotFound):
+            record.definition(987654)
+
+    def test_every_attempt_is_kept(self, record: Record) -> None:
+        """A retried task has all its attempts, with failure and usage, and the inputs of its last one."""
+        run, fence = begun(record)
+        receipt = record.commit([VersionSaved(version=new_version("data"))])
+        ((seq, _),) = receipt.versions.values()
+        failure = Failure(type="builtins.OSError", message="no", traceback="tb")
+        usage = Usage(wall=1.5, cpu=0.5, memory=2**40, gpu_memory=None)
+        inputs = (Input(name="data", version=seq),)
+        record.commit(
+            [finished(0, status=Status.FAILED, failure=failure, usage=usage, inputs=inputs)], fence=fence, durable=False
+        )
+        record.commit([finished(0, attempt=1, inputs=inputs, key=b"k" * 32), step_end()], fence=fence)
+
+        first, second = record.tasks(run.seq, 0)
+
+        assert (first.attempt, first.status, first.failure, first.usage) == (0, "failed", failure, usage)
+        assert (second.attempt, second.status, second.key, second.started) == (1, "completed", b"k" * 32, at(1))
+        assert [(edge.name, edge.version) for edge in record.edges(run.seq, 0)] == [("data", seq)]
+        assert record.tasks(run.seq, 0, 0) == (first, second) and record.tasks(run.seq, 0, 1) == ()
+
+    def test_edges_tell_inputs_and_outputs_in_declared_order(self, record: Record) -> None:
+        """A task's edges name parameters, outputs and what was saved by hand, each in order."""
+        run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
+        made = new_version("model"), new_version("score", b"2"), new_version("note", b"3", save_type=SaveType.MANUAL)
+        task = finished(0, *made[:2])
+        saved = Output(name="note", value=made[2], direction="saved")
+        record.commit([TaskFinished(**_fields(task) | {"outputs": (*task.outputs, saved)}), step_end()], fence=fence)
+        record.commit(
+            [
+                finished(
+                    1,
+                    inputs=(Input(name="m", version=made[0].id), Input(name="s.0", version=made[1].id, element=4)),
+                ),
+                step_end(1),
+            ],
+            fence=fence,
+        )
+
+        outputs = record.edges(run.seq, 0, 0)
+        inputs = record.edges(run.seq, 1)
+
+        assert [(e.direction, e.position, e.name) for e in outputs] == [
+            ("output", 0, "out0"),
+            ("output", 1, "out1"),
+            ("saved", 0, "note"),
+        ]
+        assert [(e.direction, e.position, e.name, e.version, e.element) for e in inputs] == [
+            ("input", 0, "m", outputs[0].version, None),
+            ("input", 1, "s.0", outputs[1].version, 4),
+        ]
+        assert record.edges(run.seq) == outputs + inputs
+        assert record.consumers(outputs[1].version) == (inputs[1],)
+        assert record.version(outputs[1].version).producer == (run.seq, 0, 0, 1)
+
+    def test_an_input_that_does_not_exist_is_refused(self, record: Record) -> None:
+        """Reading a version that is not recorded raises `NotFound`, and so does taking one over."""
+        _, fence = begun(record)
+
+        with pytest.raises(NotFound):
+            record.commit([finished(0, inputs=(Input(name="x", version=uuid4()),))], fence=fence)
+        with pytest.raises(NotFound):
+            record.commit([finished(0, 12345)], fence=fence)
+
+    def test_a_mapped_step_keeps_its_items_in_a_collection(self, record: Record) -> None:
+        """Items come back in order, by slice, through the collection version that the step's end brings."""
+        run, fence = begun(record, new_step(0, tasks=3))
+        contents = [inline(b"zero"), blob(b"one"), inline(b"two")]
+        record.commit([StepStarted(index=0, at=at(1), tasks=3)], fence=fence)
+        record.commit([finished(0, contents[2], item=2), finished(0, contents[0], item=0)], fence=fence)
+        record.commit([finished(0, contents[1], item=1)], fence=fence)
+        whole = Content(materializer="collection", type="builtins.list", digest=digest_of(b"all"), size=10)
+        output = Output(name="models", value=new_version("models", content=whole))
+        receipt = record.commit([step_end(outputs=(output,))], fence=fence)
+        ((seq, _),) = receipt.versions.values()
+
+        items = record.items(seq)
+
+        assert [item.index for item in items] == [0, 1, 2]
+        assert [item.content for item in items] == contents
+        assert record.items(seq, 1, 2) == items[1:2] and record.items(seq, 1) == items[1:]
+        assert record.version(seq).producer == (run.seq, 0, -1, 0)
+        assert [edge.version for edge in record.edges(run.seq, 0, -1)] == [seq]
+        assert [event.item for event in record.events() if event.item is not None] == [2, 0, 1]
+
+    def test_logs_come_in_parts_of_the_last_attempt(self, record: Record) -> None:
+        """Log chunks are read from a part on, of one attempt or of the last that has any, exactly as written."""
+        run, fence = begun(record)
+        texts = ["1 o a\n", "2 e \ud800\0\n", "3 l é\n"]
+        record.commit([LogWritten(step=0, item=0, attempt=0, part=0, text="old")], fence=fence, durable=False)
+        record.commit(
+            [LogWritten(step=0, item=0, attempt=1, part=part, text=text) for part, text in enumerate(texts)],
+            fence=fence,
+        )
+
+        assert [chunk.text for chunk in record.logs(run.seq, 0)] == texts
+        assert [chunk.part for chunk in record.logs(run.seq, 0, part=1)] == [1, 2]
+        assert [chunk.text for chunk in record.logs(run.seq, 0, attempt=0)] == ["old"]
+        assert record.logs(run.seq, 0, item=1) == ()
+
+    def test_events_tell_what_changed_in_order(self, record: Record) -> None:
+        """A watcher that remembers the last event sees every later one, once."""
+        run = done(record)
+        events = record.events()
+
+        assert [(event.step, event.status) for event in events] == [
+            (None, "running"),
+            (0, "running"),
+            (0, "completed"),
+            (None, "completed"),
+        ]
+        assert {event.run for event in events} == {run.seq}
+        assert record.events(after=events[1].seq) == events[2:]
+        assert record.events(limit=1) == events[:1]
+
+    # -- versions ------------------------------------------------------------------------------------------------
+
+    def test_versions_are_numbered_within_their_artifact(self, record: Record) -> None:
+        """Automatic versions are 1, 2, … within an artifact without gaps, whatever labels stand between them."""
+        new = [
+            new_version("model", b"a"),
+            new_version("other", b"b"),
+            new_version("model", b"c", version="gold"),
+            new_version("model", b"d"),
+        ]
+        receipt = record.commit([VersionSaved(version=version) for version in new])
+
+        assert [receipt.versions[version.id][1] for version in new] == ["1", "1", "gold", "2"]
+        seqs = [receipt.versions[version.id][0] for version in new]
+        assert seqs == sorted(seqs)
+        assert ask(record, "version", ("artifact", "eq", "model")) == [seqs[3], seqs[2], seqs[0]]
+        for text, seq in (("1", seqs[0]), ("gold", seqs[2]), ("2", seqs[3])):
+            assert ask(record, "version", ("artifact", "eq", "model"), ("version", "eq", text)) == [seq]
+        assert ask(record, "version", ("version", "eq", "1")) == [seqs[1], seqs[0]]
+
+    def test_a_number_given_as_label_never_collides(self, record: Record) -> None:
+        """A label that is a number is taken like any other, and automatic numbers step over it."""
+        receipt = record.commit(
+            [VersionSaved(version=new_version(version=label)) for label in (None, "3", "2", None, "007")]
+        )
+
+        assert [text for _, text in receipt.versions.values()] == ["1", "3", "2", "4", "007"]
+        for label in ("1", "2", "3", "4", "007"):
+            with pytest.raises(AlreadyExists):
+                record.commit([VersionSaved(version=new_version(version=label))])
+
+    def test_a_version_comes_back_whole(self, record: Record) -> None:
+        """A version keeps content, payload, save type, origin, tags and metadata."""
+        old = new_version("first", b"bytes")
+        new = new_version(
+            "model",
+            b"bytes",
+            save_type=SaveType.EXTERNAL,
+            version="gold",
+            origin=old.id,
+            tags=("b", "a"),
+            metadata=(("loss", "0.5"),),
+            facts=(("loss", 0.5),),
+        )
+        receipt = record.commit([VersionSaved(version=old), VersionSaved(version=new)])
+
+        version = record.version(receipt.versions[new.id][0])
+
+        assert (version.id, version.artifact, version.version) == (new.id, "model", "gold")
+        assert (version.content, version.save_type, version.origin) == (new.content, "external", old.id)
+        assert (version.producer, version.deleted) == (None, False)
+        owner = Owner(kind=OwnerKind.VERSION, seq=version.seq)
+        assert [tag.name for tag in record.tags(owner)] == ["a", "b"]
+        assert [(entry.key, entry.value) for entry in record.metadata(owner)] == [("loss", "0.5")]
+        assert record.payload(digest_of(b"bytes")) == b"bytes"
+        assert record.payload(digest_of(b"never")) is None
+        assert ask(record, "version", ("metadata:loss", "lt", 1)) == [version.seq]
+
+    def test_artifacts_count_their_versions(self, record: Record) -> None:
+        """An artifact tells how many versions are recorded, labelled ones included."""
+        record.commit([VersionSaved(version=new_version(version=label)) for label in (None, "x", None)])
+        (artifact,) = record.select(Query(noun="artifact")).items
+
+        assert (artifact.name, artifact.versions) == ("model", 3)
+        assert record.count(Query(noun="version")) == 3
+        assert record.count(Query(noun="version", conditions=(Condition("artifact", Operator.EQ, "model"),))) == 3
+        assert record.count(Query(noun="version", conditions=(Condition("artifact", Operator.EQ, "none"),))) == 0
+
+    def test_digests_name_everything_outside_the_record(self, record: Record) -> None:
+        """Blobs and trees of versions, items and runs are listed once; inline values are not."""
+        run, fence = begun(record, new_step(0, tasks=1), environment=digest_of(b"env"), code=digest_of(b"code"))
+        record.commit([finished(0, blob(b"item"))], fence=fence)
+        record.commit(
+            [VersionSaved(version=new_version(content=content)) for content in (blob(b"t", "tree"), blob(b"item"))]
+        )
+        record.commit([VersionSaved(version=new_version())])
+
+        expected = {(digest_of(data), "blob") for data in (b"env", b"code", b"item")} | {(digest_of(b"t"), "tree")}
+
+        assert sorted(record.digests()) == sorted(expected)
+
+    # -- metadata and tags ---------------------------------------------------------------------------------------
+
+    def test_metadata_keeps_its_order_and_its_history(self, record: Record) -> None:
+        """A later write wins, keys stay in the order of their first write, and every value is kept with its time."""
+        run, _ = begun(record)
+        owner = Owner(kind=OwnerKind.STEP, seq=run.seq, step=0)
+        record.commit([MetadataSet(owner=owner, values=(("b", "1"), ("a", '"\ud800\0"')), at=at(1))])
+        record.commit([MetadataSet(owner=owner, values=(("b", str(10**40)),), at=at(2))])
+
+        assert [(entry.key, entry.value) for entry in record.metadata(owner)] == [
+            ("b", str(10**40)),
+            ("a", '"\ud800\0"'),
+        ]
+        history = record.metadata_history(owner, "b")
+        assert [(entry.value, entry.created) for entry in history] == [("1", at(1)), (str(10**40), at(2))]
+        assert record.metadata(Owner(kind=OwnerKind.STEP, seq=run.seq, step=1)) == ()
+        assert record.metadata(Owner(kind=OwnerKind.RUN, seq=run.seq)) == ()
+
+    def test_only_the_current_value_is_searched(self, record: Record) -> None:
+        """Writing a key again replaces what can be found by it, keys nested below it included."""
+        run, _ = begun(record)
+        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
+        record.commit(
+            [MetadataSet(owner=owner, values=(("m", "{}"),), at=at(1), facts=(("m.x", 1), ("m.y", 2), ("mm", 3)))]
+        )
+        record.commit([MetadataSet(owner=owner, values=(("m", "5"),), at=at(2), facts=(("m", 5),))])
+
+        assert ask(record, "run", ("metadata:m.x", "eq", 1)) == []
+        assert ask(record, "run", ("metadata:m", "eq", 5)) == [run.seq]
+        assert ask(record, "run", ("metadata:mm", "eq", 3)) == [run.seq]
+        assert ask(record, "run", ("parameter:m", "eq", 5)) == []
+
+    def test_tags_are_added_and_removed_but_system_tags_stay(self, record: Record) -> None:
+        """A tag in both lists ends up present; a system tag is never removed by hand."""
+        run, _ = begun(record, tags=("x", "y"), system_tags=("python:3.11",))
+        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
+        record.commit([TagsChanged(owner=owner, add=("y", "z"), remove=("x", "y", "python:3.11"))])
+
+        assert record.tags(owner) == (Tag(name="python:3.11", system=True), Tag(name="y"), Tag(name="z"))
+
+    # -- cache ---------------------------------------------------------------------------------------------------
+
+    def test_the_newest_completed_task_with_a_key_is_found(self, record: Record) -> None:
+        """A look-up finds the newest completed task, from runs before the given one, with all its outputs in order."""
+        key = b"k" * 32
+        first = done(record, new_version("b", b"1"), new_version("a", b"2"), key=key)
+        second = done(record, new_version("b", b"3"), key=key)
+
+        hit = record.cached(key)
+
+        assert hit is not None and (hit.run, hit.step, hit.item, hit.ended) == (second.seq, 0, 0, at(2))
+        older = record.cached(key, before=second.seq)
+        assert older is not None and older.run == first.seq
+        names = [(name, value.artifact) for name, value in older.outputs if isinstance(value, Version)]
+        assert names == [("out0", "b"), ("out1", "a")]
+        assert record.cached(key, before=first.seq) is None and record.cached(b"other") is None
+
+    def test_failed_and_cached_tasks_serve_nobody(self, record: Record) -> None:
+        """Only a completed task is found by its key."""
+        _, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
+        for step, status in enumerate((Status.FAILED, Status.CACHED)):
+            record.commit([finished(step, status=status, key=b"k")], fence=fence)
+
+        assert record.cached(b"k") is None
+
+    def test_a_mapped_item_is_found_by_its_key(self, record: Record) -> None:
+        """A task of a mapped step is found with its content, before its step has ended as well."""
+        _, fence = begun(record, new_step(0, tasks=2))
+        record.commit([finished(0, inline(b"i"), blob(b"j"), item=1, key=b"k")], fence=fence)
+
+        hit = record.cached(b"k")
+
+        assert hit is not None and hit.item == 1
+        assert hit.outputs == (
+            ("out0", Item(index=1, content=inline(b"i"))),
+            ("out1", Item(index=1, content=blob(b"j"))),
+        )
+
+    def test_the_last_execution_of_a_step_explains(self, record: Record) -> None:
+        """The newest run of the pipeline in which the step was computed is found, cached ones passed over."""
+        first = done(record)
+        done(record, pipeline="other")
+        run, fence = begun(record)
+        record.commit([step_end(status=Status.CACHED, origin=(first.seq, 0)), END], fence=fence)
+
+        found = record.last_execution("training", "train", before=run.seq + 1)
+
+        assert found is not None
+        assert (found[0].seq, found[1].name, found[2].status) == (first.seq, "train", "completed")
+        assert record.last_execution("training", "train", before=first.seq) is None
+        assert record.last_execution("training", "nothing", before=99) is None
+
+    # -- deleting ------------------------------------------------------------------------------------------------
+
+    def test_a_deleted_run_is_gone_and_its_versions_stay(self, record: Record) -> None:
+        """Deleting a run removes everything about it but its versions; its seq and number are not used again."""
+        made = new_version()
+        first = done(record, made, key=b"k", tags=("t",), facts=(("lr", 1),))
+        kept = done(record)
+        record.commit([MetadataSet(owner=Owner(kind=OwnerKind.RUN, seq=first.seq), values=(("m", "1"),), at=at(1))])
+        record.delete_run(first.seq)
+
+        with pytest.raises(NotFound):
+            record.run(first.seq)
+        assert record.steps(first.seq) == () and record.edges(first.seq) == () and record.tasks(first.seq, 0) == ()
+        assert record.tags(Owner(kind=OwnerKind.RUN, seq=first.seq)) == ()
+        assert record.metadata(Owner(kind=OwnerKind.RUN, seq=first.seq)) == ()
+        assert ask(record, "run") == [kept.seq] and ask(record, "run", ("parameter:lr", "eq", 1)) == []
+        assert record.count(Query(noun="run")) == 1 and record.cached(b"k") is None
+        assert ask(record, "version", ("id", "eq", made.id)) == [1]
+        record.delete_run(kept.seq)
+        last = max(event.seq for event in record.events())
+        again = done(record)
+        assert (again.seq, again.number) == (kept.seq + 1, 3)
+        assert min(event.seq for event in record.events(after=last)) > last
+
+    def test_a_running_run_cannot_be_deleted(self, record: Record) -> None:
+        """A run that somebody owns is refused, an unknown one too."""
+        run, _ = begun(record)
+
+        with pytest.raises(StoreError, match="running"):
+            record.delete_run(run.seq)
+        with pytest.raises(NotFound):
+            record.delete_run(999)
+
+    # -- queries -------------------------------------------------------------------------------------------------
+
+    def test_pages_walk_everything_once_in_order(self, record: Record) -> None:
+        """Page after page, each run appears once, whatever the order and however new runs arrive meanwhile."""
+        seqs = [done(record, created=at(number % 3)).seq for number in range(7)]
+
+        for order, descending in ((None, True), (None, False), ("created", True), ("duration", False), ("name", True)):
+            found: list[int] = []
+            cursor = None
+            while True:
+                page = record.select(Query(noun="run", order=order, descending=descending, after=cursor, limit=3))
+                found += [run.seq for run in page.items]
+                cursor = page.cursor
+                if cursor is None:
+                    break
+            assert sorted(found) == seqs
+            if order is None:
+                assert found == (seqs[::-1] if descending else seqs)
+            if order == "created":
+                created = [record.run(seq).created for seq in found]
+                assert created == sorted(created, reverse=True)
+
+    def test_a_full_last_page_has_no_cursor(self, record: Record) -> None:
+        """A page that holds the last answers says so, even when it is full."""
+        for _ in range(4):
+            done(record)
+
+        assert record.select(Query(noun="run", limit=4)).cursor is None
+        assert record.select(Query(noun="run", limit=3)).cursor is not None
+
+    def test_missing_values_sort_as_the_least(self, record: Record) -> None:
+        """A run without an end comes first in ascending order, last in descending order."""
+        running = begun(record)[0].seq
+        ended = done(record).seq
+
+        assert ask(record, "run", order="ended", descending=False) == [running, ended]
+        assert ask(record, "run", order="ended", descending=True) == [ended, running]
+
+    @pytest.mark.parametrize(
+        ("field", "operator", "operand", "expected"),
+        [
+            ("pipeline", "eq", "a", "12"),
+            ("pipeline", "ne", "a", "34"),
+            ("pipeline", "in", ("a", "c"), "124"),
+            ("pipeline", "not_in", ("a",), "34"),
+            ("pipeline", "in", (), ""),
+            ("number", "gt", 1, "2"),
+            ("seq", "le", 2, "12"),
+            ("status", "eq", "failed", "2"),
+            ("status", "in", (Status.RUNNING, Status.FAILED), "24"),
+            ("created", "ge", START + timedelta(seconds=3), "34"),
+            ("created", "lt", START + timedelta(seconds=3), "12"),
+            ("ended", "null", True, "4"),
+            ("ended", "null", False, "123"),
+            ("duration", "gt", 8, "123"),
+            ("duration", "ne", 8.5, "4"),
+            ("user", "eq", "ada", "1"),
+            ("user", "ne", "ada", "234"),
+            ("user", "not_in", ("ada",), "2"),
+            ("user", "contains", "d", "1"),
+            ("user", "not_contains", "d", "2"),
+            ("user", "startswith", "a", "1"),
+            ("user", "endswith", "b", "2"),
+            ("user", "endswith", "", "12"),
+            ("user", "startswith", "%", ""),
+            ("tag", "eq", "x", "12"),
+            ("tag", "ne", "x", "34"),
+            ("tag", "in", ("y", "z"), "23"),
+            ("tag", "not_in", ("y",), "14"),
+            ("tag", "startswith", "x", "12"),
+            ("tag", "not_contains", "x", "34"),
+            ("tag", "null", True, "4"),
+            ("parameter:lr", "eq", 0.5, "1"),
+            ("parameter:lr", "gt", 0.1, "12"),
+            ("parameter:lr", "ge", -1, "12"),
+            ("parameter:lr", "le", 0.5, "1"),
+            ("parameter:lr", "ne", 0.5, "234"),
+            ("parameter:lr", "in", (0.5, "big"), "13"),
+            ("parameter:lr", "not_in", (0.5,), "23"),
+            ("parameter:lr", "null", True, "4"),
+            ("parameter:lr", "eq", "big", "3"),
+            ("parameter:lr", "contains", "i", "3"),
+            ("parameter:lr", "not_contains", "x", "123"),
+            ("parameter:lr", "gt", float("nan"), ""),
+            ("parameter:lr", "eq", 2**63, ""),
+            ("parameter:flag", "eq", True, "1"),
+            ("parameter:nan", "null", False, "2"),
+            ("parameter:nan", "gt", 0, ""),
+            ("parameter:huge", "gt", 2**62, "3"),
+        ],
+    )
+    def test_conditions_mean_the_same_everywhere(
+        self, record: Record, field: str, operator: str, operand: object, expected: str
+    ) -> None:
+        """Every operator on every kind of field finds exactly the runs it should, and the count agrees."""
+        runs = _four_runs(record)
+
+        found = ask(record, "run", (field, operator, operand), descending=False)
+
+        assert "".join(str(runs.index(seq) + 1) for seq in found) == expected
+        query = Query(noun="run", conditions=(Condition(field, Operator(operator), operand),), limit=1)
+        assert record.count(query) == len(expected)
+
+    def test_several_conditions_hold_together_or_any(self, record: Record) -> None:
+        """All conditions must hold, or with ``any`` one of them."""
+        runs = _four_runs(record)
+        conditions = (("pipeline", "eq", "a"), ("tag", "eq", "x"), ("parameter:lr", "gt", 0.6))
+
+        assert ask(record, "run", *conditions) == [runs[1]]
+        assert ask(record, "run", *conditions[::-1]) == [runs[1]]
+        assert ask(record, "run", ("tag", "eq", "y"), ("user", "eq", "ada"), any=True) == [runs[2], runs[1], runs[0]]
+        assert ask(record, "run", ("tag", "eq", "x"), ("tag", "eq", "y")) == [runs[1]]
+
+    def test_conditions_and_pages_go_together(self, record: Record) -> None:
+        """A filtered list is walked page by page in the order of creation, both ways."""
+        seqs = [done(record, tags=("t",), facts=(("lr", number),)).seq for number in range(5)]
+        conditions = (Condition("tag", Operator.EQ, "t"), Condition("parameter:lr", Operator.GE, 1))
+
+        for chosen in (conditions, conditions[:1], conditions[1:]):
+            first = record.select(Query(noun="run", conditions=chosen, limit=2))
+            second = record.select(Query(noun="run", conditions=chosen, limit=2, after=first.cursor))
+            assert [run.seq for run in (*first.items, *second.items)] == seqs[:0:-1]
+            up = record.select(Query(noun="run", conditions=chosen, limit=2, descending=False))
+            onward = record.select(Query(noun="run", conditions=chosen, limit=9, descending=False, after=up.cursor))
+            start = 0 if chosen == conditions[:1] else 1
+            assert [run.seq for run in (*up.items, *onward.items)] == seqs[start:]
+
+    def test_versions_of_one_artifact_are_walked_in_pages(self, record: Record) -> None:
+        """Labelled and automatic versions of an artifact come newest first, page by page."""
+        labels = [None, "x", None, "9", None, "y"]
+        receipt = record.commit([VersionSaved(version=new_version(version=label)) for label in labels])
+        seqs = sorted(seq for seq, _ in receipt.versions.values())
+        conditions = (Condition("artifact", Operator.EQ, "model"),)
+
+        found, cursor = [], None
+        while True:
+            page = record.select(Query(noun="version", conditions=conditions, limit=2, after=cursor))
+            found += [version.seq for version in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                break
+
+        assert found == seqs[::-1]
+
+    def test_versions_are_found_by_what_they_are(self, record: Record) -> None:
+        """Versions can be asked for by type, materializer, digest, size, producer and state."""
+        run = done(record, new_version("model", b"abc"))
+        record.commit([VersionSaved(version=new_version("array", content=blob(b"12345"), save_type=SaveType.MANUAL))])
+
+        for condition, expected in (
+            (("type", "eq", "numpy.ndarray"), [2]),
+            (("type", "contains", "str"), [1]),
+            (("materializer", "eq", "json"), [1]),
+            (("artifact_type", "eq", "DataArtifact"), [2, 1]),
+            (("digest", "eq", digest_of(b"abc")), [1]),
+            (("size", "gt", 4), [2]),
+            (("run", "eq", run.seq), [1]),
+            (("run", "null", True), [2]),
+            (("save_type", "eq", "manual"), [2]),
+            (("deleted", "eq", False), [2, 1]),
+            (("artifact", "startswith", "arr"), [2]),
+        ):
+            assert ask(record, "version", condition) == expected, condition
+
+    def test_ids_are_found_by_prefix(self, record: Record) -> None:
+        """The first characters of an id, with or without dashes, find the run; nonsense finds nothing."""
+        run = done(record, id=UUID("0123abcd-0000-4000-8000-000000000001"))
+        done(record, id=UUID("f123abcd-0000-4000-8000-000000000001"))
+
+        for prefix in ("0", "0123ABcd", "0123abcd-0000-4", run.id.hex, str(run.id)):
+            assert ask(record, "run", ("id", "startswith", prefix)) == [run.seq]
+        for prefix in ("0124", "xyz", run.id.hex + "0"):
+            assert ask(record, "run", ("id", "startswith", prefix)) == []
+        assert ask(record, "run", ("id", "eq", run.id)) == ask(record, "run", ("id", "eq", str(run.id))) == [run.seq]
+
+    @pytest.mark.parametrize("noun", sorted(FIELDS))
+    def test_every_field_can_be_asked_and_sorted_by(self, record: Record, noun: str) -> None:
+        """Each field of the allow-list answers a null test, and every one but tags sorts."""
+        done(record, new_version())
+
+        for field in FIELDS[noun]:
+            assert len(ask(record, noun, (field, "null", True), (field, "null", False), any=True)) == 1
+            if field != "tag":
+                assert len(ask(record, noun, order=field)) == 1
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            Query(noun="runs"),
+            Query(noun="run", conditions=(Condition("nmae", Operator.EQ, "x"),)),
+            Query(noun="run", conditions=(Condition("seq) or (1", Operator.EQ, 1),)),
+            Query(noun="artifact", conditions=(Condition("metadata:x", Operator.EQ, 1),)),
+            Query(noun="run", conditions=(Condition("seq", Operator.EQ, "one"),)),
+            Query(noun="run", conditions=(Condition("seq", Operator.CONTAINS, "1"),)),
+            Query(noun="run", conditions=(Condition("status", Operator.EQ, "done"),)),
+            Query(noun="run", conditions=(Condition("created", Operator.GT, datetime(2030, 1, 1)),)),
+            Query(noun="run", conditions=(Condition("id", Operator.EQ, "abc"),)),
+            Query(noun="run", conditions=(Condition("name", Operator.IN, "abc"),)),
+            Query(noun="run", conditions=(Condition("name", Operator.NULL, "yes"),)),
+            Query(noun="run", order="tag"),
+            Query(noun="run", order="name; drop table run"),
+            Query(noun="run", limit=0),
+            Query(noun="run", after="nonsense"),
+            Query(noun="run", after="[]"),
+        ],
+    )
+    def test_a_question_that_makes_no_sense_is_refused(self, record: Record, query: Query) -> None:
+        """Unknown nouns, fields and orders, and operands of another kind, raise `QueryInvalid`."""
+        with pytest.raises(QueryInvalid):
+            record.select(query)
+
+    def test_odd_text_is_searched_as_it_is(self, record: Record) -> None:
+        """Quotes, wildcards, lone surrogates and NUL in operands are data."""
+        odd = ["'; drop table run; --", "100%_", "\ud800", "a\0b", "ünï"]
+        seqs = [done(record, facts=(("text", text),), tags=(f"tag {n}'",)).seq for n, text in enumerate(odd)]
+
+        for text, seq in zip(odd, seqs, strict=True):
+            assert ask(record, "run", ("parameter:text", "eq", text)) == [seq]
+        assert ask(record, "run", ("tag", "eq", "tag 1'")) == [seqs[1]]
+
+    def test_typed_json_comes_back_as_it_went_in(self, record: Record) -> None:
+        """Big integers, NaN, NUL and lone surrogates in typed JSON survive."""
+        text = '{"big":' + "9" * 400 + ',"nan":NaN,"odd":"\ud800\0é"}'
+        run = record.begin_run(new_run(parameters=text, config=text, trigger=text))[0]
+
+        assert (record.run(run.seq).parameters, record.run(run.seq).config, run.trigger) == (text, text, text)
+
+    def test_missing_things_are_not_found(self, record: Record) -> None:
+        """Asking for one thing that is not there raises `NotFound`; asking for several gives none."""
+        for ask_one in (record.run, record.version, record.items):
+            with pytest.raises(NotFound):
+                ask_one(404)
+        assert record.steps(404) == () and record.edges(404) == () and record.consumers(404) == ()
+
+    # -- threads -------------------------------------------------------------------------------------------------
+
+    def test_threads_write_side_by_side(self, record: Record) -> None:
+        """Runs begun and versions saved by several threads at once are all there, numbered without gaps."""
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                for _ in range(5):
+                    done(record, new_version())
+            except BaseException as error:
+                errors.append(error)
+
+        _together([work] * 4)
+
+        assert errors == []
+        assert sorted(run.number for run in record.select(Query(noun="run")).items) == list(range(1, 21))
+        versions = record.select(Query(noun="version")).items
+        assert sorted(int(version.version) for version in versions) == list(range(1, 21))
+
+
+class SharedRecordContract:
+    """What stores promise that outlive a process. Give an ``open_record`` fixture: each call opens the same store."""
+
+    def test_what_was_committed_is_there_after_reopening(self, open_record: Callable[[], Record]) -> None:
+        """Closing and opening again changes nothing, the store's own id included."""
+        first = open_record()
+        run = done(first, new_version(), tags=("t",))
+        first.close()
+
+        again = open_record()
+
+        assert again.id == first.id and again.run(run.seq) == run
+        assert ask(again, "run", ("tag", "eq", "t")) == [run.seq]
+        assert list(again.check()) == []
+
+    def test_two_openings_see_each_other(self, open_record: Callable[[], Record]) -> None:
+        """Commits through one opening are seen and counted on by the other."""
+        one, two = open_record(), open_record()
+        run, fence = begun(one)
+        two.commit([VersionSaved(version=new_version())])
+        receipt = one.commit([finished(0, new_version(data=b"2"))], fence=fence)
+
+        assert [text for _, text in receipt.versions.values()] == ["2"]
+        assert two.run(run.seq).status == "running" and len(two.leases()) == 1
+
+    def test_a_taken_over_run_shuts_its_owner_out(self, open_record: Callable[[], Record]) -> None:
+        """Once another opening interrupted a run, its owner writes nothing more."""
+        owner, other = open_record(), open_record()
+        run, fence = begun(owner)
+        assert other.interrupt(other.leases()[0], at(2))
+
+        with pytest.raises(LeaseLost):
+            owner.commit([finished(0, new_version()), step_end()], fence=fence)
+
+        assert other.count(Query(noun="version")) == 0 and owner.run(run.seq).status == "interrupted"
+
+
+def _fields(change: TaskFinished) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in TaskFinished.__dataclass_fields__}
+
+
+def _four_runs(record: Record) -> list[int]:
+    """Two completed or failed runs of ``a``, a completed one of ``b``, a running one of ``c``."""
+    one = done(record, pipeline="a", user="ada", tags=("x",), facts=(("lr", 0.5), ("flag", True)), created=at(1)).seq
+    facts = (("lr", 1), ("nan", float("nan")))
+    two, fence = begun(record, pipeline="a", user="bob", tags=("x", "y"), facts=facts, created=at(2))
+    record.commit([RunFinished(status=Status.FAILED, ended=at(9), duration=8.5)], fence=fence)
+    three = done(record, pipeline="b", tags=("z", "y"), facts=(("lr", "big"), ("huge", 10**30)), created=at(3)).seq
+    four = begun(record, pipeline="c", created=at(4))[0].seq
+    return [one, two.seq, three, four]
+
+
+def _together(work: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
