@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from secrets import token_bytes, token_hex
 
 from runlore import platform
 from runlore.errors import StoreCorrupt, StoreError
@@ -38,7 +37,7 @@ def installation_key(settings: Settings) -> bytes:
 
 @cache
 def _key_of_this_process() -> bytes:
-    return token_bytes(_LENGTH)
+    return os.urandom(_LENGTH)
 
 
 def _read(path: Path) -> bytes:
@@ -64,11 +63,11 @@ def _make(path: Path) -> None:
     for folder in reversed([path.parent, *path.parent.parents]):
         if not folder.exists():
             folder.mkdir(0o700, exist_ok=True)
-    draft = path.with_name(f"key-{os.getpid()}-{token_hex(8)}")
+    draft = path.with_name(f"key-{os.getpid()}-{os.urandom(8).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         try:
-            os.write(descriptor, token_bytes(_LENGTH).hex().encode("ascii"))
+            os.write(descriptor, os.urandom(_LENGTH).hex().encode("ascii"))
             platform.flush(descriptor)
         finally:
             os.close(descriptor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from hashlib import sha256
-from secrets import token_hex
 
 from runlore import platform
 from runlore.platform import ProcessIdentity
@@ -17,7 +16,7 @@ _SPARED = 24 * 3600
 def draft_name() -> str:
     """A fresh name: ``<boot>-<namespace>-<pid>-<start time>-<random>``."""
     me = platform.this_process()
-    return f"{_short(me.boot)}-{_short(me.namespace)}-{me.pid}-{me.born}-{token_hex(8)}"
+    return f"{_short(me.boot)}-{_short(me.namespace)}-{me.pid}-{me.born}-{os.urandom(8).hex()}"
 
 
 def is_gone(
