@@ -185,12 +185,15 @@ def carried_code(value: Any) -> list[Any]:
             waiting.extend(item)
         elif isinstance(item, set | frozenset):
             waiting.extend(sorted(item, key=order))
-        if not isinstance(item, type | FunctionType) and origin_of_module(module) == "project":
-            waiting.extend(getattr(item, "__dict__", {}).values())
-            waiting.extend(
-                getattr(item, name) for cls in subject.__mro__ for name in _slots(cls) if hasattr(item, name)
-            )
+        if subject is type(item) and origin_of_module(module) == "project":
+            waiting.extend(_held(item))
     return list(found.values())
+
+
+def _held(value: Any) -> list[Any]:
+    """Values of the attributes of an instance."""
+    names = [name for cls in type(value).__mro__ for name in _slots(cls)]
+    return [*getattr(value, "__dict__", {}).values(), *(getattr(value, name) for name in names if hasattr(value, name))]
 
 
 def reduced(value: Any) -> tuple[Any, ...] | None:
@@ -216,7 +219,7 @@ def is_immutable(value: Any) -> bool:
 
 
 _CLASS_NAMES = frozenset(
-    "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ __abstractmethods__ _abc_impl "
+    "__dict__ __weakref__ __slotnames__ __module__ __qualname__ __firstlineno__ __static_attributes__ __abstractmethods__ _abc_impl "
     "__annotations__ __slots__ __annotations_cache__ __annotate__ __annotate_func__ __signature__ __parameters__ "
     "__pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__ "
     "__pydantic_parent_namespace__ __pydantic_decorators__ __pydantic_fields_set__ __pydantic_generic_metadata__ "
@@ -305,3 +308,9 @@ def classes_in(note: Any, namespace: dict[str, Any]) -> list[type]:
     if isinstance(note, type) and not hasattr(note, "__args__"):
         return [note]
     return [cls for part in getattr(note, "__args__", ()) for cls in classes_in(part, namespace)]
+
+
+def label_of(subject: Any) -> str:
+    """How people know a function or class: ``module.qualname``."""
+    module = getattr(subject, "__module__", None) or "?"
+    return f"{module}.{getattr(subject, '__qualname__', type(subject).__name__)}"

@@ -417,3 +417,76 @@ def test_plan_tells_what_would_be_cached(workspace: Workspace) -> None:
     assert [one.cached for one in before] == [False, None]
     assert [one.cached for one in after] == [True, True]
     assert planned.model.num_runs == 1
+
+
+class Model:
+    """A class of the project, which is stored by pickle."""
+
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
+
+    def score(self) -> int:
+        return self.weight
+
+
+@step
+def make_model() -> Model:
+    return Model(3)
+
+
+@step
+def score_model(model: Model) -> int:
+    return model.score()
+
+
+@pipeline
+def scoring() -> None:
+    score_model(make_model())
+
+
+def test_a_project_class_counts_with_its_code(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pickling a value changes nothing about its class, and a changed method makes its consumers run again."""
+    scoring()
+    same = scoring()
+    monkeypatch.setattr(Model, "score", lambda self: 42)
+    changed = scoring()
+
+    assert same.status == "cached"
+    assert changed.steps["score_model"].status == "completed"
+    assert changed.steps["score_model"].output.load() == 42
+
+
+def test_a_lookup_in_a_step_is_an_input(workspace: Workspace) -> None:
+    """A step that reads the record while it runs is not served from the cache, and says why."""
+
+    @step
+    def reads() -> int:
+        from runlore.client import Client
+
+        return int(Client().get_artifact_version("base").load())
+
+    @pipeline
+    def reading() -> None:
+        reads()
+
+    save_artifact(1, "base")
+    reading()
+    save_artifact(2, "base")
+    again = reading()
+
+    assert again.steps["reads"].output.load() == 2
+    assert "it read artifact 'base'" in str(again.steps["reads"].explain())
+
+
+def test_a_recorded_version_in_the_body_is_an_input(workspace: Workspace) -> None:
+    """A version fetched in the body shows among the inputs, and the step that takes it can be cached."""
+
+    @pipeline
+    def using() -> None:
+        total(workspace.client.get_artifact_version("given"))
+
+    made = save_artifact([1, 2], "given")
+    first, second = using(), using()
+
+    assert first.steps["total"].inputs["xs"].id == made.id
+    assert second.status == "cached"
