@@ -100,7 +100,8 @@ def finished(step: int = 0, *outputs: NewVersion | int | Content, **given: Any) 
 
 def step_end(index: int = 0, **given: Any) -> StepFinished:
     """A step that went well."""
-    return StepFinished(index=index, **({"status": Status.COMPLETED, "ended": at(3), "duration": 1.5} | given))
+    usual: dict[str, Any] = {"status": Status.COMPLETED, "ended": at(3), "duration": 1.5}
+    return StepFinished(index=index, **(usual | given))
 
 
 END = RunFinished(status=Status.COMPLETED, ended=at(9), duration=8.5)

@@ -1,0 +1,345 @@
+"""What only a SQLite file can do: be foreign, damaged, newer, locked, full, forked, and upgraded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from runlore.errors import (
+    StoreCorrupt,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreLocked,
+    StoreReadOnly,
+    StoreTooNew,
+)
+from runlore.model.artifact import Content
+from runlore.model.change import NewVersion, VersionSaved
+from runlore.model.digest import digest_of
+from runlore.model.query import Condition, Operator, Query
+from runlore.record.sql import connection, migrate
+from runlore.record.sql.select import compiled, drivers, estimating
+from runlore.record.sql.sqlite import READ, SQLiteRecord
+from runlore.record.sql.statements import load_statements
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the record's file goes."""
+    return tmp_path / "record.sqlite"
+
+
+@pytest.fixture
+def record(path: Path) -> Iterator[SQLiteRecord]:
+    """A new record."""
+    record = SQLiteRecord(path, clock=lambda: NOW)
+    yield record
+    record.close()
+
+
+def saved(data: bytes = b"1") -> VersionSaved:
+    """A version of the artifact ``model``."""
+    content = Content(materializer="json", type="builtins.int", digest=digest_of(data), size=len(data), payload=data)
+    return VersionSaved(version=NewVersion(id=uuid4(), artifact="model", content=content))
+
+
+def test_the_migrations_make_the_fresh_schema(path: Path) -> None:
+    """Running every migration in turn ends in exactly the schema that a new record gets."""
+    fresh, migrated = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    fresh.executescript(Path(migrate.__file__).with_name("schema.sql").read_text("utf-8"))
+    for migration in migrate.MIGRATIONS:
+        migrated.executescript(migration.read_text("utf-8"))
+
+    def schema(database: sqlite3.Connection) -> list[tuple[str, str, str]]:
+        listed = database.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
+        return [(kind, name, " ".join((sql or "").split())) for kind, name, sql in listed]
+
+    assert schema(fresh) == schema(migrated)
+    assert [migration.stem for migration in migrate.MIGRATIONS] == [
+        f"{number:04}" for number in range(1, migrate.VERSION + 1)
+    ]
+
+
+def test_the_file_says_what_it_is(record: SQLiteRecord, path: Path) -> None:
+    """A record's file carries our application id, its schema's number, and the settings fixed at birth."""
+    record.close()
+    with sqlite3.connect(path) as plain:
+        found = {
+            name: plain.execute(f"pragma {name}").fetchone()[0]
+            for name in ("application_id", "user_version", "page_size", "auto_vacuum", "journal_mode")
+        }
+    plain.close()
+
+    assert found == {
+        "application_id": migrate.APPLICATION,
+        "user_version": migrate.VERSION,
+        "page_size": 4096,
+        "auto_vacuum": 2,
+        "journal_mode": "wal",
+    }
+
+
+def test_a_newer_record_is_refused(record: SQLiteRecord, path: Path) -> None:
+    """A record with a later schema raises `StoreTooNew` and is not touched."""
+    record.close()
+    plain = sqlite3.connect(path)
+    plain.execute("pragma user_version = 999")
+    plain.close()
+
+    with pytest.raises(StoreTooNew, match="999"):
+        SQLiteRecord(path)
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    """A SQLite file with foreign tables raises `StoreForeign` and stays as it was."""
+    plain = sqlite3.connect(path)
+    plain.execute("create table theirs(x)")
+    plain.commit()
+    plain.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreForeign):
+        SQLiteRecord(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    """A file of any other format raises `StoreForeign` and stays as it was."""
+    path.write_bytes(b"Dear diary, " * 1000)
+
+    with pytest.raises(StoreForeign):
+        SQLiteRecord(path)
+
+    assert path.read_bytes() == b"Dear diary, " * 1000
+
+
+def test_a_damaged_file_is_named(record: SQLiteRecord, path: Path) -> None:
+    """Overwritten pages raise `StoreCorrupt`, or are told by the check."""
+    for number in range(50):
+        record.commit([saved(str(number).encode() * 500)])
+    record.close()
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\xa5" * (len(data) - 8192)
+    path.write_bytes(data)
+
+    with pytest.raises(StoreCorrupt, match="record.sqlite"):
+        list(SQLiteRecord(path).check())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A record cannot be made in a folder that does not exist."""
+    with pytest.raises(StoreReadOnly, match="nowhere"):
+        SQLiteRecord(tmp_path / "nowhere" / "record.sqlite")
+
+
+def test_reading_only_writes_nothing(record: SQLiteRecord, path: Path) -> None:
+    """A record opened for reading answers, and refuses to write."""
+    record.commit([saved()])
+    reader = SQLiteRecord(path, read_only=True)
+
+    assert reader.version(1).artifact == "model"
+    with pytest.raises(StoreReadOnly):
+        reader.commit([saved()])
+    reader.close()
+
+
+def test_a_full_disk_loses_nothing_that_was_there(record: SQLiteRecord) -> None:
+    """Running out of space raises `StoreFull`, rolls the commit back, and leaves the record usable."""
+    record.commit([saved()])
+    pages = record._db.row("pragma page_count")[0]
+    record._db.row(f"pragma max_page_count = {pages}")
+
+    with pytest.raises(StoreFull):
+        record.commit([saved(os.urandom(30_000)) for _ in range(10)])
+
+    record._db.row("pragma max_page_count = 1000000")
+    record.commit([saved(b"2")])
+    assert [version.version for version in record.select(Query(noun="version")).items] == ["2", "1"]
+
+
+def test_a_lock_that_is_never_given_up_is_an_error(
+    record: SQLiteRecord, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer waits for the lock for a while, then raises `StoreLocked`; readers are not held up."""
+    record.commit([saved()])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    monkeypatch.setattr(connection, "PATIENCE", 0.02)
+
+    with pytest.raises(StoreLocked):
+        record.commit([saved()])
+    assert record.version(1).version == "1"
+
+    other.execute("rollback")
+    other.close()
+    record.commit([saved()])
+
+
+def test_a_closed_record_is_refused(record: SQLiteRecord) -> None:
+    """After closing, a record answers nothing."""
+    record.close()
+
+    with pytest.raises(StoreError, match="closed"):
+        record.version(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_and_its_parent_both_go_on(record: SQLiteRecord) -> None:
+    """After a fork, parent and child write to the same record and see each other's commits."""
+    record.commit([saved()])
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            record.commit([saved(b"child")])
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    record.commit([saved(b"parent")])
+
+    assert [version.version for version in record.select(Query(noun="version")).items] == ["3", "2", "1"]
+    assert [finding for finding in record.check() if not finding.harmless] == []
+
+
+_WRITER = """
+import sys, os
+from datetime import UTC, datetime
+from uuid import uuid4
+from runlore.model.artifact import Content
+from runlore.model.change import NewVersion, VersionSaved
+from runlore.model.digest import digest_of
+from runlore.record.sql.sqlite import SQLiteRecord
+
+record = SQLiteRecord(sys.argv[1])
+for number in range(100_000):
+    data = str(number).encode()
+    content = Content(materializer="json", type="builtins.int", digest=digest_of(data), size=len(data), payload=data)
+    record.commit([VersionSaved(version=NewVersion(id=uuid4(), artifact="model", content=content))])
+    os.write(1, b"%d\\n" % number)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_writer_loses_nothing_that_it_reported(record: SQLiteRecord, path: Path) -> None:
+    """Whatever a process reported as committed is there after SIGKILL, and the record is sound."""
+    writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    for _ in range(40):
+        writer.stdout.readline()
+    writer.kill()
+    reported = 40 + len(writer.stdout.read().splitlines())
+    writer.wait()
+    writer.stdout.close()
+
+    assert record.count(Query(noun="version")) >= reported
+    assert [finding for finding in record.check() if not finding.harmless] == []
+
+
+def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write-ahead log is emptied into the database every so many commits, so that it stops growing."""
+    monkeypatch.setattr(connection, "CHECKPOINT_EVERY", 10)
+    log = path.with_name(path.name + "-wal")
+    sizes = []
+    for number in range(100):
+        record.commit([saved(str(number).encode())], durable=False)
+        sizes.append(log.stat().st_size)
+
+    assert sizes[-1] <= 3 * sizes[15]
+
+
+@pytest.mark.parametrize(
+    ("damage", "rule"),
+    [
+        ("update payload set data = x'00'", "payload-digest"),
+        ("delete from payload", "payload-missing"),
+        ("delete from artifact", "version-without-artifact"),
+        ("update artifact set gone = 1", "version-count"),
+        ("insert into lease(run, token, host, boot, pid, born) values (5, 1, '', '', 0, 0)", "lease-without-running"),
+        ("insert into task(run, step, item, attempt, status) values (5, 0, 0, 0, 2)", "task-without-step"),
+        (
+            "insert into edge(run, step, item, way, pos, word, version) values (5, 0, 0, 0, 0, 1, 9)",
+            "edge-without-version",
+        ),
+        ("insert into fact(kind, owner, key, num) values (0, 5, 1, 1)", "fact-without-owner"),
+        ("update pipeline set runs = 2; insert into pipeline values (9, 'p', 1, 1, 1, 0, x'')", "run-count"),
+        ("insert into payload values (x'00', x'01')", "payload-without-owner"),
+    ],
+)
+def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule: str) -> None:
+    """Each broken invariant is found and named."""
+    record.commit([saved()])
+    assert list(record.check()) == []
+    with record._db.writing(durable=False) as cursor:
+        for statement in damage.split(";"):
+            cursor.execute(statement)
+
+    assert rule in {finding.rule for finding in record.check()}
+
+
+@pytest.mark.parametrize(
+    ("noun", "conditions"),
+    [
+        ("run", ()),
+        ("run", (("pipeline", "eq", "p"),)),
+        ("run", (("pipeline", "eq", "p"), ("status", "eq", "failed"))),
+        ("run", (("status", "eq", "running"),)),
+        ("run", (("tag", "eq", "t"),)),
+        ("run", (("parameter:lr", "eq", 1),)),
+        ("run", (("parameter:lr", "eq", "x"),)),
+        ("run", (("metadata:loss", "gt", 1),)),
+        ("run", (("name", "eq", "x"),)),
+        ("run", (("id", "eq", str(uuid4())),)),
+        ("version", ()),
+        ("version", (("artifact", "eq", "model"),)),
+        ("version", (("artifact", "eq", "model"), ("version", "eq", "3"))),
+        ("version", (("tag", "eq", "t"),)),
+        ("version", (("metadata:loss", "lt", 1),)),
+        ("version", (("run", "eq", 1),)),
+    ],
+)
+def test_listed_queries_walk_an_index(
+    record: SQLiteRecord, noun: str, conditions: tuple[tuple[str, str, object], ...]
+) -> None:
+    """Neither a page nor its estimate scans a table from end to end or sorts it, except for what is known to be few."""
+    query = Query(noun=noun, conditions=tuple(Condition(f, Operator(o), v) for f, o, v in conditions), limit=50)
+    candidates = drivers(query)
+    for driver in candidates or [None]:
+        statement = compiled(query, driver, READ[noun + "_columns"], READ[noun + "_tables"])
+        plan = [row[3] for row in record._db.rows("explain query plan " + statement.sql, statement.values)]
+        if driver is None:
+            assert plan[0].startswith("SCAN t")  # by rowid, which is the order asked for, up to the limit
+            plan = plan[1:]
+        assert not [line for line in plan if line.startswith("SCAN")], plan
+        if driver is None or not driver.sort:
+            unique = any(field in ("name", "id", "version") for field, _, _ in conditions)
+            assert unique or not [line for line in plan if "TEMP B-TREE" in line], plan
+        if driver is not None:
+            piece = estimating(noun, driver)
+            plan = [row[3] for row in record._db.rows("explain query plan " + piece.sql, piece.values)]
+            assert not [line for line in plan if line.startswith("SCAN") and "subquery" not in line.lower()], plan
+
+
+def test_statements_are_named_and_not_repeated(tmp_path: Path) -> None:
+    """A statement file gives each name its text without comments; a repeated name is an error."""
+    file = tmp_path / "some.sql"
+    file.write_text("-- About.\n-- name: one\nselect 1\n  -- why\n  from x\n-- name: two\nselect 2;\n")
+
+    assert load_statements(file) == {"one": "select 1 from x", "two": "select 2"}
+
+    file.write_text("-- name: one\nselect 1\n-- name: one\nselect 2\n")
+    with pytest.raises(ValueError, match="one"):
+        load_statements(file)
