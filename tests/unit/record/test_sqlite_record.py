@@ -28,6 +28,7 @@ from runlore.model.change import NewVersion, VersionSaved
 from runlore.model.digest import digest_of
 from runlore.model.query import Condition, Operator, Query
 from runlore.record.sql import connection, migrate
+from runlore.record.sql.check import INVARIANTS
 from runlore.record.sql.select import compiled, drivers, estimating
 from runlore.record.sql.sqlite import READ, SQLiteRecord
 from runlore.record.sql.statements import load_statements
@@ -343,3 +344,17 @@ def test_statements_are_named_and_not_repeated(tmp_path: Path) -> None:
     file.write_text("-- name: one\nselect 1\n-- name: one\nselect 2\n")
     with pytest.raises(ValueError, match="one"):
         load_statements(file)
+
+
+def test_the_design_page_lists_every_table_and_invariant() -> None:
+    """`docs/design/schema.md` names each table, each rule of the check, and the number of the schema."""
+    page = Path(__file__).parents[3].joinpath("docs", "design", "schema.md").read_text("utf-8")
+    database = sqlite3.connect(":memory:")
+    database.executescript(Path(migrate.__file__).with_name("schema.sql").read_text("utf-8"))
+    tables = [
+        row[0] for row in database.execute("select name from sqlite_master where type = 'table' and sql not null")
+    ]
+    rules = [name.replace("_", "-") for name in INVARIANTS]
+
+    assert [name for name in [*tables, *rules] if f"`{name}`" not in page and name != "sqlite_sequence"] == []
+    assert f"Schema number {migrate.VERSION}." in page
