@@ -65,7 +65,7 @@ class Pipeline:
     @property
     def model(self) -> Any:
         """The recorded pipeline of this name, in the current workspace; `NotFound` before its first run."""
-        return current.workspace().client.get_pipeline(self.name)
+        return current.workspace().client.get_pipeline(self.name, allow_name_prefix_match=False)
 
     @property
     def runs(self) -> Any:

@@ -64,10 +64,10 @@ class Client:
 
     # -- pipelines -----------------------------------------------------------------------------------------------
 
-    def get_pipeline(self, name_id_or_prefix: str | int) -> Pipeline:
-        """The pipeline of this name, number or unique beginning of a name."""
+    def get_pipeline(self, name_id_or_prefix: str | int, *, allow_name_prefix_match: bool = True) -> Pipeline:
+        """The pipeline of this name, number or, unless that is switched off, unique beginning of a name."""
         note_read(f"pipeline {name_id_or_prefix!r}")
-        return self._reader.pipeline(self._reader.lookup.pipeline(name_id_or_prefix))
+        return self._reader.pipeline(self._reader.lookup.pipeline(name_id_or_prefix, prefix=allow_name_prefix_match))
 
     def list_pipelines(self, **filters: Any) -> Listing[Pipeline]:
         """All pipelines, oldest first unless ``sort_by`` says otherwise."""

@@ -38,8 +38,10 @@ class Lookup:
             return pipeline
         raise self._absent("pipeline", name)
 
-    def pipeline(self, reference: str | int) -> Pipeline:
-        """By name, number in the record, or unique beginning of the name."""
+    def pipeline(self, reference: str | int, *, prefix: bool = True) -> Pipeline:
+        """By name, number in the record, or, with ``prefix``, unique beginning of the name."""
+        if isinstance(reference, str) and not prefix:
+            return self.pipeline_named(reference)
         if isinstance(reference, int):
             found: Sequence[Any] = self._select("pipeline", Condition("id", Operator.EQ, reference))
         else:

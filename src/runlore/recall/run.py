@@ -13,6 +13,7 @@ from runlore.model import run as model
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
+from runlore.recall.code import Code
 from runlore.recall.config import Config
 from runlore.recall.loglines import LogLine, text_of
 from runlore.recall.named import Named
@@ -131,6 +132,14 @@ class Run(Notes):
         """Python, platform and packages that it ran with, as recorded; ``None`` if they were not."""
         digest = self._now().environment
         return None if digest is None else decode(self._reader.bytes_of(digest).decode())
+
+    @property
+    def code(self) -> Code | None:
+        """Sources of the project as they were when the run began, by path; ``None`` if they were not captured."""
+        digest = self._now().code
+        if digest is None:
+            return None
+        return Code(self._reader.bytes_of(digest), self._reader.bytes_of, owner=self.pathspec)
 
     @property
     def trigger(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from runlore.author.reads import unwatch, watch
-from runlore.errors import Ambiguous, NotFound, QueryInvalid
+from runlore.errors import AlreadyExists, Ambiguous, ArtifactCorrupt, NotFound, QueryInvalid
 from runlore.model.change import RunFinished
 from runlore.model.status import Status
 
@@ -379,3 +380,38 @@ def test_empty_lists_are_empty(book: Book) -> None:
     assert not runs and len(runs) == 0 and list(runs) == []
     with pytest.raises(IndexError):
         runs[0]
+
+
+def test_a_beginning_of_a_name_can_be_refused(book: Book) -> None:
+    """A pipeline is found by the beginning of its name, unless exactly this name is asked for."""
+    book.run()
+    assert book.client.get_pipeline("train").name == "training"
+    with pytest.raises(NotFound, match="Did you mean 'training'"):
+        book.client.get_pipeline("train", allow_name_prefix_match=False)
+
+
+def test_code_comes_back_as_it_was(book: Book, tmp_path: Path) -> None:
+    """run.code gives the files of the snapshot by path, and writes them out without replacing any."""
+    put = book.workspace.blobs.put
+    files = {"pack/a.py": put(b"x = 1\r\n"), "flow.py": put(b"y = 2\n")}
+    cells = [put(b"z = 3\n")]
+    manifest = {"form": 1, "entry": "flow.py", "files": files, "cells": cells, "omitted": 2}
+    noun, _ = book.begin(code=put(json.dumps(manifest).encode()))
+    code = book.client.run_of(noun).code
+    assert dict(code) == {"pack/a.py": "x = 1\r\n", "flow.py": "y = 2\n"}
+    assert (code.entry, code.omitted, code.cells) == ("flow.py", 2, ("z = 3\n",))
+    code.write(tmp_path / "out")
+    assert (tmp_path / "out" / "pack" / "a.py").read_bytes() == b"x = 1\r\n"
+    with pytest.raises(AlreadyExists):
+        code.write(tmp_path / "out")
+
+
+@pytest.mark.parametrize("path", ["../evil.py", "/evil.py", "a/../../evil.py", "..\\evil.py"])
+def test_code_never_leaves_its_folder(book: Book, tmp_path: Path, path: str) -> None:
+    """A manifest that names a file outside the folder is refused before anything is written."""
+    put = book.workspace.blobs.put
+    manifest = {"form": 1, "entry": None, "files": {path: put(b"")}, "cells": [], "omitted": 0}
+    noun, _ = book.begin(code=put(json.dumps(manifest).encode()))
+    with pytest.raises(ArtifactCorrupt, match="out of the folder"):
+        book.client.run_of(noun).code.write(tmp_path / "out")
+    assert not list(tmp_path.rglob("evil.py"))
