@@ -519,7 +519,154 @@ def step(x, chosen=pick()):
     return x + chosen
 """
 
+MODELS = """
+import pydantic
+
+class Rate(pydantic.BaseModel):
+    low: float = pydantic.Field(default=0.1, ge=0)
+    names: list = pydantic.Field(default_factory=lambda: ["a"])
+
+    @pydantic.field_validator("low", mode="before")
+    @classmethod
+    def check(cls, value):
+        return value
+
+    @pydantic.computed_field
+    @property
+    def double(self) -> float:
+        return self.low * 2
+
+@pydantic.validate_call
+def checked(x: int):
+    return x
+
+RATE = Rate()
+
+def step(x):
+    return RATE, checked(x)
+"""
+LIBRARIES = """
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+import numpy as np
+import random, weakref, types, array, collections
+
+FRAME = pd.DataFrame({"a": [1, 2]})
+MODEL = LogisticRegression(C=0.5)
+RNG = np.random.default_rng(7)
+DRAW = random.Random(8).random
+SPACE = types.SimpleNamespace(k=9)
+CODES = array.array("i", [10])
+BYTES = bytearray(b"eleven")
+QUEUE = collections.deque([12])
+DEFAULTS = collections.defaultdict(lambda: 13)
+each = np.vectorize(lambda x: x + 14)
+ADD = np.add
+
+class Kept:
+    v = 15
+
+kept = Kept()
+reference = weakref.ref(kept)
+
+class Scaled(LogisticRegression):
+    def score(self, X, y):
+        return 16
+
+def step(x):
+    return FRAME, MODEL, RNG, DRAW(), SPACE, CODES, BYTES, QUEUE, DEFAULTS, each(x), ADD, reference().v, Scaled()
+"""
+SELF = """
+import helpers
+
+def step(x):
+    return helpers.__dict__[x](x)
+--- helpers.py
+def one(x):
+    return x + 1
+"""
+INHERITED = """
+import abc, enum, functools, typing
+T = typing.TypeVar("T")
+
+class Shape(abc.ABC):
+    def __init_subclass__(cls, **options):
+        cls.sides = 1
+
+    @abc.abstractmethod
+    def area(self): ...
+
+class Square(Shape, typing.Generic[T]):
+    def area(self):
+        return super().__repr__(), 2
+
+    @functools.singledispatchmethod
+    def grow(self, x):
+        return 3
+
+    @grow.register
+    def _(self, x: int):
+        return 4
+
+    twice = functools.partialmethod(grow, 5)
+
+    @functools.lru_cache
+    def kept(self):
+        return 6
+
+class Flags(enum.Flag):
+    A = enum.auto()
+    B = 8
+
+    def shown(self):
+        return 9
+
+class Words(list):
+    pass
+
+WORDS = Words(["ten"])
+
+@functools.total_ordering
+class Size:
+    def __lt__(self, other):
+        return 11
+
+def step(x):
+    return Square().grow(x), Flags.A.shown(), WORDS, Size() > Size()
+"""
+
 CHANGES = [
+    edit("pydantic-default", MODELS, "default=0.1", "default=0.2"),
+    edit("pydantic-constraint", MODELS, "ge=0", "gt=0"),
+    edit("pydantic-default-factory", MODELS, '["a"]', '["b"]'),
+    edit("pydantic-validator", MODELS, "return value", "return value or 1"),
+    edit("pydantic-validator-mode", MODELS, '"before"', '"after"'),
+    edit("pydantic-computed-field", MODELS, "self.low * 2", "self.low * 3"),
+    edit("pydantic-validate-call", MODELS, "return x\n", "return x + 1\n"),
+    edit("frame", LIBRARIES, "[1, 2]", "[1, 3]"),
+    edit("estimator-setting", LIBRARIES, "C=0.5", "C=0.6"),
+    edit("estimator-subclass", LIBRARIES, "return 16", "return 17"),
+    edit("numpy-generator-seed", LIBRARIES, "default_rng(7)", "default_rng(70)"),
+    edit("bound-random-seed", LIBRARIES, "Random(8)", "Random(80)"),
+    edit("simple-namespace", LIBRARIES, "k=9", "k=90"),
+    edit("array-module", LIBRARIES, "[10]", "[11]"),
+    edit("bytearray", LIBRARIES, 'b"eleven"', 'b"twelve"'),
+    edit("deque", LIBRARIES, "[12]", "[13]"),
+    edit("defaultdict-factory", LIBRARIES, "lambda: 13", "lambda: 14"),
+    edit("numpy-vectorize", LIBRARIES, "x + 14", "x - 14"),
+    edit("numpy-ufunc", LIBRARIES, "np.add", "np.subtract"),
+    edit("weak-reference", LIBRARIES, "v = 15", "v = 16"),
+    edit("module-dict", SELF, "x + 1", "x + 2"),
+    edit("init-subclass", INHERITED, "cls.sides = 1", "cls.sides = 2"),
+    edit("abstract-implementation", INHERITED, "(), 2", "(), 3"),
+    edit("singledispatchmethod", INHERITED, "return 3", "return 33"),
+    edit("singledispatchmethod-case", INHERITED, "return 4", "return 44"),
+    edit("partialmethod", INHERITED, "(grow, 5)", "(grow, 6)"),
+    edit("lru-cached-method", INHERITED, "return 6", "return 7"),
+    edit("flag-value", INHERITED, "B = 8", "B = 16"),
+    edit("enum-method", INHERITED, "return 9", "return 10"),
+    edit("list-subclass-content", INHERITED, '["ten"]', '["eleven"]'),
+    edit("total-ordering", INHERITED, "return 11", "return 12"),
     edit("step-body", HELPER, "return helper(x)", "return helper(x) + 1"),
     edit("helper-body", HELPER, "x * 2", "x * 3"),
     edit("helper-operator", HELPER, "x * 2", "x + 2"),
@@ -678,6 +825,13 @@ UNCACHEABLE = [
     ("import-computed", "import importlib\n\ndef step(x):\n    return importlib.import_module(x)\n", "import_module"),
     ("dunder-import", "def step(x):\n    return __import__(x)\n", "__import__"),
     ("sys-modules", "import sys\n\ndef step(x):\n    return sys.modules[x]\n", "sys.modules"),
+    ("eval-in-a-table", "TABLE = {'e': eval}\n\ndef step(x):\n    return TABLE['e'](x)\n", "builtins.eval"),
+    ("eval-of-module", "import builtins\n\ndef step(x):\n    return builtins.eval(x)\n", "eval"),
+    ("import-aliased", "import importlib as i\nf = i.import_module\n\ndef step(x):\n    return f(x)\n", "computed"),
+    ("import-local", "def step(x):\n    from importlib import import_module as f\n    return f(x)\n", "computed"),
+    ("run-path", "def step(x):\n    import runpy\n    return runpy.run_path(x)\n", "runpy.run_path"),
+    ("modules-aliased", "from sys import modules\n\ndef step(x):\n    return modules[x]\n", "sys.modules"),
+    ("frame-globals", "import inspect\n\ndef step(x):\n    return inspect.currentframe().f_globals\n", "f_globals"),
     ("buffer", "VIEW = memoryview(b'x')\n\ndef step(x):\n    return VIEW\n", "`VIEW`"),
     ("generator", "NUMBERS = (n for n in range(3))\n\ndef step(x):\n    return NUMBERS\n", "generator"),
     ("thread-local", "import threading\nLOCAL = threading.local()\n\ndef step(x):\n    return LOCAL\n", "local"),

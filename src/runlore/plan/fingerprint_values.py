@@ -219,7 +219,8 @@ def is_immutable(value: Any) -> bool:
 
 
 _CLASS_NAMES = frozenset(
-    "__dict__ __weakref__ __slotnames__ __module__ __qualname__ __firstlineno__ __static_attributes__ __abstractmethods__ _abc_impl "
+    "__dict__ __weakref__ __slotnames__ __module__ __qualname__ __firstlineno__ __static_attributes__ "
+    "__abstractmethods__ _abc_impl "
     "__annotations__ __slots__ __annotations_cache__ __annotate__ __annotate_func__ __signature__ __parameters__ "
     "__pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__ "
     "__pydantic_parent_namespace__ __pydantic_decorators__ __pydantic_fields_set__ __pydantic_generic_metadata__ "

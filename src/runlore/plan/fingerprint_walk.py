@@ -234,7 +234,7 @@ class Walk:
         module = str(subject.__globals__.get("__name__", ""))
         if origin_of_module(module) != "project":
             return self._installed_function(subject, module)
-        return self._node(subject, label_of(subject), lambda number: self._describe_function(subject, number))
+        return self._node(subject, values.label_of(subject), lambda number: self._describe_function(subject, number))
 
     def _installed_function(self, subject: FunctionType, module: str) -> Token:
         """A function of a package is known by its place; one made by a package around ours has to be looked into."""
@@ -246,7 +246,9 @@ class Walk:
             return token
         if place is subject:
             return token
-        return self._node(subject, label_of(subject), lambda number: self._describe_wrapper(subject, token, number))
+        return self._node(
+            subject, values.label_of(subject), lambda number: self._describe_wrapper(subject, token, number)
+        )
 
     def _describe_wrapper(self, subject: FunctionType, token: Token, number: int) -> None:
         where = self.labels[number]
@@ -447,7 +449,7 @@ class Walk:
         module = values.module_of(subject)
         if origin_of_module(module) != "project":
             return self._installed(module, subject.__qualname__)
-        return self._node(subject, label_of(subject), lambda number: self._describe_class(subject, number))
+        return self._node(subject, values.label_of(subject), lambda number: self._describe_class(subject, number))
 
     def _describe_class(self, subject: type, number: int) -> None:
         where = self.labels[number]
@@ -481,12 +483,6 @@ _REFERENCES = frozenset(
     "node installed runlore wrapped method bound partial staticmethod classmethod property descriptor slot missing "
     "builtin code again".split()
 )
-
-
-def label_of(subject: Any) -> str:
-    """How people know a function or class: ``module.qualname``."""
-    module = getattr(subject, "__module__", None) or "?"
-    return f"{module}.{getattr(subject, '__qualname__', type(subject).__name__)}"
 
 
 def walk(subject: object) -> tuple[Walk, Token]:
