@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from runlore.author import current
 from runlore.errors import NotFound
 from runlore.execute.context import current_step_context
-from runlore.execute.engine import Services
-from runlore.execute.progress import Progress
-from runlore.execute.run import PipelineRun, Request
 from runlore.model.artifact import SaveType
 from runlore.model.change import NewVersion, Output, VersionSaved
 from runlore.model.name import checked_name
@@ -29,6 +27,10 @@ from runlore.record.vault import Vault
 from runlore.settings import Settings, load_settings
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
+
+if TYPE_CHECKING:
+    from runlore.execute.progress import Progress
+    from runlore.execute.run import PipelineRun
 
 
 class Workspace:
@@ -52,7 +54,6 @@ class Workspace:
         self.client = Client(self)
         #: Key of the digests that tell redacted parameters apart.
         self._salt = salt
-        self._progress = Progress(mode=settings.progress)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Workspace:
@@ -120,9 +121,19 @@ class Workspace:
         """Give up connections."""
         self.record.close()
 
+    @cached_property
+    def _progress(self) -> Progress:
+        from runlore.execute.progress import Progress
+
+        return Progress(mode=self.settings.progress)
+
     def _prepare(
         self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, dry: bool = False
     ) -> PipelineRun:
+        # the engine is most of what there is to import, and whoever only recalls never needs it
+        from runlore.execute.engine import Services
+        from runlore.execute.run import PipelineRun, Request
+
         services = Services(
             record=self.record,
             vault=self.vault,
