@@ -106,7 +106,7 @@ def _forget_locks() -> None:
     _held.clear()
 
 
-if not WINDOWS:
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_locks)
 
 
@@ -332,8 +332,8 @@ def _children() -> dict[int, list[int]]:
                 pairs.append((int(entry), int(text[text.rindex(b")") + 2 :].split()[1])))
     else:
         for line in _output("ps", "-axo", "pid=,ppid=").splitlines():
-            pid, parent = line.split()
-            pairs.append((int(pid), int(parent)))
+            number, above = line.split()
+            pairs.append((int(number), int(above)))
     children: dict[int, list[int]] = {}
     for pid, parent in pairs:
         children.setdefault(parent, []).append(pid)

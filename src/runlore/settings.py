@@ -373,13 +373,17 @@ def _can_hold(folder: Path) -> bool:
 
 
 def _temporary_folder(environ: Mapping[str, str]) -> Path:
+    """A temporary folder of this user alone."""
     import tempfile
 
-    number = os.getuid() if sys.platform != "win32" else 0
-    folder = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"{APP}-{number}"
-    if sys.platform != "win32" and os.path.lexists(folder):
+    base = Path(environ.get("TMPDIR") or tempfile.gettempdir())
+    if sys.platform == "win32":
+        return base / APP
+    user = os.getuid()
+    folder = base / f"{APP}-{user}"
+    if os.path.lexists(folder):
         there = os.lstat(folder)
-        if there.st_uid != number or there.st_mode & 0o022 or not os.path.isdir(folder) or os.path.islink(folder):
+        if there.st_uid != user or there.st_mode & 0o022 or not os.path.isdir(folder) or os.path.islink(folder):
             raise ConfigurationError(
                 f"There is no place for the record: {folder} belongs to somebody else. Set RUNLORE_HOME to a folder."
             )

@@ -40,7 +40,7 @@ class Ownership:
         lock = FileLock(self._file(run_id))
         try:
             self.folder.mkdir(0o700, parents=True, exist_ok=True)
-            ours = lock.acquire(timeout=1.0)  # a sweeper may hold a new file for an instant
+            ours = lock.acquire(timeout=0.2)  # a sweeper may hold a new file for an instant
         except PermissionError as error:
             raise StoreReadOnly(f"A run cannot begin, since {self.folder} cannot be written: {error}.") from error
         except OSError as error:
