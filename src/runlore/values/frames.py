@@ -47,7 +47,7 @@ class Packer:
         Raises:
             ValueUnstorable: it has no exact form here.
         """
-        if isinstance(values, pandas.arrays.NumpyExtensionArray):
+        if type(values) is pandas.arrays.NumpyExtensionArray:  # not its subclass for strings
             values = values.to_numpy()
         dtype = values.dtype
         try:

@@ -85,9 +85,9 @@ class Materializer(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         """Note a subclass that names its `types`, so that defining it is registering it."""
         super().__init_subclass__(**options)
+        if "name" not in cls.__dict__:
+            cls.name = f"{cls.__module__}.{cls.__qualname__}"
         if "types" in cls.__dict__:
-            if "name" not in cls.__dict__:
-                cls.name = f"{cls.__module__}.{cls.__qualname__}"
             DEFINED.append(cls)
 
     def takes(self, value: Any) -> bool:

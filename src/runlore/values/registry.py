@@ -98,7 +98,7 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
         DefinitionError: another class has that name.
     """
     global _revision
-    name = getattr(materializer_class, "name", None) or type_name(materializer_class)
+    name = materializer_class.name
     with _lock:
         former = _names.get(name)
         taken = former is not None and type_name(type(former)) != type_name(materializer_class)
@@ -111,7 +111,7 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
         materializer_class.name = name
         _revision += 1
         _names[name] = materializer_class()
-        for type_text in materializer_class.types:
+        for type_text in materializer_class.__dict__.get("types", ()):  # an inherited list stays with the base
             _types[type_text if isinstance(type_text, str) else type_name(type_text)] = name
     return materializer_class
 

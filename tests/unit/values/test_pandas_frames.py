@@ -1,0 +1,204 @@
+"""pandas frames and series: exact, described and pictured."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+import pyarrow
+import pytest
+
+from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.testing.payloads import MemoryWriter, PayloadReader, round_trip
+from runlore.values.metadata import encode_metadata
+from runlore.values.pandas import PandasMaterializer
+
+STORE = PandasMaterializer()
+TWO = [1, 2]
+LABELS = pandas.MultiIndex.from_tuples([("p", 1), ("q", 2)], names=["u", "v"])
+
+VALUES: dict[str, Any] = {
+    "simple": pandas.DataFrame({"a": [1, 2], "b": [numpy.nan, -0.0], "c": ["x", None]}),
+    "small dtypes": pandas.DataFrame(
+        {kind: numpy.array(TWO, dtype=kind) for kind in ("int8", "uint64", "float16", "float32", "bool")}
+    ),
+    "object text": pandas.DataFrame(
+        {"none": pandas.Series(["x", None], dtype=object), "nan": pandas.Series(["x", numpy.nan], dtype=object)}
+    ),
+    "objects": pandas.Series([dt.date(2026, 1, 1), Decimal("1.0"), (1, 2), None, "x", 1.5, {"k": [1]}], dtype=object),
+    "nullable": pandas.DataFrame(
+        {
+            "i": pandas.array([1, None], dtype="Int64"),
+            "b": pandas.array([True, None], dtype="boolean"),
+            "f": pandas.array([1.5, None], dtype="Float32"),
+        }
+    ),
+    "strings": pandas.DataFrame(
+        {
+            "p": pandas.array(["a", None], dtype=pandas.StringDtype("python")),
+            "a": pandas.array(["a", None], dtype=pandas.StringDtype("pyarrow")),
+        }
+    ),
+    "arrow": pandas.DataFrame({"a": pandas.array(TWO, dtype="int64[pyarrow]")}),
+    "moments": pandas.DataFrame(
+        {
+            "ns": numpy.array(["2026", "NaT"], "M8[ns]"),
+            "s": numpy.array(TWO, "m8[s]"),
+            "zone": pandas.to_datetime(["2026-01-01", None]).tz_localize("Europe/Berlin"),
+        }
+    ),
+    "categories": pandas.DataFrame(
+        {"c": pandas.Categorical(["b", None], categories=["b", "a"], ordered=True), "i": pandas.Categorical(TWO)}
+    ),
+    "periods and intervals": pandas.DataFrame(
+        {"p": pandas.period_range("2026", periods=2, freq="M"), "i": pandas.arrays.IntervalArray.from_breaks([0, 1, 2])}
+    ),
+    "multi": pandas.DataFrame(
+        numpy.ones((4, 2)), index=pandas.MultiIndex.from_product([["a", "b"], TWO], names=["x", None]), columns=LABELS
+    ),
+    "duplicate labels": pandas.DataFrame([[1, "x"]], columns=["a", "a"]),
+    "integer labels": pandas.DataFrame(numpy.eye(2)),
+    "mixed labels": pandas.DataFrame(
+        [[1, 2, 3]], columns=pandas.Index(["a", 1, ("t", 2)], dtype=object, tupleize_cols=False)
+    ),
+    "nothing": pandas.DataFrame(),
+    "no rows": pandas.DataFrame({"a": pandas.Series([], dtype="float32"), "o": pandas.Series([], dtype=object)}),
+    "no columns": pandas.DataFrame(index=[1, 2, 5]),
+    "frequency": pandas.DataFrame(
+        {"a": TWO}, index=pandas.date_range("2026", periods=2, freq="D", name="day", tz="UTC")
+    ),
+    "duration index": pandas.Series(TWO, index=pandas.timedelta_range("1s", periods=2)),
+    "range": pandas.Series(TWO, index=pandas.RangeIndex(5, 9, 2, name="r")),
+    "named": pandas.Series(TWO, name=("a", 1), index=["x", "y"]),
+    "category index": pandas.Series(TWO, index=pandas.CategoricalIndex(["a", "b"], name="c")),
+    "period index": pandas.Series(TWO, index=pandas.period_range("2026", periods=2, freq="Q")),
+    "interval index": pandas.Series(TWO, index=pandas.interval_range(0, 2)),
+    "mixed index": pandas.Series(TWO, index=pandas.Index(["a", 1], dtype=object)),
+    "empty series": pandas.Series([], dtype="int8", name="n"),
+}
+
+
+def assert_exact(found: Any, value: Any) -> None:
+    frame = isinstance(value, pandas.DataFrame)
+    compare: Any = pandas.testing.assert_frame_equal if frame else pandas.testing.assert_series_equal
+    compare(found, value, check_exact=True, check_freq=True, check_flags=True)
+    assert type(found) is type(value) and type(found.index) is type(value.index)
+    assert found.index.names == value.index.names and found.attrs == value.attrs
+    if isinstance(value, pandas.DataFrame):
+        assert type(found.columns) is type(value.columns) and list(found.dtypes) == list(value.dtypes)
+    for column, wanted in zip(columns_of(found), columns_of(value), strict=True):
+        assert column.dtype == wanted.dtype and list(map(type, column)) == list(map(type, wanted))
+
+
+def columns_of(value: Any) -> list[Any]:
+    if isinstance(value, pandas.Series):
+        return [value]
+    return [value.iloc[:, place] for place in range(value.shape[1])]
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))
+def test_frames_come_back_exactly(value: Any, tmp_path: Path) -> None:
+    """Values, dtypes, missing values, index, labels and names come back as they were."""
+    assert STORE.takes(value)
+    assert_exact(round_trip(STORE, value, tmp_path), value)
+
+
+def test_many_rows_in_several_batches(tmp_path: Path) -> None:
+    """A frame of several record batches comes back whole."""
+    rows = 300_000
+    value = pandas.DataFrame(
+        {"a": numpy.arange(rows), "b": numpy.arange(rows) % 7 == 0, "c": ["x", "yy", None] * (rows // 3)}
+    )
+
+    pandas.testing.assert_frame_equal(round_trip(STORE, value, tmp_path), value)
+
+
+def test_attributes_and_flags(tmp_path: Path) -> None:
+    """`attrs` and the flag about duplicate labels come back."""
+    value = pandas.DataFrame({"a": TWO}).set_flags(allows_duplicate_labels=False)
+    value.attrs["source"] = {"rows": (1, 2)}
+    found = round_trip(STORE, value, tmp_path)
+
+    assert found.attrs == {"source": {"rows": (1, 2)}}
+    assert not found.flags.allows_duplicate_labels
+
+
+@pytest.mark.parametrize("name", ["simple", "nullable", "moments", "categories", "strings", "range"])
+def test_loaded_values_may_be_changed(name: str, tmp_path: Path) -> None:
+    """What was loaded is the user's own: every column can be assigned to."""
+    found = round_trip(STORE, VALUES[name], tmp_path)
+    for column in columns_of(found):
+        column.iloc[0] = column.iloc[1]
+    if isinstance(found, pandas.DataFrame):
+        found.iloc[0] = found.iloc[1]
+
+    assert len(found) == 2
+
+
+class Subclass(pandas.DataFrame): ...
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pandas.Series([1j]),
+        pandas.Series(pandas.arrays.SparseArray([0, 1])),
+        pandas.Series([object()]),
+        pandas.Series([1], name=object()),
+        Subclass({"a": [1]}),
+    ],
+    ids=["complex", "sparse", "objects", "name", "subclass"],
+)
+def test_what_has_no_exact_form_is_not_taken(value: Any) -> None:
+    """What Arrow and the codec cannot say exactly is left to others, and refused if asked for explicitly."""
+    assert not STORE.takes(value)
+    with pytest.raises(ValueUnstorable):
+        STORE.save(value, MemoryWriter())
+
+
+def test_foreign_bytes_are_refused(tmp_path: Path) -> None:
+    """Bytes that are no stored frame are a typed error, be they Arrow or not."""
+    sink = pyarrow.BufferOutputStream()
+    table = pyarrow.table({"a": [1]})
+    with pyarrow.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+
+    with pytest.raises(ValueUnloadable, match="not one that runlore wrote"):
+        STORE.load(PayloadReader(tmp_path, {}, bytes(sink.getvalue())))
+    with pytest.raises(ValueUnloadable, match="not a stored frame"):
+        STORE.load(PayloadReader(tmp_path, {}, b"hello"))
+
+
+def test_metadata_by_column() -> None:
+    """A frame says its shape, dtypes as plain text, and statistics of the numeric columns."""
+    value = pandas.DataFrame({"i": [1, 3], "b": [True, False], "s": ["x", "y"], "n": [numpy.nan, 2.0]})
+
+    assert STORE.metadata(value) == {
+        "shape": [2, 4],
+        "dtype": {"i": "int64", "b": "bool", "s": str(value["s"].dtype), "n": "float64"},
+        "min": {"i": 1, "b": False, "n": 2.0},
+        "max": {"i": 3, "b": True, "n": 2.0},
+        "mean": {"i": 2.0, "b": 0.5, "n": 2.0},
+        "std": {"i": 1.0, "b": 0.5, "n": 0.0},
+    }
+
+
+def test_metadata_of_series_and_empty_frames() -> None:
+    """A series says its dtype; what is empty says shape and dtype alone."""
+    assert STORE.metadata(pandas.Series([1, None], dtype="Int64"))["max"] == 1
+    assert STORE.metadata(pandas.Series([], dtype="int8")) == {"shape": [0], "dtype": "int8"}
+    assert STORE.metadata(pandas.DataFrame()) == {"shape": [0, 0], "dtype": {}}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))
+def test_every_frame_is_described_and_pictured(value: Any) -> None:
+    """Metadata is storable and pictures are CSV, whatever the frame holds."""
+    encode_metadata("meta", dict(STORE.metadata(value)))
+    pictures = STORE.pictures(value)
+
+    assert {picture.kind for picture in pictures} <= {"csv"}
+    assert [picture.name for picture in pictures] in ([], ["sample"], ["describe", "sample"])
