@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from runlore.errors import AlreadyExists, LeaseLost, NotFound, QueryInvalid, StoreError
+from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Content, Item, SaveType, Version
 from runlore.model.change import (
     Change,
     Input,
     LogWritten,
     MetadataSet,
-    NewRun,
-    NewStep,
-    NewVersion,
     Output,
     RunDescribed,
     RunFinished,
-    StepFinished,
     StepsPlanned,
     StepStarted,
     TagsChanged,
@@ -36,99 +31,29 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind, Tag
-from runlore.model.query import FIELDS, Condition, Operator, Query
+from runlore.model.query import Condition, Operator, Query
 from runlore.model.run import Failure, Fence, Run, Usage
 from runlore.model.status import Status
 from runlore.record.port import Record
-
-START = datetime(2030, 1, 1, tzinfo=UTC)
-
-
-def at(seconds: float) -> datetime:
-    """A time ``seconds`` after the start of the story."""
-    return START + timedelta(seconds=seconds)
-
-
-def new_run(pipeline: str = "training", **given: Any) -> NewRun:
-    """A run with a name of its own."""
-    id = uuid4()
-    usual: dict[str, Any] = {
-        "id": id,
-        "fingerprint": b"code 1",
-        "definition": '{"source":"def training(): ..."}',
-        "name": f"{pipeline}-{id.hex[:12]}",
-        "name_given": False,
-        "created": START,
-    }
-    return NewRun(pipeline=pipeline, **(usual | given))
+from runlore.testing.record_query_contract import RecordQueryContract
+from runlore.testing.record_stories import (
+    END,
+    START,
+    ask,
+    at,
+    begun,
+    blob,
+    done,
+    finished,
+    inline,
+    new_run,
+    new_step,
+    new_version,
+    step_end,
+)
 
 
-def new_step(index: int = 0, name: str = "train", **given: Any) -> NewStep:
-    """A planned step whose definition depends on its name only."""
-    body = f'{{"name":"{name}"}}'
-    return NewStep(index=index, name=name, definition=body, definition_digest=sha256(body.encode()).digest(), **given)
-
-
-def inline(data: bytes) -> Content:
-    """A small value as the vault would store it."""
-    return Content(
-        materializer="json",
-        type="builtins.str",
-        digest=digest_of(data),
-        size=len(data),
-        payload=data,
-        meta='{"length":1}',
-    )
-
-
-def blob(data: bytes, form: str = "blob") -> Content:
-    """A large value, whose bytes are elsewhere."""
-    return Content(materializer="numpy", type="numpy.ndarray", digest=digest_of(data), size=len(data), form=form)
-
-
-def new_version(artifact: str = "model", data: bytes = b"1", **given: Any) -> NewVersion:
-    """A version to be made."""
-    return NewVersion(id=uuid4(), artifact=artifact, content=given.pop("content", None) or inline(data), **given)
-
-
-def finished(step: int = 0, *outputs: NewVersion | int | Content, **given: Any) -> TaskFinished:
-    """A task that went well."""
-    usual: dict[str, Any] = {"status": Status.COMPLETED, "started": at(1), "ended": at(2)}
-    named = tuple(Output(name=f"out{number}", value=value) for number, value in enumerate(outputs))
-    return TaskFinished(step=step, outputs=named, **(usual | given))
-
-
-def step_end(index: int = 0, **given: Any) -> StepFinished:
-    """A step that went well."""
-    usual: dict[str, Any] = {"status": Status.COMPLETED, "ended": at(3), "duration": 1.5}
-    return StepFinished(index=index, **(usual | given))
-
-
-END = RunFinished(status=Status.COMPLETED, ended=at(9), duration=8.5)
-
-
-def begun(record: Record, *steps: NewStep, **given: Any) -> tuple[Run, Fence]:
-    """A running run with its steps planned."""
-    return record.begin_run(new_run(**given), also=[StepsPlanned(steps=steps or (new_step(),))])
-
-
-def done(record: Record, *outputs: NewVersion | int | Content, key: bytes | None = None, **given: Any) -> Run:
-    """A completed run of one step."""
-    run, fence = begun(record, **given)
-    changes: list[Change] = [StepStarted(index=0, at=at(1)), finished(0, *outputs, key=key), step_end(), END]
-    record.commit(changes, fence=fence)
-    return record.run(run.seq)
-
-
-def ask(record: Record, noun: str, *conditions: tuple[str, str, object], **given: Any) -> list[int]:
-    """Sequences of the answers, in order."""
-    query = Query(noun=noun, conditions=tuple(Condition(f, Operator(o), v) for f, o, v in conditions), **given)
-    page = record.select(query)
-    assert record.count(query) >= len(page.items)
-    return [noun.id if not hasattr(noun, "seq") else noun.seq for noun in page.items]
-
-
-class RecordContract:
+class RecordContract(RecordQueryContract):
     """What every record promises. Give a ``record`` fixture: an empty store."""
 
     @pytest.fixture(autouse=True)
@@ -711,240 +636,6 @@ class RecordContract:
         with pytest.raises(NotFound):
             record.delete_run(999)
 
-    # -- queries -------------------------------------------------------------------------------------------------
-
-    def test_pages_walk_everything_once_in_order(self, record: Record) -> None:
-        """Page after page, each run appears once, whatever the order and however new runs arrive meanwhile."""
-        seqs = [done(record, created=at(number % 3)).seq for number in range(7)]
-
-        for order, descending in ((None, True), (None, False), ("created", True), ("duration", False), ("name", True)):
-            found: list[int] = []
-            cursor = None
-            while True:
-                page = record.select(Query(noun="run", order=order, descending=descending, after=cursor, limit=3))
-                found += [run.seq for run in page.items]
-                cursor = page.cursor
-                if cursor is None:
-                    break
-            assert sorted(found) == seqs
-            if order is None:
-                assert found == (seqs[::-1] if descending else seqs)
-            if order == "created":
-                created = [record.run(seq).created for seq in found]
-                assert created == sorted(created, reverse=True)
-
-    def test_a_full_last_page_has_no_cursor(self, record: Record) -> None:
-        """A page that holds the last answers says so, even when it is full."""
-        for _ in range(4):
-            done(record)
-
-        assert record.select(Query(noun="run", limit=4)).cursor is None
-        assert record.select(Query(noun="run", limit=3)).cursor is not None
-
-    def test_missing_values_sort_as_the_least(self, record: Record) -> None:
-        """A run without an end comes first in ascending order, last in descending order."""
-        running = begun(record)[0].seq
-        ended = done(record).seq
-
-        assert ask(record, "run", order="ended", descending=False) == [running, ended]
-        assert ask(record, "run", order="ended", descending=True) == [ended, running]
-
-    @pytest.mark.parametrize(
-        ("field", "operator", "operand", "expected"),
-        [
-            ("pipeline", "eq", "a", "12"),
-            ("pipeline", "ne", "a", "34"),
-            ("pipeline", "in", ("a", "c"), "124"),
-            ("pipeline", "not_in", ("a",), "34"),
-            ("pipeline", "in", (), ""),
-            ("number", "gt", 1, "2"),
-            ("seq", "le", 2, "12"),
-            ("status", "eq", "failed", "2"),
-            ("status", "in", (Status.RUNNING, Status.FAILED), "24"),
-            ("created", "ge", START + timedelta(seconds=3), "34"),
-            ("created", "lt", START + timedelta(seconds=3), "12"),
-            ("ended", "null", True, "4"),
-            ("ended", "null", False, "123"),
-            ("duration", "gt", 8, "123"),
-            ("duration", "ne", 8.5, "4"),
-            ("user", "eq", "ada", "1"),
-            ("user", "ne", "ada", "234"),
-            ("user", "not_in", ("ada",), "2"),
-            ("user", "contains", "d", "1"),
-            ("user", "not_contains", "d", "2"),
-            ("user", "startswith", "a", "1"),
-            ("user", "endswith", "b", "2"),
-            ("user", "endswith", "", "12"),
-            ("user", "startswith", "%", ""),
-            ("tag", "eq", "x", "12"),
-            ("tag", "ne", "x", "34"),
-            ("tag", "in", ("y", "z"), "23"),
-            ("tag", "not_in", ("y",), "14"),
-            ("tag", "startswith", "x", "12"),
-            ("tag", "not_contains", "x", "34"),
-            ("tag", "null", True, "4"),
-            ("parameter:lr", "eq", 0.5, "1"),
-            ("parameter:lr", "gt", 0.1, "12"),
-            ("parameter:lr", "ge", -1, "12"),
-            ("parameter:lr", "le", 0.5, "1"),
-            ("parameter:lr", "ne", 0.5, "234"),
-            ("parameter:lr", "in", (0.5, "big"), "13"),
-            ("parameter:lr", "not_in", (0.5,), "23"),
-            ("parameter:lr", "null", True, "4"),
-            ("parameter:lr", "eq", "big", "3"),
-            ("parameter:lr", "contains", "i", "3"),
-            ("parameter:lr", "not_contains", "x", "123"),
-            ("parameter:lr", "gt", float("nan"), ""),
-            ("parameter:lr", "eq", 2**63, ""),
-            ("parameter:flag", "eq", True, "1"),
-            ("parameter:nan", "null", False, "2"),
-            ("parameter:nan", "gt", 0, ""),
-            ("parameter:huge", "gt", 2**62, "3"),
-        ],
-    )
-    def test_conditions_mean_the_same_everywhere(
-        self, record: Record, field: str, operator: str, operand: object, expected: str
-    ) -> None:
-        """Every operator on every kind of field finds exactly the runs it should, and the count agrees."""
-        runs = _four_runs(record)
-
-        found = ask(record, "run", (field, operator, operand), descending=False)
-
-        assert "".join(str(runs.index(seq) + 1) for seq in found) == expected
-        query = Query(noun="run", conditions=(Condition(field, Operator(operator), operand),), limit=1)
-        assert record.count(query) == len(expected)
-
-    def test_several_conditions_hold_together_or_any(self, record: Record) -> None:
-        """All conditions must hold, or with ``any`` one of them."""
-        runs = _four_runs(record)
-        conditions = (("pipeline", "eq", "a"), ("tag", "eq", "x"), ("parameter:lr", "gt", 0.6))
-
-        assert ask(record, "run", *conditions) == [runs[1]]
-        assert ask(record, "run", *conditions[::-1]) == [runs[1]]
-        assert ask(record, "run", ("tag", "eq", "y"), ("user", "eq", "ada"), any=True) == [runs[2], runs[1], runs[0]]
-        assert ask(record, "run", ("tag", "eq", "x"), ("tag", "eq", "y")) == [runs[1]]
-
-    def test_conditions_and_pages_go_together(self, record: Record) -> None:
-        """A filtered list is walked page by page in the order of creation, both ways."""
-        seqs = [done(record, tags=("t",), facts=(("lr", number),)).seq for number in range(5)]
-        conditions = (Condition("tag", Operator.EQ, "t"), Condition("parameter:lr", Operator.GE, 1))
-
-        for chosen in (conditions, conditions[:1], conditions[1:]):
-            first = record.select(Query(noun="run", conditions=chosen, limit=2))
-            second = record.select(Query(noun="run", conditions=chosen, limit=2, after=first.cursor))
-            assert [run.seq for run in (*first.items, *second.items)] == seqs[:0:-1]
-            up = record.select(Query(noun="run", conditions=chosen, limit=2, descending=False))
-            onward = record.select(Query(noun="run", conditions=chosen, limit=9, descending=False, after=up.cursor))
-            start = 0 if chosen == conditions[:1] else 1
-            assert [run.seq for run in (*up.items, *onward.items)] == seqs[start:]
-
-    def test_versions_of_one_artifact_are_walked_in_pages(self, record: Record) -> None:
-        """Labelled and automatic versions of an artifact come newest first, page by page."""
-        labels = [None, "x", None, "9", None, "y"]
-        receipt = record.commit([VersionSaved(version=new_version(version=label)) for label in labels])
-        seqs = sorted(seq for seq, _ in receipt.versions.values())
-        conditions = (Condition("artifact", Operator.EQ, "model"),)
-
-        found, cursor = [], None
-        while True:
-            page = record.select(Query(noun="version", conditions=conditions, limit=2, after=cursor))
-            found += [version.seq for version in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                break
-
-        assert found == seqs[::-1]
-
-    def test_versions_are_found_by_what_they_are(self, record: Record) -> None:
-        """Versions can be asked for by type, materializer, digest, size, producer and state."""
-        run = done(record, new_version("model", b"abc"))
-        record.commit([VersionSaved(version=new_version("array", content=blob(b"12345"), save_type=SaveType.MANUAL))])
-
-        for condition, expected in (
-            (("type", "eq", "numpy.ndarray"), [2]),
-            (("type", "contains", "str"), [1]),
-            (("materializer", "eq", "json"), [1]),
-            (("artifact_type", "eq", "DataArtifact"), [2, 1]),
-            (("digest", "eq", digest_of(b"abc")), [1]),
-            (("size", "gt", 4), [2]),
-            (("run", "eq", run.seq), [1]),
-            (("run", "null", True), [2]),
-            (("save_type", "eq", "manual"), [2]),
-            (("deleted", "eq", False), [2, 1]),
-            (("artifact", "startswith", "arr"), [2]),
-        ):
-            assert ask(record, "version", condition) == expected, condition
-
-    def test_ids_are_found_by_prefix(self, record: Record) -> None:
-        """The first characters of an id, with or without dashes, find the run; nonsense finds nothing."""
-        run = done(record, id=UUID("0123abcd-0000-4000-8000-000000000001"))
-        done(record, id=UUID("f123abcd-0000-4000-8000-000000000001"))
-
-        for prefix in ("0", "0123ABcd", "0123abcd-0000-4", run.id.hex, str(run.id)):
-            assert ask(record, "run", ("id", "startswith", prefix)) == [run.seq]
-        for prefix in ("0124", "xyz", run.id.hex + "0"):
-            assert ask(record, "run", ("id", "startswith", prefix)) == []
-        assert ask(record, "run", ("id", "eq", run.id)) == ask(record, "run", ("id", "eq", str(run.id))) == [run.seq]
-
-    @pytest.mark.parametrize("noun", sorted(FIELDS))
-    def test_every_field_can_be_asked_and_sorted_by(self, record: Record, noun: str) -> None:
-        """Each field of the allow-list answers a null test, and every one but tags sorts."""
-        done(record, new_version())
-
-        for field in FIELDS[noun]:
-            assert len(ask(record, noun, (field, "null", True), (field, "null", False), any=True)) == 1
-            if field != "tag":
-                assert len(ask(record, noun, order=field)) == 1
-
-    @pytest.mark.parametrize(
-        "query",
-        [
-            Query(noun="runs"),
-            Query(noun="run", conditions=(Condition("nmae", Operator.EQ, "x"),)),
-            Query(noun="run", conditions=(Condition("seq) or (1", Operator.EQ, 1),)),
-            Query(noun="artifact", conditions=(Condition("metadata:x", Operator.EQ, 1),)),
-            Query(noun="run", conditions=(Condition("seq", Operator.EQ, "one"),)),
-            Query(noun="run", conditions=(Condition("seq", Operator.CONTAINS, "1"),)),
-            Query(noun="run", conditions=(Condition("status", Operator.EQ, "done"),)),
-            Query(noun="run", conditions=(Condition("created", Operator.GT, datetime(2030, 1, 1)),)),
-            Query(noun="run", conditions=(Condition("id", Operator.EQ, "abc"),)),
-            Query(noun="run", conditions=(Condition("name", Operator.IN, "abc"),)),
-            Query(noun="run", conditions=(Condition("name", Operator.NULL, "yes"),)),
-            Query(noun="run", order="tag"),
-            Query(noun="run", order="name; drop table run"),
-            Query(noun="run", limit=0),
-            Query(noun="run", after="nonsense"),
-            Query(noun="run", after="[]"),
-        ],
-    )
-    def test_a_question_that_makes_no_sense_is_refused(self, record: Record, query: Query) -> None:
-        """Unknown nouns, fields and orders, and operands of another kind, raise `QueryInvalid`."""
-        with pytest.raises(QueryInvalid):
-            record.select(query)
-
-    def test_odd_text_is_searched_as_it_is(self, record: Record) -> None:
-        """Quotes, wildcards, lone surrogates and NUL in operands are data."""
-        odd = ["'; drop table run; --", "100%_", "\ud800", "a\0b", "ünï"]
-        seqs = [done(record, facts=(("text", text),), tags=(f"tag {n}'",)).seq for n, text in enumerate(odd)]
-
-        for text, seq in zip(odd, seqs, strict=True):
-            assert ask(record, "run", ("parameter:text", "eq", text)) == [seq]
-        assert ask(record, "run", ("tag", "eq", "tag 1'")) == [seqs[1]]
-
-    def test_typed_json_comes_back_as_it_went_in(self, record: Record) -> None:
-        """Big integers, NaN, NUL and lone surrogates in typed JSON survive."""
-        text = '{"big":' + "9" * 400 + ',"nan":NaN,"odd":"\ud800\0é"}'
-        run = record.begin_run(new_run(parameters=text, config=text, trigger=text))[0]
-
-        assert (record.run(run.seq).parameters, record.run(run.seq).config, run.trigger) == (text, text, text)
-
-    def test_missing_things_are_not_found(self, record: Record) -> None:
-        """Asking for one thing that is not there raises `NotFound`; asking for several gives none."""
-        for ask_one in (record.run, record.version, record.items):
-            with pytest.raises(NotFound):
-                ask_one(404)
-        assert record.steps(404) == () and record.edges(404) == () and record.consumers(404) == ()
-
     # -- threads -------------------------------------------------------------------------------------------------
 
     def test_threads_write_side_by_side(self, record: Record) -> None:
@@ -1005,17 +696,6 @@ class SharedRecordContract:
 
 def _fields(change: TaskFinished) -> dict[str, Any]:
     return {name: getattr(change, name) for name in TaskFinished.__dataclass_fields__}
-
-
-def _four_runs(record: Record) -> list[int]:
-    """Two completed or failed runs of ``a``, a completed one of ``b``, a running one of ``c``."""
-    one = done(record, pipeline="a", user="ada", tags=("x",), facts=(("lr", 0.5), ("flag", True)), created=at(1)).seq
-    facts = (("lr", 1), ("nan", float("nan")))
-    two, fence = begun(record, pipeline="a", user="bob", tags=("x", "y"), facts=facts, created=at(2))
-    record.commit([RunFinished(status=Status.FAILED, ended=at(9), duration=8.5)], fence=fence)
-    three = done(record, pipeline="b", tags=("z", "y"), facts=(("lr", "big"), ("huge", 10**30)), created=at(3)).seq
-    four = begun(record, pipeline="c", created=at(4))[0].seq
-    return [one, two.seq, three, four]
 
 
 def _together(work: Sequence[Callable[[], None]]) -> None:
