@@ -133,6 +133,7 @@ def picture(matrix: np.ndarray, folder: Path) -> None:
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # keep the order of lines with those of other processes
     if "RUNLORE_HOME" not in os.environ:
         os.environ["RUNLORE_HOME"] = tempfile.mkdtemp(prefix="runlore-demo-")
     home = Path(os.environ["RUNLORE_HOME"])
