@@ -22,6 +22,7 @@ from runlore.errors import (
     StoreLocked,
     StoreReadOnly,
 )
+from runlore.platform import crash_point
 
 #: Seconds after which a writer that never got its turn gives up.
 PATIENCE = 30.0
@@ -123,8 +124,11 @@ class Connection:
                 self._full = full
             self._begin(handle)
             try:
+                crash_point("record.begun")
                 yield handle.cursor()
+                crash_point("record.written")
                 handle.execute("commit")
+                crash_point("record.committed")
             except BaseException as error:
                 if handle.in_transaction:
                     handle.execute("rollback")
