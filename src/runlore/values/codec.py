@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.values.text import TAG, Encode, Refused, quote, tagged, write_items
 
 #: Version of the rule in ``docs/design/codec.md``.
 CODEC_VERSION = 1
@@ -26,36 +27,13 @@ CODEC_VERSION = 1
 #: How deeply containers may nest.
 MAX_DEPTH = 200
 
-#: The key that makes a JSON object a typed value instead of a dict.
-TAG = "~"
-
 # Python converts this many bits to decimal and back whatever `sys.set_int_max_str_digits` says.
 _MAX_DECIMAL_BITS = 2048
 
-quote = json.encoder.encode_basestring
 _dump_plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
-#: Writes one value found at the given depth.
-Encode = Callable[[Any, int], str]
 #: Reads a tagged JSON object whose members have been read already.
 Decode = Callable[[dict[str, Any]], Any]
-
-
-class Refused(Exception):
-    """Why a value has no text, and where in the whole value it sits. Becomes `ValueUnstorable` at the rim."""
-
-    def __init__(self, value: Any, reason: str) -> None:
-        super().__init__(reason)
-        self.value = value
-        self.reason = reason
-        self.path: list[str] = []
-        self.holders: list[int] = []
-
-    def inside(self, step: str, holder: Any) -> Refused:
-        """Note, on the way out, that the value sits in ``holder`` at ``step``."""
-        self.path.append(step)
-        self.holders.append(id(holder))
-        return self
 
 
 def encode(value: Any, *, name: str = "value") -> str:
@@ -116,38 +94,9 @@ def encode_at(value: Any, depth: int) -> str:
     encoder = _ENCODERS.get(type(value))
     if encoder is not None:
         return encoder(value, depth)
-    from runlore.values import objects  # only values that are not built in need it
+    from runlore.values import objects  # only values that are not built in need it, and what it imports
 
-    return objects.encode_object(value, depth)
-
-
-def tagged(tag: str, payload: str) -> str:
-    """Write the common shape of a typed value."""
-    return f'{{"{TAG}":"{tag}","v":{payload}}}'
-
-
-def encode_items(items: Iterable[Any], depth: int, holder: Any) -> list[str]:
-    """Write the members of a sequence that sits at ``depth``."""
-    texts: list[str] = []
-    position = 0
-    try:
-        for position, item in enumerate(items):  # noqa: B007 (named in the error)
-            texts.append(encode_at(item, depth + 1))
-    except Refused as problem:
-        raise problem.inside(f"[{position}]", holder) from problem.__cause__
-    return texts
-
-
-def encode_members(members: Iterable[tuple[str, Any]], depth: int, holder: Any) -> str:
-    """Write named members of ``holder`` as a JSON object; names must be proper text other than the tag."""
-    texts: list[str] = []
-    name = ""
-    try:
-        for name, member in members:
-            texts.append(f"{quote(name)}:{encode_at(member, depth + 1)}")
-    except Refused as problem:
-        raise problem.inside(f".{name}", holder) from problem.__cause__
-    return "{" + ",".join(texts) + "}"
+    return objects.encode_object(value, depth, encode_at)
 
 
 # --- plain values: what JSON says exactly -------------------------------------------------------------------------
@@ -224,7 +173,7 @@ def _encode_str(value: str, depth: int) -> str:
 
 
 def _encode_list(value: list[Any], depth: int) -> str:
-    return "[" + ",".join(encode_items(value, depth, value)) + "]"
+    return "[" + ",".join(write_items(value, depth, value, encode_at)) + "]"
 
 
 def _encode_dict(value: dict[Any, Any], depth: int) -> str:
@@ -313,7 +262,7 @@ _ENCODERS: dict[type, Encode] = {
     str: _encode_str,
     list: _encode_list,
     dict: _encode_dict,
-    tuple: lambda value, depth: tagged("tuple", "[" + ",".join(encode_items(value, depth, value)) + "]"),
+    tuple: lambda value, depth: tagged("tuple", "[" + ",".join(write_items(value, depth, value, encode_at)) + "]"),
     set: _encode_set("set"),
     frozenset: _encode_set("frozenset"),
     OrderedDict: lambda value, depth: tagged("ordereddict", _encode_pairs(value, depth)),

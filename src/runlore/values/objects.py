@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Generic
 
 from runlore.errors import MissingExtra, ValueUnloadable, ValueUnstorable
-from runlore.values.codec import TAG, Refused, encode_at, encode_items, encode_members, quote
+from runlore.values.text import TAG, Encode, Refused, quote, write_items, write_members
 from runlore.values.typenames import reference, resolve_type
 
 _HEAP_TYPE = 1 << 9  # a class made by a class statement; its instances hold nothing that Python code cannot see
@@ -20,23 +20,23 @@ _HEAP_TYPE = 1 << 9  # a class made by a class statement; its instances hold not
 _WAY_OUT = "cannot be carried exactly by the typed codec"
 
 
-def encode_object(value: Any, depth: int) -> str:
-    """Write a value that is not of a built-in type; raises `Refused`."""
+def encode_object(value: Any, depth: int, write: Encode) -> str:
+    """Write a value that is not of a built-in type, its members with ``write``; raises `Refused`."""
     kind = type(value)
     if isinstance(value, enum.Enum):
-        return _encode_enum(value, depth)
+        return _encode_enum(value, depth, write)
     if isinstance(value, type) and kind is not types.GenericAlias:
         return _named("class", value, value)
     if kind is types.FunctionType or kind is types.BuiltinFunctionType:
         return _encode_function(value)
     if dataclasses.is_dataclass(value):
-        return _encode_dataclass(value, depth)
+        return _encode_dataclass(value, depth, write)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
-        return _encode_namedtuple(value, depth)
+        return _encode_namedtuple(value, depth, write)
     if _is_pydantic(kind):
-        return _encode_pydantic(value, depth)
+        return _encode_pydantic(value, depth, write)
     if _is_numpy_scalar(kind):
-        return _encode_numpy(value)
+        return _encode_numpy(value, write)
     raise Refused(value, _why_not(value))
 
 
@@ -70,10 +70,10 @@ def _found(found: dict[str, Any], is_kind: Callable[[Any], bool], what: str) -> 
 # --- enums, functions, classes ------------------------------------------------------------------------------------
 
 
-def _encode_enum(value: enum.Enum, depth: int) -> str:
+def _encode_enum(value: enum.Enum, depth: int, write: Encode) -> str:
     if isinstance(value, enum.Flag):
-        return _named("flag", type(value), value, f',"v":{encode_at(value.value, depth + 1)}')
-    return _named("enum", type(value), value, f',"v":{encode_at(value.name, depth + 1)}')
+        return _named("flag", type(value), value, f',"v":{write(value.value, depth + 1)}')
+    return _named("enum", type(value), value, f',"v":{write(value.name, depth + 1)}')
 
 
 def _decode_enum(found: dict[str, Any]) -> Any:
@@ -118,7 +118,7 @@ def _strays(value: Any, known: set[str]) -> list[str]:
     ]
 
 
-def _encode_dataclass(value: Any, depth: int) -> str:
+def _encode_dataclass(value: Any, depth: int, write: Encode) -> str:
     cls = type(value)
     names = [field.name for field in dataclasses.fields(value)]
     hidden = _hides_state(cls)
@@ -131,7 +131,7 @@ def _encode_dataclass(value: Any, depth: int) -> str:
     if slots:
         raise Refused(value, f"{_WAY_OUT}: its slot {slots[0]!r} is not one of its fields")
     members = [(name, _field(value, name)) for name in names]
-    return _named("dataclass", cls, value, f',"v":{encode_members(members, depth, value)}')
+    return _named("dataclass", cls, value, f',"v":{write_members(members, depth, value, write)}')
 
 
 def _field(value: Any, name: str) -> Any:
@@ -170,12 +170,12 @@ def _member(cls: type, field: dataclasses.Field[Any], members: dict[str, Any]) -
     raise ValueUnloadable(f"{cls.__qualname__} has the field {field.name!r} now, without default; the stored one not.")
 
 
-def _encode_namedtuple(value: Any, depth: int) -> str:
+def _encode_namedtuple(value: Any, depth: int, write: Encode) -> str:
     cls = type(value)
     strays = _strays(value, set())
     if strays or len(cls._fields) != len(value):
         raise Refused(value, f"{_WAY_OUT}: it holds more than its fields")
-    items = ",".join(encode_items(tuple(value), depth, value))
+    items = ",".join(write_items(tuple(value), depth, value, write))
     return _named("namedtuple", cls, value, f',"v":[{items}]')
 
 
@@ -197,18 +197,18 @@ def _is_pydantic(cls: Any) -> bool:
     return isinstance(model, type) and isinstance(cls, type) and issubclass(cls, model)
 
 
-def _encode_pydantic(value: Any, depth: int) -> str:
+def _encode_pydantic(value: Any, depth: int, write: Encode) -> str:
     cls = type(value)
     strays = _strays(value, set(cls.model_fields))
     if strays:
         raise Refused(value, f"{_WAY_OUT}: its attribute {strays[0]!r} is not one of its fields")
     members = [(name, value.__dict__[name]) for name in cls.model_fields if name in value.__dict__]
-    text = f',"v":{encode_members(members, depth, value)}'
-    text += f',"set":{encode_at(value.model_fields_set, depth + 1)}'
+    text = f',"v":{write_members(members, depth, value, write)}'
+    text += f',"set":{write(value.model_fields_set, depth + 1)}'
     for key, attribute in (("extra", "__pydantic_extra__"), ("private", "__pydantic_private__")):
         state = getattr(value, attribute, None)
         if state is not None:
-            text += f',"{key}":{encode_at(dict(state), depth + 1)}'
+            text += f',"{key}":{write(dict(state), depth + 1)}'
     return _named("pydantic", cls, value, text)
 
 
@@ -246,14 +246,14 @@ def _is_numpy_scalar(cls: type) -> bool:
     return isinstance(generic, type) and issubclass(cls, generic)
 
 
-def _encode_numpy(value: Any) -> str:
+def _encode_numpy(value: Any, write: Encode) -> str:
     kind = value.dtype.kind
     if type(value).__module__ != "numpy" or kind in "VO" or value.dtype.char in "gG":
         raise Refused(value, f"{_WAY_OUT}: its dtype is {value.dtype}")
     if kind == "U":  # str() and bytes() of numpy's text scalars drop trailing zeros
-        return f'{{"{TAG}":"numpy","t":"U","v":{encode_at("".join(iter(value)), 0)}}}'
+        return f'{{"{TAG}":"numpy","t":"U","v":{write("".join(iter(value)), 0)}}}'
     if kind == "S":
-        return f'{{"{TAG}":"numpy","t":"S","v":{encode_at(bytes(iter(value)), 0)}}}'
+        return f'{{"{TAG}":"numpy","t":"S","v":{write(bytes(iter(value)), 0)}}}'
     payload = f'"{value.astype(value.dtype.newbyteorder("<")).tobytes().hex()}"'
     return f'{{"{TAG}":"numpy","t":"{value.dtype.newbyteorder("<").str}","v":{payload}}}'
 
