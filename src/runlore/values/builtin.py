@@ -43,7 +43,7 @@ class BuiltinMaterializer(Materializer):
         fields = getattr(type(value), "model_fields", None)
         if isinstance(fields, dict):
             return {"fields": list(fields)}
-        return {"string_representation": _shortened(str(value), _SHOWN_CHARACTERS)} if value is not None else {}
+        return {"string_representation": _shown(value)} if value is not None else {}
 
     def pictures(self, value: Any) -> Sequence[Picture]:
         """The codec's text as JSON, unless it is too long to look at."""
@@ -53,5 +53,9 @@ class BuiltinMaterializer(Materializer):
         return (Picture(kind="json", data=text.encode(), name="value"),)
 
 
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _shown(value: Any) -> str:
+    try:
+        text = str(value)
+    except Exception:  # an integer too long to print, or somebody else's __str__
+        text = f"a {type(value).__qualname__} that cannot be printed"
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
