@@ -1,0 +1,135 @@
+"""Any question gets the same answer from SQLite as from the dictionaries that define what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runlore.model.change import RunFinished, VersionSaved
+from runlore.model.query import FIELDS, Condition, Operator, Query
+from runlore.model.status import Status
+from runlore.record.memory import MemoryRecord
+from runlore.record.port import Record
+from runlore.record.sql.sqlite import SQLiteRecord
+from runlore.testing.record_stories import START, at, new_run, new_version
+
+#: More than the rows up to which a condition counts as rare.
+RUNS = 260
+
+
+def fill(record: Record) -> None:
+    """The same history, whatever the record."""
+    random = Random(7)
+    for number in range(RUNS):
+        facts = (("lr", random.choice([0, 1, 1.5, "one", True])), ("common", number), ("rare", number % 97 or "x"))
+        new = new_run(
+            random.choice(["a", "a", "a", "b"]),
+            id=UUID(int=random.getrandbits(128)),
+            name=f"run-{number}",
+            created=at(number % 50),
+            user=random.choice([None, "ada", "bob"]),
+            tags=tuple(tag for tag in ("x", "y", "z") if random.random() < 0.6),
+            facts=facts,
+        )
+        _, fence = record.begin_run(new)
+        if random.random() < 0.9:
+            status = random.choice([Status.COMPLETED, Status.FAILED])
+            record.commit([RunFinished(status=status, ended=at(number), duration=number % 7 + 0.5)], fence=fence)
+        version = new_version(
+            random.choice(["m", "n"]),
+            str(number % 40).encode(),
+            version=f"label {number}" if random.random() < 0.2 else None,
+            tags=("x",) if number % 3 else (),
+            facts=(("loss", number / 10),),
+        )
+        record.commit([VersionSaved(version=version)])
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Record, Record]]:
+    """A record in SQLite and one in memory with the same history."""
+    folder: Path = tmp_path_factory.mktemp("records")
+    file = SQLiteRecord(folder / "record.sqlite", durability="relaxed", clock=lambda: START)
+    memory = MemoryRecord(clock=lambda: START)
+    fill(file)
+    fill(memory)
+    yield file, memory
+    file.close()
+
+
+ORDERED = (Operator.EQ, Operator.NE, Operator.LT, Operator.LE, Operator.GT, Operator.GE)
+TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH)
+NUMBERS = st.one_of(st.integers(-2, RUNS + 2), st.floats(-2, 30), st.booleans(), st.sampled_from([2**70, float("nan")]))
+TEXTS = st.sampled_from(["", "a", "b", "m", "x", "y", "one", "run-1", "ada", "label 1", "1", "7", "%"])
+
+
+def conditions(noun: str) -> st.SearchStrategy[Condition]:
+    """A condition that makes sense for the noun."""
+    keys = {
+        "run": ["parameter:lr", "parameter:common", "parameter:rare", "parameter:none"],
+        "version": ["metadata:loss"],
+    }
+    texts = {"run": ["name", "pipeline", "user", "tag"], "version": ["artifact", "version", "tag"]}[noun]
+    numbers = {"run": ["seq", "number", "duration"], "version": ["seq", "size", "run"]}[noun]
+    several = st.sampled_from([Operator.IN, Operator.NOT_IN])
+    built = [
+        st.builds(Condition, st.sampled_from(texts), st.sampled_from(ORDERED + TEXTUAL), TEXTS),
+        st.builds(Condition, st.sampled_from(texts), several, st.lists(TEXTS, max_size=3).map(tuple)),
+        st.builds(Condition, st.sampled_from(numbers), st.sampled_from(ORDERED), st.integers(-2, RUNS + 2)),
+        st.builds(Condition, st.sampled_from(keys[noun]), st.sampled_from(ORDERED), st.one_of(NUMBERS, TEXTS)),
+        st.builds(Condition, st.sampled_from(keys[noun]), st.sampled_from(TEXTUAL), TEXTS),
+        st.builds(Condition, st.sampled_from(keys[noun]), several, st.lists(NUMBERS | TEXTS, max_size=3).map(tuple)),
+        st.builds(Condition, st.sampled_from(keys[noun] + texts), st.just(Operator.NULL), st.booleans()),
+    ]
+    if noun == "run":
+        times = st.integers(-1, 51).map(lambda seconds: START + timedelta(seconds=seconds))
+        built.append(st.builds(Condition, st.just("status"), st.sampled_from(ORDERED), st.sampled_from(list(Status))))
+        built.append(st.builds(Condition, st.sampled_from(["created", "ended"]), st.sampled_from(ORDERED), times))
+    return st.one_of(built)
+
+
+def queries(noun: str) -> st.SearchStrategy[Query]:
+    """A question with up to three conditions, in any order, in pages of any size."""
+    # Ids of versions are random, and so no order that two stores share.
+    orders = [None, None, None, *(field for field in FIELDS[noun] if field not in ("tag", "id"))]
+    return st.builds(
+        Query,
+        noun=st.just(noun),
+        conditions=st.lists(conditions(noun), max_size=3).map(tuple),
+        any=st.booleans(),
+        order=st.sampled_from(orders),
+        descending=st.booleans(),
+        limit=st.sampled_from([7, 50, 500]),
+    )
+
+
+def answers(record: Record, query: Query) -> list[int]:
+    """Every page, joined."""
+    found: list[int] = []
+    while True:
+        page = record.select(query)
+        found += [noun.seq for noun in page.items]
+        if page.cursor is None:
+            return found
+        assert len(page.items) == query.limit
+        query = replace(query, after=page.cursor)
+
+
+@settings(max_examples=150, deadline=None)
+@given(query=st.sampled_from(["run", "version"]).flatmap(queries))
+def test_sqlite_answers_as_the_dictionaries_do(records: tuple[Record, Record], query: Query) -> None:
+    """Whatever is asked, in whatever order and pages, both records find the same, and count as many."""
+    file, memory = records
+
+    expected = [noun.seq for noun in memory.select(replace(query, limit=10 * RUNS)).items]
+
+    assert answers(file, query) == expected
+    assert file.count(query) == memory.count(query) == len(expected)
