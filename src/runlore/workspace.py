@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from runlore.author import current
-from runlore.errors import NotFound
+from runlore.errors import NotFound, StoreReadOnly
 from runlore.execute.context import current_step_context
 from runlore.model.artifact import SaveType
 from runlore.model.change import NewVersion, Output, VersionSaved
@@ -62,13 +63,21 @@ class Workspace:
         Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below.
         """
         settings = settings or load_settings()
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        record = SQLiteRecord(settings.home / "record.db", durability=settings.durability)
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreReadOnly(
+                f"The record's folder {settings.home} ({settings.home_reason}) cannot be made: {error.strerror}. "
+                "Set RUNLORE_HOME to a folder that can be written."
+            ) from error
+        read_only = not os.access(settings.home, os.W_OK)
+        record = SQLiteRecord(settings.home / "record.db", durability=settings.durability, read_only=read_only)
         blobs = LocalBlobs(settings.home / "blobs", durability=settings.durability)
         key = installation_key(settings)
         vault = Vault(record, blobs, inline_limit=settings.inline_limit, key=key, policy=settings.pickle)
         ownership = Ownership(settings.home / "leases")
-        ownership.sweep_interrupted(record, _now)
+        if not read_only:
+            ownership.sweep_interrupted(record, _now)
         salt = sha256(b"runlore secret parameters\0" + key).digest()
         return cls(settings, record, blobs, vault, ownership, salt=salt)
 

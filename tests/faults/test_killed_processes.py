@@ -63,7 +63,7 @@ def pipeline_with_acks(report: Any) -> Any:
 
 
 def killed_run(home: Path, acks: Path, seed: int, point: int | None) -> tuple[int, int]:
-    """Run the workload in a child that dies at its ``point``-th crash point; return its exit status and how many it met."""
+    """Run the workload in a child that dies at its ``point``-th crash point; return its status and how many it met."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
