@@ -50,9 +50,10 @@ def page_of(title: str, pictures: Sequence[Picture]) -> str:
 
 
 def _drawn(picture: Picture) -> str:
-    if picture.kind in ("image", "plot") and picture.media_type:
+    if picture.kind == "image" or (picture.kind == "plot" and picture.media_type):
         data = b64encode(picture.data).decode()
-        return f"<img alt='{html.escape(picture.name, quote=True)}' src='data:{picture.media_type};base64,{data}'>"
+        media = html.escape(picture.media_type or "image/png", quote=True)
+        return f"<img alt='{html.escape(picture.name, quote=True)}' src='data:{media};base64,{data}'>"
     text = picture.data.decode("utf-8", errors="replace")
     if picture.kind == "html":
         # a frame without scripts: the picture may show strings that came from anywhere

@@ -48,10 +48,9 @@ def _from_file(path: Path) -> ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)  # as Python does for a script, so that its neighbours can be imported
     name = path.stem
-    loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path.resolve()):
-        return loaded
-    if loaded is not None or not name.isidentifier() or name in sys.stdlib_module_names:
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    taken = name in sys.modules and loaded != str(path.resolve())
+    if taken or not name.isidentifier() or name in sys.stdlib_module_names:
         name = f"_runlore_script_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:

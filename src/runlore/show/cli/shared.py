@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ from runlore.recall.run import Run
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.workspace import default_workspace
+
+_FILTER = re.compile(r"(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*)\Z", re.DOTALL)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,12 +44,11 @@ def given_filters(filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str 
     """Arguments for the client's lists."""
     given: dict[str, Any] = {}
     for text in filters:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{text!r} is not of the form FIELD=VALUE or FIELD=OPERATOR:VALUE.")
-        # "created>=2026" splits at its sign: the comparison belongs to the value
-        if name[-1] in "<>!":
-            name, value = name[:-1], f"{name[-1]}={value}"
+        found = _FILTER.match(text)
+        if found is None:
+            raise click.BadParameter(f"{text!r} is not of the form FIELD=VALUE, FIELD=OPERATOR:VALUE or FIELD>=VALUE.")
+        name, sign, value = found.groups()
+        value = value if sign == "=" else sign + value
         given.setdefault(name, []).append(value)
     for name, values in given.items():
         if len(values) == 1 and name not in ("run_metadata", "metadata", "parameters"):
