@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from runlore.plan.difference import StepFacts, definition_body, differences, parts_of
 from runlore.plan.fingerprint import class_fingerprint, fingerprint, value_fingerprint
+from runlore.plan.fingerprint_origin import origin_of_module, version_of, version_of_extension
 
 PROGRAM = """
 import numpy as np
@@ -196,3 +199,30 @@ def test_definitions_bring_their_parts_back(work: ModuleType) -> None:
 
     assert parts_of(body) == found.parts
     assert (body, digest) == definition_body(work.step, found)
+
+
+def test_origins_and_versions() -> None:
+    """What lies in an installation folder is a package, known by its distribution's version, whatever its name."""
+    from importlib.metadata import version
+
+    assert origin_of_module("json.decoder") == "python"
+    assert origin_of_module("sklearn.linear_model") == "package"
+    assert origin_of_module("numpy") == "package"
+    assert origin_of_module("runlore.model.plan") == "runlore"
+    assert origin_of_module("__main__") == "project"
+    assert version_of("numpy") == version("numpy")
+    assert version("scikit-learn") in version_of("sklearn")
+
+
+def test_a_module_without_distribution_is_known_by_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that no distribution claims counts by a digest of its file."""
+    versions = []
+    for name, text in (("first_extension", "A = 1"), ("second_extension", "A = 2")):
+        (tmp_path / f"{name}.py").write_text(text)
+        module = ModuleType(name)
+        module.__file__ = str(tmp_path / f"{name}.py")
+        monkeypatch.setitem(sys.modules, name, module)
+        versions.append(version_of_extension(name))
+
+    assert versions[0] != versions[1]
+    assert all(versions)

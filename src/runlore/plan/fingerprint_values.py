@@ -315,3 +315,14 @@ def label_of(subject: Any) -> str:
     """How people know a function or class: ``module.qualname``."""
     module = getattr(subject, "__module__", None) or "?"
     return f"{module}.{getattr(subject, '__qualname__', type(subject).__name__)}"
+
+
+def is_constant(token: Any) -> bool:
+    """Whether a token is a value, as opposed to code or a reference to something installed."""
+    return bool(token) and token[0] not in _REFERENCES
+
+
+_REFERENCES = frozenset(
+    "node installed extension runlore wrapped method bound partial staticmethod classmethod property descriptor slot "
+    "missing builtin code again".split()
+)

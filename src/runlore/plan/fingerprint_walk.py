@@ -23,7 +23,15 @@ from typing import Any
 from runlore.plan import fingerprint_values as values
 from runlore.plan.fingerprint_dynamic import DYNAMIC_MODULES, NAMESPACES, UNKNOWABLE, NotImported, installed_member
 from runlore.plan.fingerprint_names import Lookup, lookups, mentions
-from runlore.plan.fingerprint_origin import PYTHON, RUNLORE, origin_of, origin_of_module, top_level, version_of
+from runlore.plan.fingerprint_origin import (
+    PYTHON,
+    RUNLORE,
+    origin_of,
+    origin_of_module,
+    top_level,
+    version_of,
+    version_of_extension,
+)
 from runlore.plan.fingerprint_source import bytecode_text, skeleton, source_of
 from runlore.plan.fingerprint_watch import MISSING, Watch
 
@@ -99,6 +107,9 @@ class Walk:
             return ["runlore", module, name]
         if module == "builtins":
             return ["builtin", name]
+        if origin == "project":  # compiled: there is nothing to look into
+            version = self.packages.setdefault(module, version_of_extension(module))
+            return ["extension", module, version, name]
         top = PYTHON if origin == PYTHON else top_level(module)
         version = self.packages.setdefault(top, version_of(top))
         return ["installed", top, version, module, name]
@@ -252,6 +263,7 @@ class Walk:
 
     def _describe_wrapper(self, subject: FunctionType, token: Token, number: int) -> None:
         where = self.labels[number]
+        self.watch.function(subject)
         registry = getattr(subject, "registry", None)
         if isinstance(registry, types.MappingProxyType) and hasattr(subject, "dispatch"):  # functools.singledispatch
             self.watch.mapping(registry)
@@ -353,7 +365,7 @@ class Walk:
             return special
         label = f"{function.__globals__.get('__name__', '')}.{path}"
         token = self.token(subject, f"`{path}` in {where}")
-        if is_constant(token) and not any(other.name == label for other in self.found):
+        if values.is_constant(token) and not any(other.name == label for other in self.found):
             self.found.append(Found(label, "constant", token))
         return token
 
@@ -440,7 +452,7 @@ class Walk:
         parts = []
         for name in sorted(name for name in namespace if name not in _MODULE_NAMES):
             token = self.token(namespace[name], f"`{name}` in {where}")
-            if is_constant(token):
+            if values.is_constant(token):
                 self.found.append(Found(f"{where}.{name}", "constant", token))
             parts.append([name, token])
         return parts
@@ -459,7 +471,7 @@ class Walk:
         attributes = []
         for name, item in values.class_attributes(subject, docs=self.docs):
             token = self.token(item, f"{where}.{name}")
-            if is_constant(token):
+            if values.is_constant(token):
                 self.found.append(Found(f"{where}.{name}", "constant", token))
             attributes.append([name, token])
         bases = [self.token(base, where) for base in subject.__bases__]
@@ -472,17 +484,6 @@ class Walk:
         below = [self.token(heir, where) for heir in heirs]
         self.nodes[number] = ["class", subject.__name__, bases, meta, attributes, texts, known, below]
         self.found.append(Found(where, "class", ["class", subject.__name__, bases, texts]))
-
-
-def is_constant(token: Token) -> bool:
-    """Whether a token is a value, as opposed to code or a reference to something installed."""
-    return bool(token) and token[0] not in _REFERENCES
-
-
-_REFERENCES = frozenset(
-    "node installed runlore wrapped method bound partial staticmethod classmethod property descriptor slot missing "
-    "builtin code again".split()
-)
 
 
 def walk(subject: object) -> tuple[Walk, Token]:
