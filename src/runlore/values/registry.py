@@ -148,7 +148,8 @@ def _take_in_definitions() -> None:
     with _lock:
         while _seen < len(DEFINED):
             _seen += 1
-            register(DEFINED[_seen - 1])
+            if not getattr(DEFINED[_seen - 1], "__abstractmethods__", None):  # a base for other materializers
+                register(DEFINED[_seen - 1])
 
 
 def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:

@@ -126,6 +126,19 @@ def test_a_name_of_its_own_is_not_needed() -> None:
     assert by_name(Nameless.name).name == f"{__name__}.{Nameless.__qualname__}"
 
 
+def test_a_base_for_others_is_not_registered() -> None:
+    """A class that leaves methods open is not registered, and disturbs nothing."""
+
+    class Half(Materializer):
+        name = "half-for-tests"
+        types = (f"{__name__}.Temperature",)
+
+        def load(self, reader: Reader) -> Any: ...
+
+    assert "half-for-tests" not in names()
+    assert materializer_for(Temperature(1.0)).name == "temperature-for-tests"
+
+
 def test_an_unknown_name_suggests() -> None:
     """An unknown name is an error that suggests the likely one; so is a dotted one that leads nowhere."""
     with pytest.raises(ValueUnloadable, match="'numpi' here. Did you mean 'numpy'"):
