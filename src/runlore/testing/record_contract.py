@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Content, Item, SaveType, Version
+from runlore.model.artifact import Content, SaveType
 from runlore.model.change import (
     Change,
     Input,
@@ -31,7 +31,7 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind, Tag
-from runlore.model.query import Condition, Operator, Query
+from runlore.model.query import Query
 from runlore.model.run import Failure, Fence, Run, Usage
 from runlore.model.status import Status
 from runlore.record.port import Record
@@ -51,9 +51,10 @@ from runlore.testing.record_stories import (
     new_version,
     step_end,
 )
+from runlore.testing.record_version_contract import RecordVersionContract
 
 
-class RecordContract(RecordQueryContract):
+class RecordContract(RecordQueryContract, RecordVersionContract):
     """What every record promises. Give a ``record`` fixture: an empty store."""
 
     @pytest.fixture(autouse=True)
@@ -429,179 +430,6 @@ class RecordContract(RecordQueryContract):
         assert {event.run for event in events} == {run.seq}
         assert record.events(after=events[1].seq) == events[2:]
         assert record.events(limit=1) == events[:1]
-
-    # -- versions ------------------------------------------------------------------------------------------------
-
-    def test_versions_are_numbered_within_their_artifact(self, record: Record) -> None:
-        """Automatic versions are 1, 2, … within an artifact without gaps, whatever labels stand between them."""
-        new = [
-            new_version("model", b"a"),
-            new_version("other", b"b"),
-            new_version("model", b"c", version="gold"),
-            new_version("model", b"d"),
-        ]
-        receipt = record.commit([VersionSaved(version=version) for version in new])
-
-        assert [receipt.versions[version.id][1] for version in new] == ["1", "1", "gold", "2"]
-        seqs = [receipt.versions[version.id][0] for version in new]
-        assert seqs == sorted(seqs)
-        assert ask(record, "version", ("artifact", "eq", "model")) == [seqs[3], seqs[2], seqs[0]]
-        for text, seq in (("1", seqs[0]), ("gold", seqs[2]), ("2", seqs[3])):
-            assert ask(record, "version", ("artifact", "eq", "model"), ("version", "eq", text)) == [seq]
-        assert ask(record, "version", ("version", "eq", "1")) == [seqs[1], seqs[0]]
-
-    def test_a_number_given_as_label_never_collides(self, record: Record) -> None:
-        """A label that is a number is taken like any other, and automatic numbers step over it."""
-        receipt = record.commit(
-            [VersionSaved(version=new_version(version=label)) for label in (None, "3", "2", None, "007")]
-        )
-
-        assert [text for _, text in receipt.versions.values()] == ["1", "3", "2", "4", "007"]
-        for label in ("1", "2", "3", "4", "007"):
-            with pytest.raises(AlreadyExists):
-                record.commit([VersionSaved(version=new_version(version=label))])
-
-    def test_a_version_comes_back_whole(self, record: Record) -> None:
-        """A version keeps content, payload, save type, origin, tags and metadata."""
-        old = new_version("first", b"bytes")
-        new = new_version(
-            "model",
-            b"bytes",
-            save_type=SaveType.EXTERNAL,
-            version="gold",
-            origin=old.id,
-            tags=("b", "a"),
-            metadata=(("loss", "0.5"),),
-            facts=(("loss", 0.5),),
-        )
-        receipt = record.commit([VersionSaved(version=old), VersionSaved(version=new)])
-
-        version = record.version(receipt.versions[new.id][0])
-
-        assert (version.id, version.artifact, version.version) == (new.id, "model", "gold")
-        assert (version.content, version.save_type, version.origin) == (new.content, "external", old.id)
-        assert (version.producer, version.deleted) == (None, False)
-        owner = Owner(kind=OwnerKind.VERSION, seq=version.seq)
-        assert [tag.name for tag in record.tags(owner)] == ["a", "b"]
-        assert [(entry.key, entry.value) for entry in record.metadata(owner)] == [("loss", "0.5")]
-        assert record.payload(digest_of(b"bytes")) == b"bytes"
-        assert record.payload(digest_of(b"never")) is None
-        assert ask(record, "version", ("metadata:loss", "lt", 1)) == [version.seq]
-
-    def test_artifacts_count_their_versions(self, record: Record) -> None:
-        """An artifact tells how many versions are recorded, labelled ones included."""
-        record.commit([VersionSaved(version=new_version(version=label)) for label in (None, "x", None)])
-        (artifact,) = record.select(Query(noun="artifact")).items
-
-        assert (artifact.name, artifact.versions) == ("model", 3)
-        assert record.count(Query(noun="version")) == 3
-        assert record.count(Query(noun="version", conditions=(Condition("artifact", Operator.EQ, "model"),))) == 3
-        assert record.count(Query(noun="version", conditions=(Condition("artifact", Operator.EQ, "none"),))) == 0
-
-    def test_digests_name_everything_outside_the_record(self, record: Record) -> None:
-        """Blobs and trees of versions, items and runs are listed once; inline values are not."""
-        run, fence = begun(record, new_step(0, tasks=1), environment=digest_of(b"env"), code=digest_of(b"code"))
-        record.commit([finished(0, blob(b"item"))], fence=fence)
-        record.commit(
-            [VersionSaved(version=new_version(content=content)) for content in (blob(b"t", "tree"), blob(b"item"))]
-        )
-        record.commit([VersionSaved(version=new_version())])
-
-        expected = {(digest_of(data), "blob") for data in (b"env", b"code", b"item")} | {(digest_of(b"t"), "tree")}
-
-        assert sorted(record.digests()) == sorted(expected)
-
-    # -- metadata and tags ---------------------------------------------------------------------------------------
-
-    def test_metadata_keeps_its_order_and_its_history(self, record: Record) -> None:
-        """A later write wins, keys stay in the order of their first write, and every value is kept with its time."""
-        run, _ = begun(record)
-        owner = Owner(kind=OwnerKind.STEP, seq=run.seq, step=0)
-        record.commit([MetadataSet(owner=owner, values=(("b", "1"), ("a", '"\ud800\0"')), at=at(1))])
-        record.commit([MetadataSet(owner=owner, values=(("b", str(10**40)),), at=at(2))])
-
-        assert [(entry.key, entry.value) for entry in record.metadata(owner)] == [
-            ("b", str(10**40)),
-            ("a", '"\ud800\0"'),
-        ]
-        history = record.metadata_history(owner, "b")
-        assert [(entry.value, entry.created) for entry in history] == [("1", at(1)), (str(10**40), at(2))]
-        assert record.metadata(Owner(kind=OwnerKind.STEP, seq=run.seq, step=1)) == ()
-        assert record.metadata(Owner(kind=OwnerKind.RUN, seq=run.seq)) == ()
-
-    def test_only_the_current_value_is_searched(self, record: Record) -> None:
-        """Writing a key again replaces what can be found by it, keys nested below it included."""
-        run, _ = begun(record)
-        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
-        record.commit(
-            [MetadataSet(owner=owner, values=(("m", "{}"),), at=at(1), facts=(("m.x", 1), ("m.y", 2), ("mm", 3)))]
-        )
-        record.commit([MetadataSet(owner=owner, values=(("m", "5"),), at=at(2), facts=(("m", 5),))])
-
-        assert ask(record, "run", ("metadata:m.x", "eq", 1)) == []
-        assert ask(record, "run", ("metadata:m", "eq", 5)) == [run.seq]
-        assert ask(record, "run", ("metadata:mm", "eq", 3)) == [run.seq]
-        assert ask(record, "run", ("parameter:m", "eq", 5)) == []
-
-    def test_tags_are_added_and_removed_but_system_tags_stay(self, record: Record) -> None:
-        """A tag in both lists ends up present; a system tag is never removed by hand."""
-        run, _ = begun(record, tags=("x", "y"), system_tags=("python:3.11",))
-        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
-        record.commit([TagsChanged(owner=owner, add=("y", "z"), remove=("x", "y", "python:3.11"))])
-
-        assert record.tags(owner) == (Tag(name="python:3.11", system=True), Tag(name="y"), Tag(name="z"))
-
-    # -- cache ---------------------------------------------------------------------------------------------------
-
-    def test_the_newest_completed_task_with_a_key_is_found(self, record: Record) -> None:
-        """A look-up finds the newest completed task, from runs before the given one, with all its outputs in order."""
-        key = b"k" * 32
-        first = done(record, new_version("b", b"1"), new_version("a", b"2"), key=key)
-        second = done(record, new_version("b", b"3"), key=key)
-
-        hit = record.cached(key)
-
-        assert hit is not None and (hit.run, hit.step, hit.item, hit.ended) == (second.seq, 0, 0, at(2))
-        older = record.cached(key, before=second.seq)
-        assert older is not None and older.run == first.seq
-        names = [(name, value.artifact) for name, value in older.outputs if isinstance(value, Version)]
-        assert names == [("out0", "b"), ("out1", "a")]
-        assert record.cached(key, before=first.seq) is None and record.cached(b"other") is None
-
-    def test_failed_and_cached_tasks_serve_nobody(self, record: Record) -> None:
-        """Only a completed task is found by its key."""
-        _, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
-        for step, status in enumerate((Status.FAILED, Status.CACHED)):
-            record.commit([finished(step, status=status, key=b"k")], fence=fence)
-
-        assert record.cached(b"k") is None
-
-    def test_a_mapped_item_is_found_by_its_key(self, record: Record) -> None:
-        """A task of a mapped step is found with its content, before its step has ended as well."""
-        _, fence = begun(record, new_step(0, tasks=2))
-        record.commit([finished(0, inline(b"i"), blob(b"j"), item=1, key=b"k")], fence=fence)
-
-        hit = record.cached(b"k")
-
-        assert hit is not None and hit.item == 1
-        assert hit.outputs == (
-            ("out0", Item(index=1, content=inline(b"i"))),
-            ("out1", Item(index=1, content=blob(b"j"))),
-        )
-
-    def test_the_last_execution_of_a_step_explains(self, record: Record) -> None:
-        """The newest run of the pipeline in which the step was computed is found, cached ones passed over."""
-        first = done(record)
-        done(record, pipeline="other")
-        run, fence = begun(record)
-        record.commit([step_end(status=Status.CACHED, origin=(first.seq, 0)), END], fence=fence)
-
-        found = record.last_execution("training", "train", before=run.seq + 1)
-
-        assert found is not None
-        assert (found[0].seq, found[1].name, found[2].status) == (first.seq, "train", "completed")
-        assert record.last_execution("training", "train", before=first.seq) is None
-        assert record.last_execution("training", "nothing", before=99) is None
 
     # -- deleting ------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,44 @@ def test_the_migrations_make_the_fresh_schema(path: Path) -> None:
     ]
 
 
+def test_an_older_record_is_upgraded_in_one_go(
+    record: SQLiteRecord, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a record of an earlier schema runs the missing migrations; reading only, it is refused instead."""
+    record.commit([saved()])
+    record.close()
+    later = tmp_path / "0002.sql"
+    later.write_text("-- One more; with a semicolon in a comment.\nalter table store add column note text;\n")
+    monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
+    monkeypatch.setattr(migrate, "VERSION", 2)
+
+    with pytest.raises(StoreReadOnly, match="upgraded"):
+        SQLiteRecord(path, read_only=True)
+    upgraded = SQLiteRecord(path)
+
+    assert upgraded._db.row("select note from store") == (None,)
+    assert upgraded._db.row("pragma user_version") == (2,) and upgraded.version(1).artifact == "model"
+    upgraded.close()
+
+
+def test_a_failed_upgrade_changes_nothing(
+    record: SQLiteRecord, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a migration fails, the record keeps its old schema as a whole."""
+    record.close()
+    later = tmp_path / "0002.sql"
+    later.write_text("alter table store add column note text;\ninsert into nowhere values (1);\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
+        patch.setattr(migrate, "VERSION", 2)
+        with pytest.raises(StoreError, match="nowhere"):
+            SQLiteRecord(path)
+
+    again = SQLiteRecord(path)
+    assert "note" not in [row[1] for row in again._db.rows("pragma table_info(store)")]
+    again.close()
+
+
 def test_the_file_says_what_it_is(record: SQLiteRecord, path: Path) -> None:
     """A record's file carries our application id, its schema's number, and the settings fixed at birth."""
     record.close()

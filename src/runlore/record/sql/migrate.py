@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from runlore.errors import StoreForeign, StoreTooNew
+from runlore.errors import StoreForeign, StoreReadOnly, StoreTooNew
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.text import micros
 
@@ -36,10 +36,15 @@ def prepare(connection: Connection, at: datetime) -> None:
 
     Raises `StoreForeign` for a file of another program, `StoreTooNew` for a record of a newer runlore.
     """
-    if _version(connection) == VERSION:
+    version = _version(connection)
+    if version == VERSION:
         return
     if connection.read_only:
-        raise StoreForeign(f"{connection.path} is not a record of this version of runlore; open it for writing first.")
+        if version == 0:
+            raise StoreForeign(f"{connection.path} is empty, not a runlore record.")
+        raise StoreReadOnly(
+            f"{connection.path} has schema {version} and must be upgraded to {VERSION}; open it for writing once."
+        )
     _set_up_file(connection)
     with connection.writing(durable=True) as cursor:
         version = _version(connection)  # another process may have been faster

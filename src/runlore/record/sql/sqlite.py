@@ -19,6 +19,7 @@ from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
 from runlore.record.sql.check import findings
 from runlore.record.sql.connection import Connection
+from runlore.record.sql.intern import SQL, Memo
 from runlore.record.sql.migrate import prepare
 from runlore.record.sql.select import (
     COLUMNS,
@@ -31,7 +32,7 @@ from runlore.record.sql.select import (
 )
 from runlore.record.sql.statements import load_statements
 from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack_digest
-from runlore.record.sql.write import OWNER_KINDS, SQL, Memo, Writer
+from runlore.record.sql.write import OWNER_KINDS, Writer
 
 READ = load_statements(Path(__file__).with_name("read.sql"))
 _FIRST_TOKEN = 1

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,11 +32,10 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.run import Usage
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
+from runlore.record.sql.intern import SQL, Interned, Memo
 from runlore.record.sql.rows import FORMS, SAVE_TYPES, pack_failure
-from runlore.record.sql.statements import load_statements
 from runlore.record.sql.text import micros, pack, pack_digest, to_digest, to_micros, to_uid
 
-SQL = load_statements(Path(__file__).with_name("write.sql"))
 #: Positions are stored: only ever append.
 OWNER_KINDS = tuple(OwnerKind)
 #: Kinds of facts.
@@ -48,29 +46,7 @@ _CODE = {status: code for code, status in enumerate(CODES)}
 _WAY = {"output": 1, "saved": 2}
 _FORM = {form: code for code, form in enumerate(FORMS)}
 _NO_USAGE = Usage()
-#: Interned texts that a process remembers at most.
-_REMEMBERED = 50_000
 _ADD_TASK, _ADD_EVENT, _ADD_VERSION = SQL["add_task"], SQL["add_event"], SQL["add_version"]
-
-
-class Memo:
-    """Ids of interned rows that this process has seen committed."""
-
-    def __init__(self) -> None:
-        self.words: dict[str, int] = {}
-        self.kinds: dict[tuple[str, str, str], int] = {}
-        self.definitions: dict[bytes, int] = {}
-        self.artifacts: dict[str, int] = {}
-
-    def forget(self) -> None:
-        """After a rollback, whatever was learnt in it may be wrong."""
-        for known in (self.words, self.kinds, self.definitions, self.artifacts):
-            known.clear()
-
-    def trim(self) -> None:
-        """Keep memory bounded."""
-        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
-            self.forget()
 
 
 class Writer:
@@ -79,7 +55,9 @@ class Writer:
     def __init__(self, cursor: sqlite3.Cursor, memo: Memo, run: int | None, clock: Callable[[], datetime]) -> None:
         self._execute = cursor.execute
         self._cursor = cursor
-        self._memo = memo
+        interned = Interned(cursor, memo)
+        self._word, self._kind = interned.word, interned.kind
+        self._definition, self._artifact = interned.definition, interned.artifact
         self._run = run
         self._clock = clock
         self.versions: dict[UUID, tuple[int, str]] = {}
@@ -92,46 +70,6 @@ class Writer:
         if self._edges:
             self._cursor.executemany(SQL["add_edge"], self._edges)
             self._edges.clear()
-
-    # -- interned rows -------------------------------------------------------------------------------------------
-
-    def _word(self, text: str) -> int:
-        known = self._memo.words
-        found = known.get(text)
-        if found is None:
-            found = known[text] = self._intern("word", (pack(text),))
-        return found
-
-    def _kind(self, content: Content) -> int:
-        known = self._memo.kinds
-        key = (content.materializer, content.type, content.artifact_type)
-        found = known.get(key)
-        if found is None:
-            found = known[key] = self._intern("kind", key)
-        return found
-
-    def _definition(self, digest: bytes, body: str) -> int:
-        known = self._memo.definitions
-        found = known.get(digest)
-        if found is None:
-            self._execute(SQL["add_definition"], (digest, pack(body)))
-            found = known[digest] = int(self._execute(SQL["find_definition"], (digest,)).fetchone()[0])
-        return found
-
-    def _artifact(self, name: str, at: int) -> int:
-        known = self._memo.artifacts
-        found = known.get(name)
-        if found is None:
-            self._execute(SQL["add_artifact"], (name, at))
-            found = known[name] = int(self._execute(SQL["find_artifact"], (name,)).fetchone()[0])
-        return found
-
-    def _intern(self, table: str, key: tuple[Any, ...]) -> int:
-        row = self._execute(SQL["find_" + table], key).fetchone()
-        if row is None:
-            self._execute(SQL["add_" + table], key)
-            row = self._execute(SQL["find_" + table], key).fetchone()
-        return int(row[0])
 
     # -- runs ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""Interned rows: texts, kinds of content, definitions and artifacts, each stored once and known by its id."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from runlore.model.artifact import Content
+from runlore.record.sql.statements import load_statements
+from runlore.record.sql.text import pack
+
+SQL = load_statements(Path(__file__).with_name("write.sql"))
+#: Interned texts that a process remembers at most.
+_REMEMBERED = 50_000
+
+
+class Memo:
+    """Ids of interned rows that this process has seen committed."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, int] = {}
+        self.kinds: dict[tuple[str, str, str], int] = {}
+        self.definitions: dict[bytes, int] = {}
+        self.artifacts: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """After a rollback, whatever was learnt in it may be wrong."""
+        for known in (self.words, self.kinds, self.definitions, self.artifacts):
+            known.clear()
+
+    def trim(self) -> None:
+        """Keep memory bounded."""
+        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
+            self.forget()
+
+
+class Interned:
+    """Finds or makes interned rows within one transaction."""
+
+    def __init__(self, cursor: sqlite3.Cursor, memo: Memo) -> None:
+        self._execute = cursor.execute
+        self._memo = memo
+
+    def word(self, text: str) -> int:
+        known = self._memo.words
+        found = known.get(text)
+        if found is None:
+            found = known[text] = self._intern("word", (pack(text),))
+        return found
+
+    def kind(self, content: Content) -> int:
+        known = self._memo.kinds
+        key = (content.materializer, content.type, content.artifact_type)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = self._intern("kind", key)
+        return found
+
+    def definition(self, digest: bytes, body: str) -> int:
+        known = self._memo.definitions
+        found = known.get(digest)
+        if found is None:
+            self._execute(SQL["add_definition"], (digest, pack(body)))
+            found = known[digest] = int(self._execute(SQL["find_definition"], (digest,)).fetchone()[0])
+        return found
+
+    def artifact(self, name: str, at: int) -> int:
+        known = self._memo.artifacts
+        found = known.get(name)
+        if found is None:
+            self._execute(SQL["add_artifact"], (name, at))
+            found = known[name] = int(self._execute(SQL["find_artifact"], (name,)).fetchone()[0])
+        return found
+
+    def _intern(self, table: str, key: tuple[Any, ...]) -> int:
+        row = self._execute(SQL["find_" + table], key).fetchone()
+        if row is None:
+            self._execute(SQL["add_" + table], key)
+            row = self._execute(SQL["find_" + table], key).fetchone()
+        return int(row[0])
