@@ -115,7 +115,8 @@ class Step(Notes):
         """Code of the step's function as the fingerprint took it, comments stripped; ``None`` if none was taken."""
         body = json.loads(self.definition_body)
         function = body.get("function")
-        texts = [text for name, kind, text in body.get("parts", ()) if kind == "function" and name == function]
+        parts = body.get("parts", ())
+        texts = [text for name, kind, *_, text in parts if kind == "function" and name == function]
         return texts[0] if texts else None
 
     @property
@@ -188,8 +189,29 @@ class Step(Notes):
 
     @property
     def inputs(self) -> Named[ArtifactVersion]:
-        """Artifact versions that it took, by parameter; an element of a list is ``name.0``."""
-        return self._versions("input")
+        """Artifact versions that it took, by parameter; an element of a list is ``name.0``.
+
+        A collection that a mapped step walked item by item is one input; where the items came from several versions,
+        each is ``name.<item>``.
+        """
+        if not self.mapped:
+            return self._versions("input")
+        found = {}
+        for name, edges in self._input_edges().items():
+            versions = dict.fromkeys(edge.version for edge in edges)
+            if len(versions) == 1:
+                found[name] = self._reader.version_at(edges[0].version)
+                continue
+            for edge in edges:
+                found[f"{name}.{edge.item}"] = self._reader.version_at(edge.version, edge.element)
+        return Named(found, kind="input", owner=self.pathspec)
+
+    def _input_edges(self) -> dict[str, list[Edge]]:
+        grouped: dict[str, list[Edge]] = {}
+        for edge in self._record.edges(self._noun.run, self._noun.index):
+            if edge.direction == "input":
+                grouped.setdefault(edge.name, []).append(edge)
+        return grouped
 
     @property
     def input(self) -> ArtifactVersion:

@@ -1,0 +1,174 @@
+"""Recall from where pipelines are written and run: bodies, steps, and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from runlore import get_step_context, pipeline, step
+from runlore.author.current import use_workspace
+from runlore.client import Client
+from runlore.errors import NotFound
+from runlore.settings import Settings
+from runlore.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace of the test's own, in force for pipelines and `Client()`."""
+    opened = Workspace.open(Settings(home=tmp_path / "home", durability="relaxed", progress="quiet"))
+    with use_workspace(opened):
+        yield opened
+    opened.close()
+
+
+@step
+def make(x: int) -> Annotated[int, "thing"]:
+    return x
+
+
+@step
+def use(thing: int) -> Annotated[int, "used"]:
+    return thing + 1
+
+
+@step
+def square(x: int) -> int:
+    return x * x
+
+
+@step
+def negate(x: int) -> int:
+    return -x
+
+
+def test_a_version_fetched_in_a_body_is_an_input() -> None:
+    """What a body fetched is pinned, shows among the inputs, and knows its consumers across pipelines."""
+
+    @pipeline
+    def producing() -> None:
+        make(1)
+
+    @pipeline
+    def consuming() -> None:
+        use(Client().get_artifact_version("thing"))
+
+    producing()
+    run = consuming()
+    version = Client().get_artifact_version("thing")
+    assert run.steps["use"].inputs["thing"] == version
+    assert version.consumers == (run.steps["use"],)
+    assert [after.name for after in version.downstream()] == ["used"]
+
+
+def test_the_latest_of_what_the_body_makes_is_an_edge() -> None:
+    """Looking up the latest of a name that an earlier step of the body makes takes that step's output, in every run."""
+
+    @pipeline
+    def both(x: int) -> None:
+        make(x)
+        use(Client().get_artifact_version("thing"))
+
+    assert both(1).steps["use"].output.load() == 2
+    second = both(5)
+    assert second.steps["use"].output.load() == 6
+    assert second.steps["use"].inputs["thing"] == second.steps["make"].output
+
+
+def test_fetching_what_is_not_there_fails_before_work() -> None:
+    """A body that fetches an unknown artifact fails as the body is traced, and no step has run."""
+
+    @pipeline
+    def broken() -> None:
+        make(1)
+        use(Client().get_artifact_version("nothing"))
+
+    with pytest.raises(NotFound, match="'nothing'"):
+        broken()
+    assert not Client().list_artifact_versions()
+
+
+def test_the_running_run_is_among_the_runs() -> None:
+    """Inside a step, runs[0] is the running run and runs[1] the one before it."""
+    seen: list[Any] = []
+
+    @step
+    def look() -> int:
+        run = Client().get_pipeline_run(get_step_context().pipeline_run.name)
+        runs = run.pipeline.runs
+        seen.append((str(run.status), runs[0] == run, [other.number for other in runs]))
+        return len(runs)
+
+    @pipeline
+    def watching() -> None:
+        look()
+
+    watching()
+    run = watching()
+    assert seen == [("running", True, [1]), ("running", True, [2, 1])]
+    assert run.steps["look"].output.load() == 2
+    assert "runs" in (run.steps["look"].cache_note or "")
+
+
+def test_a_chain_of_maps_reads_element_by_element() -> None:
+    """Collections load as lists, tasks know their own element, and a task's input is the element before it."""
+
+    @pipeline
+    def chain() -> Any:
+        return negate.map(square.map(x=[1, 2, 3]))
+
+    run = chain()
+    assert run.output.load() == [-1, -4, -9]
+    task = Client().get(f"{run.pathspec}/negate/2")
+    assert (task.input.load(), task.output.load()) == (9, -9)
+    assert run.steps["negate"].output.upstream() == (run.steps["square"].output,)
+
+
+def test_an_element_cannot_stand_for_a_whole_version() -> None:
+    """A body that passes one element of a collection is told what to pass instead."""
+
+    @pipeline
+    def mapping() -> None:
+        square.map(x=[1, 2])
+
+    @pipeline
+    def taking() -> None:
+        use(Client().get("mapping/latest/square").output[0])
+
+    mapping()
+    with pytest.raises(TypeError, match="element of a collection"):
+        taking()
+
+
+def test_a_pipeline_knows_its_record() -> None:
+    """pipeline.model, .runs and .last_run lead to the record; before the first run there is none of this name."""
+
+    @pipeline
+    def train() -> None:
+        make(1)
+
+    @pipeline
+    def training() -> None:
+        make(1)
+
+    training()
+    with pytest.raises(NotFound, match="'train'"):
+        _ = train.model
+    run = train()
+    assert train.model.last_run == train.last_run == train.runs[0] == run
+    assert train.model.num_runs == 1
+
+
+def test_the_code_of_a_run_is_kept() -> None:
+    """run.code holds the source of the steps' module, and the step its own."""
+
+    @pipeline
+    def kept() -> None:
+        make(1)
+
+    run = kept()
+    assert any("def test_the_code_of_a_run_is_kept" in text for text in run.code.values())
+    assert "return x" in run.steps["make"].source_code
