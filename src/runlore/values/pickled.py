@@ -6,10 +6,7 @@ written, and read without asking only if that signature is right; anything else 
 
 from __future__ import annotations
 
-import hmac
-import pickle
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
@@ -30,20 +27,22 @@ def dumps(value: Any) -> bytes:
         kind = type(value)
         raise ValueUnstorable(
             f"A {kind.__module__}.{kind.__qualname__} cannot be stored: {type(error).__name__}: {error}. Return what "
-            "it is made of, or give its class a materializer (docs/howto/materializers.md)."
+            "it is made of, or define a Materializer for its class (docs/design/codec.md)."
         ) from error
     return data
 
 
 def sign(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
     """Return the MAC (HMAC-SHA256, 32 bytes) that lets an installation recognise its own pickles."""
-    return (
-        hmac.digest(key, data, "sha256") if not isinstance(data, memoryview) else hmac.new(key, data, sha256).digest()
-    )
+    import hmac  # brings OpenSSL, 5 ms that only pickles need
+
+    return hmac.new(key, data, "sha256").digest()
 
 
 def is_own(data: bytes | bytearray | memoryview, *, mac: bytes | None, key: bytes) -> bool:
     """Whether ``mac`` proves that the holder of ``key`` wrote ``data``. An empty key proves nothing."""
+    import hmac  # see `sign`
+
     return bool(key) and mac is not None and hmac.compare_digest(sign(data, key), mac)
 
 
@@ -65,6 +64,8 @@ def loads(data: bytes, *, mac: bytes | None, key: bytes, trust: bool = False) ->
             f"This value is a pickle that this installation did not write ({signed}). Loading it can run any code. "
             "If you trust who wrote it, load it with trust=True."
         )
+    import pickle  # only who reads one needs it
+
     try:
         return pickle.loads(data)
     except ModuleNotFoundError as error:

@@ -69,7 +69,7 @@ def test_the_materializer_alone_never_unpickles(tmp_path: Path) -> None:
 
 def test_unpicklable_values_say_so() -> None:
     """What cannot be pickled is refused, naming its type and the way out."""
-    with pytest.raises(ValueUnstorable, match="A _thread.lock cannot be stored: TypeError: .*materializer"):
+    with pytest.raises(ValueUnstorable, match="A _thread.lock cannot be stored: TypeError: .*Materializer"):
         dumps(threading.Lock())
 
 
