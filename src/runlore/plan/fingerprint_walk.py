@@ -249,13 +249,12 @@ class Walk:
 
     def _installed_function(self, subject: FunctionType, module: str) -> Token:
         """A function of a package is known by its place; one made by a package around ours has to be looked into."""
-        place: Any = sys.modules.get(module)
-        for part in subject.__code__.co_qualname.split("."):
-            place = getattr(place, part, None)
-        token = self._installed(module, subject.__code__.co_qualname)
-        if "<locals>" not in subject.__code__.co_qualname and not hasattr(subject, "__wrapped__"):
-            return token
-        if place is subject:
+        place = values.place_of(subject)  # under its decorated name, the package's own wrappers included
+        if place is not None and origin_of_module(place[0]) != "project":
+            return self._installed(*place)
+        name = subject.__code__.co_qualname
+        token = self._installed(module, f"{name}:{subject.__code__.co_firstlineno}")  # lambdas share a name
+        if "<locals>" not in name and name != "<lambda>" and not hasattr(subject, "__wrapped__"):
             return token
         return self._node(
             subject, values.label_of(subject), lambda number: self._describe_wrapper(subject, token, number)
