@@ -48,8 +48,8 @@ from pipeline p join run r on r.pipeline = p.id group by p.id having max(r.numbe
 select 'artifact ' || a.name, 'Its versions are counted wrongly.' from artifact a
 join version v on v.artifact = a.id group by a.id having max(v.nth) - a.gone <> count(*)
 -- name: version_order
-select 'version ' || v.seq, 'Its number is lower than that of an earlier version.' from version v
-where exists (select 1 from version w where w.artifact = v.artifact and w.number > v.number and w.seq < v.seq)
+select 'version ' || seq, 'Its number is lower than that of the version before.' from (
+  select seq, number, lag(number) over (partition by artifact order by seq) as last from version) where number < last
 -- name: fact_without_owner
 select 'run ' || f.owner, 'A searchable value belongs to a run that is not there.' from fact f
 where f.kind in (0, 1) and f.owner not in (select seq from run)

@@ -249,12 +249,13 @@ def is_creation(query: Query) -> bool:
 def _one_version(artifact: str, version: str, number: int) -> Driver:
     known = "artifact = (select id from artifact where name = ?)"
     digits = version.isascii() and version.isdigit() and len(version) < 19 and str(int(version)) == version
-    where = Piece(
-        f"t.seq in (select seq from version where {known} and label = ? union all "
-        f"select seq from version where {known} and number = ? and label is null)",
-        (artifact, version, artifact, int(version) if digits else -1),
+    return Driver(
+        f"(select seq from version where {known} and label = ? union all "
+        f"select seq from version where {known} and number = ? and label is null) o",
+        "o.seq",
+        Piece("1", (artifact, version, artifact, int(version) if digits else -1)),
+        number,
     )
-    return Driver("", "t.seq", where, number)
 
 
 def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
