@@ -12,7 +12,7 @@ from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.model.artifact import Content, Version
 from runlore.model.change import Input
 from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
-from runlore.plan.fingerprint import class_fingerprint
+from runlore.plan.fingerprint import class_fingerprint, value_fingerprint
 from runlore.plan.fingerprint_origin import origin_of_module
 from runlore.record.port import Record
 from runlore.record.vault import Vault
@@ -168,4 +168,9 @@ class Arguments:
 def _literal(argument: Literal) -> Resolved:
     if argument.secret or type(argument.value) in IMMUTABLE:
         return Resolved(argument.encoded, (), lambda: argument.value)
-    return Resolved(argument.encoded, (), lambda: codec.decode(argument.encoded))
+    # The code of project classes and functions inside the value counts: the step may call it.
+    code = value_fingerprint(argument.value)
+    identity: str | None = argument.encoded
+    if code is not None:
+        identity = None if code.digest is None else f"{argument.encoded}|{code.digest.hex()}"
+    return Resolved(identity, (), lambda: codec.decode(argument.encoded))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -490,3 +491,34 @@ def test_a_recorded_version_in_the_body_is_an_input(workspace: Workspace) -> Non
 
     assert first.steps["total"].inputs["xs"].id == made.id
     assert second.status == "cached"
+
+
+@dataclass
+class Options:
+    """A parameter of the project's own class."""
+
+    rate: int
+
+    def doubled(self) -> int:
+        return 2 * self.rate
+
+
+@step
+def apply(options: Any) -> int:
+    return int(options.doubled())
+
+
+@pipeline
+def applying() -> None:
+    apply(Options(2))
+
+
+def test_the_code_of_a_parameter_counts(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed method of a parameter's class makes the step run again."""
+    applying()
+    same = applying()
+    monkeypatch.setattr(Options, "doubled", lambda self: 0)
+    changed = applying()
+
+    assert same.status == "cached"
+    assert changed.steps["apply"].output.load() == 0
