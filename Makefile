@@ -24,7 +24,7 @@ test: $(VENV)/test-installed  ## Install the package with its test extra and run
 test-all: $(VENV)/test-installed  ## The tests, those that take minutes included
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/check-installed  ## Format, lint, types, import layers
+lint: $(VENV)/check-installed $(VENV)/test-installed  ## Format, lint, types, import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict src

@@ -154,7 +154,7 @@ def _take_in_definitions() -> None:
 
 def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
     kind = type(value)
-    classes = [cls for cls in _annotated_classes(annotation) if isinstance(value, cls)]
+    classes = [cls for cls in _annotated_classes(annotation) if cls is not Any and isinstance(value, cls)]
     classes += [cls for cls in kind.__mro__ if cls is not object]
     found = list(_registered(classes))
     if not found and not _entry_points_read and kind not in _CODEC_TYPES and kind.__module__ != "builtins":

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from runlore import ArtifactConfig, ExternalArtifact, get_step_context, pipeline, step
 from runlore.author.current import use_workspace
-from runlore.errors import AlreadyExists, StepContextError, TypeMismatch
+from runlore.errors import AlreadyExists, StepContextError, TypeMismatch, ValueUnstorable
 from runlore.settings import Settings
 from runlore.workspace import Workspace, save_artifact
 
@@ -522,3 +523,20 @@ def test_the_code_of_a_parameter_counts(workspace: Workspace, monkeypatch: pytes
 
     assert same.status == "cached"
     assert changed.steps["apply"].output.load() == 0
+
+
+def test_an_output_that_cannot_be_stored_is_named(workspace: Workspace) -> None:
+    """A value that nothing can store fails its step with an error that names the output and says what to do."""
+
+    @step
+    def lock():  # type: ignore[no-untyped-def]
+        return threading.Lock()
+
+    @pipeline
+    def locking() -> None:
+        lock()
+
+    with pytest.raises(ValueUnstorable, match="Materializer") as caught:
+        locking()
+
+    assert any("output 'output' of step 'lock'" in note for note in caught.value.__notes__)
