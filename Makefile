@@ -10,7 +10,7 @@ WATCHED := $(shell find src tests docs examples benchmarks changes -name __pycac
            pyproject.toml Makefile README.md CONTRIBUTING.md CHANGELOG.md
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint check bench docs clean
+.PHONY: help demo test test-slow lint check bench docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +21,8 @@ demo: $(VENV)/demo-installed  ## Train models on real digits, see the cache at w
 test: $(VENV)/test-installed  ## Install the package with its test extra and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/test-installed  ## The tests, those that take minutes included
-	$(BIN)/python -m pytest
+test-slow: $(VENV)/test-installed  ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/check-installed $(VENV)/test-installed  ## Format, lint, types, import layers
 	$(BIN)/ruff format --check .
