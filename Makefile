@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # What `make check` looks at; when none of it changed since the last green check, there is nothing to do.
-WATCHED := $(shell find src tests docs examples benchmarks changes -name __pycache__ -prune -o \( -type f -o -type d \) -print) \
+WATCHED := $(shell find src tests docs examples benchmarks changes -mindepth 1 -name __pycache__ -prune -o \( -type f -o -type d \) -print) \
            pyproject.toml Makefile README.md CONTRIBUTING.md CHANGELOG.md
 
 .DEFAULT_GOAL := help
