@@ -19,6 +19,8 @@ Array = numpy.ndarray[Any, Any]
 # Up to this many bytes an array is read into memory, above it is mapped.
 _MAP_FROM = 1 << 20
 _CHUNK_BYTES = 1 << 20
+#: Elements above which statistics are those of a sample, so that describing costs little beside storing.
+SAMPLED_ABOVE = 1_000_000
 _MAX_WORDS = 100_000
 _MAX_PIXELS = 512
 _BINS = 30
@@ -65,14 +67,18 @@ class NumpyMaterializer(Materializer):
         """``shape``, ``dtype`` and, unless it is empty, statistics that fit the dtype.
 
         Numbers and booleans: ``min``, ``max``, ``mean``, ``std``, over what is not nan, and ``nan_count`` if there is
-        any. Moments: ``min`` and ``max`` as text. Text of up to 100,000 elements: ``unique_words``, ``total_words``,
+        any; of more than `SAMPLED_ABOVE` elements a regular sample is taken, and ``sampled`` tells its size.
+        Moments: ``min`` and ``max`` as text. Text of up to 100,000 elements: ``unique_words``, ``total_words``,
         ``most_common_word``, ``most_common_count``.
         """
         found: dict[str, Any] = {"shape": list(value.shape), "dtype": str(value.dtype)}
         if value.size == 0:
             return found
         if value.dtype.kind in "biuf":
-            found.update(statistics(value))
+            sample = _sample(value)
+            found.update(statistics(sample))
+            if sample.size < value.size:
+                found["sampled"] = sample.size
         elif value.dtype.kind in "mM":
             known = value[~numpy.isnat(value)]
             if known.size:
@@ -90,6 +96,17 @@ class NumpyMaterializer(Materializer):
         if value.ndim == 2 or (value.ndim == 3 and value.shape[2] in (1, 3, 4)):
             return _image(value)
         return ()
+
+
+def _sample(value: Array) -> Array:
+    """``value`` itself, or of a large contiguous array every so-manieth element, as a view."""
+    if value.size <= SAMPLED_ABOVE or not value.flags.forc:
+        return value
+    flat: Array = value.reshape(-1, order="C" if value.flags.c_contiguous else "F")
+    stride = value.size // SAMPLED_ABOVE + 1
+    while any(math.gcd(stride, length) > 1 for length in value.shape):  # else it falls in step with rows or columns
+        stride += 1
+    return flat[::stride]
 
 
 def statistics(value: Array) -> dict[str, Any]:

@@ -189,3 +189,14 @@ def test_large_images_are_drawn_small() -> None:
     (image,) = STORE.pictures(GENERATOR.random((2000, 100)))
 
     assert struct.unpack(">II", image.data[16:24]) == (25, 500)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_arrays_are_described_by_a_sample(order: str) -> None:
+    """Above a million elements the statistics are those of a regular sample, which says its size."""
+    value = numpy.asarray(numpy.arange(3_000_000.0).reshape(1_000, 3_000), order=order)
+    notes = NumpyMaterializer().metadata(value)
+
+    assert 200_000 < notes["sampled"] <= 1_000_000
+    assert abs(notes["mean"] - 1_500_000) < 5_000
+    assert notes["shape"] == [1_000, 3_000]
