@@ -82,7 +82,7 @@ class Run:
     #: What started it (another run, a schedule, an event): typed JSON.
     trigger: str | None = None
     failure: Failure | None = None
-    #: The outputs that the pipeline's body returned: typed JSON, name → [step index, output position].
+    #: The outputs that the pipeline's body returned: typed JSON, name → [step index, output name].
     outputs: str = "{}"
 
 
