@@ -140,8 +140,8 @@ class Workspace:
         self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, dry: bool = False
     ) -> PipelineRun:
         # the engine is most of what there is to import, and whoever only recalls never needs it
-        from runlore.execute.engine import Services
         from runlore.execute.run import PipelineRun, Request
+        from runlore.execute.services import Services
 
         services = Services(
             record=self.record,

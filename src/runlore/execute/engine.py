@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from runlore.author import reads
-from runlore.author.current import use_trace
-from runlore.errors import LeaseLost, ParameterError, TypeMismatch
+from runlore.errors import ParameterError
 from runlore.execute import context as step_context
 from runlore.execute import events
 from runlore.execute.arguments import Arguments, Resolved
-from runlore.execute.failure import annotate, failure_of
-from runlore.execute.logs import LogCapture
+from runlore.execute.attempt import Attempt, Attempts
+from runlore.execute.failure import failure_of
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
+from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
 from runlore.model.artifact import Content, SaveType, Version
 from runlore.model.change import (
     Change,
     Input,
-    LogWritten,
     MetadataSet,
     NewStep,
     NewVersion,
@@ -44,45 +41,16 @@ from runlore.model.change import (
 )
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedOutput, PlannedStep
-from runlore.model.run import Fence, Run, Usage
+from runlore.model.run import Fence, Run
 from runlore.model.status import Status
-from runlore.record.port import Hit, Record
-from runlore.record.vault import Vault, collection_of
-from runlore.values import checks, codec
+from runlore.record.port import Hit
+from runlore.record.vault import collection_of
+from runlore.values import codec
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
 
 #: Seconds for which results of a mapped step may wait for each other before they are committed.
 GROUP = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the engine needs from outside."""
-
-    record: Record
-    vault: Vault
-    emit: Callable[[Any], None]
-    #: Opens a handle on a run, for the step context.
-    open_run: Callable[[int], Any]
-    log_limit: int
-    caching: bool = True
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class _Try:
-    """What one attempt of one task brought."""
-
-    status: Status
-    outputs: tuple[tuple[PlannedOutput, Content, Any], ...] = ()
-    saved: tuple[Output, ...] = ()
-    error: BaseException | None = None
-    context: step_context.StepContext | None = None
-    reads: Sequence[str] = ()
-    usage: Usage = Usage()
-    started: datetime | None = None
-    ended: datetime | None = None
 
 
 class Engine:
@@ -99,6 +67,7 @@ class Engine:
         self._ordinals: Counter[bytes] = Counter()
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
+        self._attempts = Attempts(services, run, fence)
         self._planned = 0
         #: Steps that take a value from outside.
         self._outside: set[int] = set()
@@ -136,14 +105,6 @@ class Engine:
         """Add what was gathered about the run, with the next commit."""
         self._pending.append(change)
 
-    def call_hook(self, hook: Callable[..., Any], error: BaseException | None, *, step: str = "") -> None:
-        """Call a hook of the user's; what it raises is reported and changes nothing."""
-        arguments = () if error is None else (error,)
-        try:
-            hook(*arguments[: _positional(hook)])
-        except Exception as broken:
-            self._services.emit(events.HookFailed(run=self._run.name, step=step, message=repr(broken)))
-
     def finish(self, change: RunFinished) -> None:
         """Commit the end of the run together with what is still pending."""
         self._pending.append(change)
@@ -164,13 +125,13 @@ class Engine:
         if hit is not None:
             return self._cached(step, resolved, hit, key)
         self._start(step)
-        attempt = self._attempt(step, resolved, item=None)
+        attempt = self._attempts.make(step, resolved, item=None)
         if attempt.status is Status.COMPLETED:
             return self._completed(step, resolved, attempt, key, note or miss)
         return self._failed(step, resolved, attempt)
 
     def _completed(
-        self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: _Try, key: bytes | None, note: str | None
+        self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: Attempt, key: bytes | None, note: str | None
     ) -> Outcome:
         if attempt.reads:
             key, note = None, "it read " + " and ".join(dict.fromkeys(attempt.reads)) + " while it ran"
@@ -184,7 +145,7 @@ class Engine:
         self._note_metadata(step, attempt)
         return self._end(step, outcome, attempt=attempt, note=note)
 
-    def _failed(self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: _Try) -> Outcome:
+    def _failed(self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: Attempt) -> Outcome:
         self._task_finished(step, 0, attempt, None, resolved, attempt.saved)
         self._note_metadata(step, attempt)
         outcome = self._end(step, Outcome(attempt.status, error=attempt.error), attempt=attempt)
@@ -231,7 +192,7 @@ class Engine:
         }
         contents: dict[str, list[Content]] = {output.name: [] for output in step.outputs}
         hits: list[Hit] = []
-        failure: _Try | None = None
+        failure: Attempt | None = None
         began = committed = time.monotonic()
         for item in range(count):
             before = len(hits)
@@ -261,7 +222,7 @@ class Engine:
         own: Mapping[str, Resolved],
         contents: dict[str, list[Content]],
         hits: list[Hit],
-    ) -> _Try | None:
+    ) -> Attempt | None:
         resolved = {**shared, **own}
         key, _ = self._key(step, resolved)
         hit, _ = self._look_up(key)
@@ -281,7 +242,7 @@ class Engine:
                 )
             )  # fmt: skip
             return None
-        attempt = self._attempt(step, resolved, item=item)
+        attempt = self._attempts.make(step, resolved, item=item)
         outputs = tuple(Output(name=planned.name, value=content) for planned, content, _ in attempt.outputs)
         for planned, content, _ in attempt.outputs:
             contents[planned.name].append(content)
@@ -298,7 +259,7 @@ class Engine:
         shared: Mapping[str, Resolved],
         contents: Mapping[str, list[Content]],
         hits: Sequence[Hit],
-        failure: _Try | None,
+        failure: Attempt | None,
         count: int,
         seconds: float,
     ) -> Outcome:
@@ -343,100 +304,6 @@ class Engine:
             raise ParameterError(f"Step {step.name!r} is mapped over arguments of different lengths: {said}.")
         return next(iter(lengths.values()))
 
-    # -- one attempt ---------------------------------------------------------------------------------------------
-
-    def _attempt(self, step: PlannedStep, resolved: Mapping[str, Resolved], *, item: int | None) -> _Try:
-        """Load the arguments, call the function, store what it returned."""
-        attempt = _Try(Status.RUNNING, started=self._services.clock())
-        clock, processor = time.perf_counter(), time.process_time()
-        try:
-            values = {name: one.load() for name, one in resolved.items()}
-            _check_inputs(step, values, item)
-            result = self._call(step, values, item or 0, attempt)
-            attempt.outputs = self._store(step, result, attempt)
-            attempt.status = Status.COMPLETED
-        except LeaseLost:
-            raise
-        except KeyboardInterrupt as error:
-            attempt.status, attempt.error = Status.CANCELLED, error
-        except BaseException as error:
-            attempt.status, attempt.error = Status.FAILED, error
-            annotate(error, run=self._run.name, step=step.name, item=item)
-            attempt.outputs = ()
-        if attempt.context is not None:
-            attempt.saved = (*attempt.saved, *attempt.context.saved)
-        attempt.usage = Usage(wall=time.perf_counter() - clock, cpu=time.process_time() - processor)
-        attempt.ended = self._services.clock()
-        self._hook(step, attempt)
-        return attempt
-
-    def _call(self, step: PlannedStep, values: Mapping[str, Any], item: int, attempt: _Try) -> Any:
-        literals = {
-            name: values[name]
-            for name, argument in step.arguments.items()
-            if isinstance(argument, Literal) and not argument.secret
-        }
-        context = step_context.StepContext(
-            self._run.name, self._run.id, step.name, item, 0, literals,
-            tuple(output.name for output in step.outputs), lambda: self._services.open_run(self._run.seq),
-        )  # fmt: skip
-        attempt.context = context
-
-        def write(part: int, text: str) -> None:
-            written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=text)
-            self._services.record.commit((written,), fence=self._fence, durable=False)
-
-        token = step_context.enter(context)
-        attempt.reads, watching = reads.watch()
-        try:
-            with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
-                result = step.step.signature.call(step.step.function, values)
-            if isinstance(capture.failure, LeaseLost):
-                raise capture.failure
-            return result
-        finally:
-            reads.unwatch(watching)
-            step_context.leave(token)
-
-    def _store(self, step: PlannedStep, result: Any, attempt: _Try) -> tuple[tuple[PlannedOutput, Content, Any], ...]:
-        values = _split(step, result)
-        stored = []
-        for planned, value in zip(step.outputs, values, strict=True):
-            wrong = checks.conforms(value, planned.annotation)
-            if wrong is not None:
-                attempt.saved = self._rescue(step, planned, value)
-                raise TypeMismatch(f"Output {planned.name!r} of step {step.name!r}: {wrong}")
-            stored.append((planned, self._content(step, planned, value), value))
-        return tuple(stored)
-
-    def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> Content:
-        try:
-            content = self._services.vault.store(
-                value, annotation=planned.annotation, materializer=planned.materializer
-            )
-        except Exception as error:
-            error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")
-            raise
-        return replace(content, artifact_type=planned.artifact_type) if planned.artifact_type else content
-
-    def _rescue(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> tuple[Output, ...]:
-        """Keep a value of the wrong type under the failed attempt, so that the work behind it is not lost."""
-        try:
-            content = self._services.vault.store(value)
-        except Exception:
-            return ()
-        version = NewVersion(
-            id=uuid4(), artifact=f"{self._run.pipeline}::{step.name}::mismatched_{planned.name}", content=content
-        )
-        return (Output(name=planned.name, value=version, direction="saved"),)
-
-    def _hook(self, step: PlannedStep, attempt: _Try) -> None:
-        options = step.step.options
-        if attempt.status is Status.COMPLETED and options.on_success is not None:
-            self.call_hook(options.on_success, None, step=step.name)
-        elif attempt.status is Status.FAILED and options.on_failure is not None:
-            self.call_hook(options.on_failure, attempt.error, step=step.name)
-
     # -- recording -----------------------------------------------------------------------------------------------
 
     def _start(self, step: PlannedStep) -> None:
@@ -450,7 +317,7 @@ class Engine:
         self,
         step: PlannedStep,
         item: int,
-        attempt: _Try,
+        attempt: Attempt,
         key: bytes | None,
         resolved: Mapping[str, Resolved],
         outputs: tuple[Output, ...],
@@ -468,7 +335,7 @@ class Engine:
         step: PlannedStep,
         outcome: Outcome,
         *,
-        attempt: _Try | None = None,
+        attempt: Attempt | None = None,
         origin: tuple[int, int] | None = None,
         note: str | None = None,
         inputs: tuple[Input, ...] = (),
@@ -515,7 +382,7 @@ class Engine:
             metadata=_encoded(notes), facts=_facts(notes),
         )  # fmt: skip
 
-    def _note_metadata(self, step: PlannedStep, attempt: _Try) -> None:
+    def _note_metadata(self, step: PlannedStep, attempt: Attempt) -> None:
         if attempt.context is not None and attempt.context.metadata:
             owner = Owner(kind=OwnerKind.STEP, seq=self._run.seq, step=step.index)
             notes = attempt.context.metadata
@@ -571,7 +438,7 @@ class Engine:
             raise outcome.error
 
 
-def _status_of(failed: _Try | None, hits: Sequence[Hit], before: int) -> Status:
+def _status_of(failed: Attempt | None, hits: Sequence[Hit], before: int) -> Status:
     if failed is not None:
         return failed.status
     return Status.CACHED if len(hits) > before else Status.COMPLETED
@@ -587,34 +454,6 @@ def _closure(steps: Sequence[PlannedStep], need: int) -> set[int]:
             found.add(index)
             open_.extend(steps[index].upstream())
     return found
-
-
-def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
-    """What a step returned, output by output."""
-    count = len(step.outputs)
-    if count == 0:
-        if result is not None:
-            raise TypeMismatch(
-                f"Step {step.name!r} is annotated to return nothing and returned a {type(result).__name__}; annotate "
-                "its return type to keep the value."
-            )
-        return ()
-    if not step.step.signature.several:
-        return (result,)
-    if not isinstance(result, tuple) or len(result) != count:
-        names = ", ".join(repr(output.name) for output in step.outputs)
-        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
-        raise TypeMismatch(f"Step {step.name!r} should return a tuple of {count} outputs ({names}), and gave {got}.")
-    return result
-
-
-def _check_inputs(step: PlannedStep, values: Mapping[str, Any], item: int | None) -> None:
-    signature = step.step.signature
-    for name, value in values.items():
-        wrong = checks.conforms(value, signature.parameter(name).annotation)
-        if wrong is not None:
-            where = "" if item is None else f", task {item}"
-            raise TypeMismatch(f"Argument {name!r} of step {step.name!r}{where}: {wrong}")
 
 
 def _externals(arguments: Any) -> Sequence[External]:
@@ -640,9 +479,3 @@ def _encoded(notes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _facts(notes: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:
     return tuple(fact for key, value in notes.items() for fact in facts(key, value))
-
-
-def _positional(hook: Callable[..., Any]) -> int:
-    """How many of (exception,) a hook takes."""
-    code = getattr(hook, "__code__", None)
-    return 1 if code is None or code.co_argcount > 0 or code.co_flags & 0x04 else 0

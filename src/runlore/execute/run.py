@@ -9,13 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 from runlore import platform
+from runlore.errors import LeaseLost, StoreError
 from runlore.execute import environment, events
 from runlore.execute.code import project_root, snapshot
-from runlore.execute.engine import Engine, Services
+from runlore.execute.engine import Engine
 from runlore.execute.failure import failure_of
 from runlore.execute.git import GitCapture
+from runlore.execute.hooks import call_hook
 from runlore.execute.outcome import Outcome
 from runlore.execute.preview import Preview, executing, preview
+from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
 from runlore.model.change import NewRun, RunDescribed, RunFinished
 from runlore.model.plan import FromStep, Plan
@@ -254,7 +257,7 @@ class PipelineRun:
         options = self.trace.pipeline.options
         hook = options.on_failure if status is Status.FAILED else options.on_success if status.successful else None
         if hook is not None:
-            engine.call_hook(hook, error)
+            call_hook(hook, error, self._services.emit, run=self._name)
 
     def _describe(self, engine: Engine) -> None:
         """Add what was gathered beside the steps."""
@@ -273,6 +276,8 @@ class PipelineRun:
         status = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.FAILED
         try:
             self._finish(engine, status, error, "{}")
+        except (StoreError, LeaseLost):  # says what `error` says, or matters less; without an owner it is interrupted
+            error.add_note(f"The end of run {self._name!r} could not be recorded; it will read 'interrupted'.")
         finally:
             self._ownership.release(self._id)
 

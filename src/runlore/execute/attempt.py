@@ -1,0 +1,172 @@
+"""Attempts: one try of one task, from loading its arguments to storing what it returned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from runlore.author import reads
+from runlore.author.current import use_trace
+from runlore.errors import LeaseLost, TypeMismatch
+from runlore.execute import context as step_context
+from runlore.execute.arguments import Resolved
+from runlore.execute.failure import annotate
+from runlore.execute.hooks import call_hook
+from runlore.execute.logs import LogCapture
+from runlore.execute.services import Services
+from runlore.model.artifact import Content
+from runlore.model.change import LogWritten, NewVersion, Output
+from runlore.model.plan import Literal, PlannedOutput, PlannedStep
+from runlore.model.run import Fence, Run, Usage
+from runlore.model.status import Status
+from runlore.values import checks
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one attempt of one task brought."""
+
+    status: Status
+    outputs: tuple[tuple[PlannedOutput, Content, Any], ...] = ()
+    saved: tuple[Output, ...] = ()
+    error: BaseException | None = None
+    context: step_context.StepContext | None = None
+    reads: Sequence[str] = ()
+    usage: Usage = Usage()
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
+class Attempts:
+    """Makes attempts at the tasks of one run."""
+
+    def __init__(self, services: Services, run: Run, fence: Fence) -> None:
+        self._services = services
+        self._run = run
+        self._fence = fence
+
+    def make(self, step: PlannedStep, resolved: Mapping[str, Resolved], *, item: int | None) -> Attempt:
+        """Load the arguments, call the function, store what it returned."""
+        attempt = Attempt(Status.RUNNING, started=self._services.clock())
+        clock, processor = time.perf_counter(), time.process_time()
+        try:
+            values = {name: one.load() for name, one in resolved.items()}
+            _check_inputs(step, values, item)
+            result = self._call(step, values, item or 0, attempt)
+            attempt.outputs = self._store(step, result, attempt)
+            attempt.status = Status.COMPLETED
+        except LeaseLost:
+            raise
+        except KeyboardInterrupt as error:
+            attempt.status, attempt.error = Status.CANCELLED, error
+        except BaseException as error:
+            attempt.status, attempt.error = Status.FAILED, error
+            annotate(error, run=self._run.name, step=step.name, item=item)
+            attempt.outputs = ()
+        if attempt.context is not None:
+            attempt.saved = (*attempt.saved, *attempt.context.saved)
+        attempt.usage = Usage(wall=time.perf_counter() - clock, cpu=time.process_time() - processor)
+        attempt.ended = self._services.clock()
+        self._hook(step, attempt)
+        return attempt
+
+    def _call(self, step: PlannedStep, values: Mapping[str, Any], item: int, attempt: Attempt) -> Any:
+        literals = {
+            name: values[name]
+            for name, argument in step.arguments.items()
+            if isinstance(argument, Literal) and not argument.secret
+        }
+        context = step_context.StepContext(
+            self._run.name, self._run.id, step.name, item, 0, literals,
+            tuple(output.name for output in step.outputs), lambda: self._services.open_run(self._run.seq),
+        )  # fmt: skip
+        attempt.context = context
+
+        def write(part: int, text: str) -> None:
+            written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=text)
+            self._services.record.commit((written,), fence=self._fence, durable=False)
+
+        token = step_context.enter(context)
+        attempt.reads, watching = reads.watch()
+        try:
+            with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
+                result = step.step.signature.call(step.step.function, values)
+            if isinstance(capture.failure, LeaseLost):
+                raise capture.failure
+            return result
+        finally:
+            reads.unwatch(watching)
+            step_context.leave(token)
+
+    def _store(
+        self, step: PlannedStep, result: Any, attempt: Attempt
+    ) -> tuple[tuple[PlannedOutput, Content, Any], ...]:
+        values = _split(step, result)
+        stored = []
+        for planned, value in zip(step.outputs, values, strict=True):
+            wrong = checks.conforms(value, planned.annotation)
+            if wrong is not None:
+                attempt.saved = self._rescue(step, planned, value)
+                raise TypeMismatch(f"Output {planned.name!r} of step {step.name!r}: {wrong}")
+            stored.append((planned, self._content(step, planned, value), value))
+        return tuple(stored)
+
+    def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> Content:
+        try:
+            content = self._services.vault.store(
+                value, annotation=planned.annotation, materializer=planned.materializer
+            )
+        except Exception as error:
+            error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")
+            raise
+        return replace(content, artifact_type=planned.artifact_type) if planned.artifact_type else content
+
+    def _rescue(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> tuple[Output, ...]:
+        """Keep a value of the wrong type under the failed attempt, so that the work behind it is not lost."""
+        try:
+            content = self._services.vault.store(value)
+        except Exception:
+            return ()
+        version = NewVersion(
+            id=uuid4(), artifact=f"{self._run.pipeline}::{step.name}::mismatched_{planned.name}", content=content
+        )
+        return (Output(name=planned.name, value=version, direction="saved"),)
+
+    def _hook(self, step: PlannedStep, attempt: Attempt) -> None:
+        options = step.step.options
+        if attempt.status is Status.COMPLETED and options.on_success is not None:
+            call_hook(options.on_success, None, self._services.emit, run=self._run.name, step=step.name)
+        elif attempt.status is Status.FAILED and options.on_failure is not None:
+            call_hook(options.on_failure, attempt.error, self._services.emit, run=self._run.name, step=step.name)
+
+
+def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
+    """What a step returned, output by output."""
+    count = len(step.outputs)
+    if count == 0:
+        if result is not None:
+            raise TypeMismatch(
+                f"Step {step.name!r} is annotated to return nothing and returned a {type(result).__name__}; annotate "
+                "its return type to keep the value."
+            )
+        return ()
+    if not step.step.signature.several:
+        return (result,)
+    if not isinstance(result, tuple) or len(result) != count:
+        names = ", ".join(repr(output.name) for output in step.outputs)
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+        raise TypeMismatch(f"Step {step.name!r} should return a tuple of {count} outputs ({names}), and gave {got}.")
+    return result
+
+
+def _check_inputs(step: PlannedStep, values: Mapping[str, Any], item: int | None) -> None:
+    signature = step.step.signature
+    for name, value in values.items():
+        wrong = checks.conforms(value, signature.parameter(name).annotation)
+        if wrong is not None:
+            where = "" if item is None else f", task {item}"
+            raise TypeMismatch(f"Argument {name!r} of step {step.name!r}{where}: {wrong}")
