@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from runlore.model.noun import noun
 
 
 class SaveType(StrEnum):
@@ -17,7 +18,7 @@ class SaveType(StrEnum):
     EXTERNAL = "external"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Content:
     """A stored value without a name: what a materializer made of it and where its bytes are found."""
 
@@ -39,7 +40,7 @@ class Content:
     artifact_type: str = "DataArtifact"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Artifact:
     """A named series of versions."""
 
@@ -50,7 +51,7 @@ class Artifact:
     created: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Version:
     """One stored value of an artifact."""
 
@@ -72,7 +73,7 @@ class Version:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Item:
     """One element of a collection version."""
 
@@ -80,7 +81,7 @@ class Item:
     content: Content
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Edge:
     """A task read (input) or made (output) an artifact version."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
 from runlore.model.artifact import Content, SaveType
 from runlore.model.metadata import Owner
+from runlore.model.noun import noun
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class NewRun:
     """Everything known about a run when it begins. It starts in state ``running``, owned by ``owner``."""
 
@@ -46,7 +47,7 @@ class NewRun:
     lease_born: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class NewStep:
     """A step that the plan has just gained; it starts ``pending``."""
 
@@ -61,19 +62,23 @@ class NewStep:
     config: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepsPlanned:
+    """The plan has gained steps."""
+
     steps: tuple[NewStep, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepStarted:
+    """A step began to run; a mapped one tells its number of tasks."""
+
     index: int
     at: datetime
     tasks: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class NewVersion:
     """An artifact version to be made. Numbered by the store unless ``version`` is given, which must be free."""
 
@@ -90,7 +95,7 @@ class NewVersion:
     facts: tuple[tuple[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Input:
     """One version that a task (or a whole mapped step) read."""
 
@@ -100,7 +105,7 @@ class Input:
     element: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Output:
     """One output of a task: a new version, an existing one (cached), or an item of a collection to come."""
 
@@ -111,7 +116,7 @@ class Output:
     direction: str = "output"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class TaskFinished:
     """One attempt of one task came to its end, with everything it made."""
 
@@ -129,7 +134,7 @@ class TaskFinished:
     origin: tuple[int, int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepFinished:
     """A step came to its end. A mapped one brings its collections and the inputs its tasks share."""
 
@@ -143,7 +148,7 @@ class StepFinished:
     outputs: tuple[Output, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunFinished:
     """The run came to its end. Steps still pending or running take ``rest`` as their status."""
 
@@ -155,7 +160,7 @@ class RunFinished:
     rest: Status = Status.SKIPPED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunDescribed:
     """Facts about the run that were gathered while it already ran; ``None`` leaves a field as it is."""
 
@@ -165,8 +170,10 @@ class RunDescribed:
     config: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class LogWritten:
+    """Log lines of one attempt; see `runlore.model.run.LogChunk`."""
+
     step: int
     item: int
     attempt: int
@@ -174,7 +181,7 @@ class LogWritten:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class MetadataSet:
     """Write metadata; a later write of a key wins, and the history is kept."""
 
@@ -186,7 +193,7 @@ class MetadataSet:
     facts: tuple[tuple[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class TagsChanged:
     """Remove tags, then add tags; a tag in both ends up present. System tags are never removed here."""
 
@@ -195,7 +202,7 @@ class TagsChanged:
     remove: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class VersionSaved:
     """A version saved or registered outside a run."""
 
@@ -219,7 +226,7 @@ Change = (
 RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, RunDescribed, LogWritten)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Receipt:
     """What a commit decided: sequence and version text of every `NewVersion`, by its id."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from runlore.model.noun import noun
 
 
 class OwnerKind(StrEnum):
@@ -17,7 +18,7 @@ class OwnerKind(StrEnum):
     VERSION = "version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Owner:
     """One thing that carries metadata or tags."""
 
@@ -28,7 +29,7 @@ class Owner:
     step: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Entry:
     """One metadata value as it was written."""
 
@@ -38,7 +39,7 @@ class Entry:
     created: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Tag:
     """A label on many things."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runlore.errors import NameInvalid, PathspecInvalid
 from runlore.model.name import checked_name
+from runlore.model.noun import noun
 
 ARTIFACT_PREFIX = "artifact:"
 #: What each part names, in order.
@@ -13,7 +12,7 @@ PARTS = ("pipeline", "run", "step", "task", "output")
 _FORM = "pipeline/run/step/task/output, or artifact:name@version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunPath:
     """``training/12/train/0/model`` or any shorter prefix; absent parts are ``None``."""
 
@@ -30,7 +29,7 @@ class RunPath:
         return "/".join(str(part) for part in parts if part is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ArtifactPath:
     """``artifact:model`` (the series) or ``artifact:model@3`` (one version of it)."""
 

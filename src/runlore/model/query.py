@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from runlore.model.noun import noun
 
 Noun = TypeVar("Noun", covariant=True)
 
@@ -28,7 +29,7 @@ class Operator(StrEnum):
     NULL = "null"
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Condition:
     """One comparison. ``field`` is a name of `FIELDS`, or ``parameter:<name>`` or ``metadata:<key>``.
 
@@ -82,7 +83,7 @@ FIELDS: dict[str, dict[str, str]] = {
 KEYED: dict[str, tuple[str, ...]] = {"run": ("parameter", "metadata"), "version": ("metadata",)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Query:
     """Which nouns, in which order, from where, and how many at most.
 
@@ -102,7 +103,7 @@ class Query:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Page(Generic[Noun]):
     """Some of the answers, and where the next ones begin."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from runlore.model.noun import noun
 from runlore.model.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Failure:
     """An exception, kept as text so that showing it never runs code."""
 
@@ -20,7 +20,7 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Usage:
     """What one attempt consumed. ``None`` where it could not be measured."""
 
@@ -34,7 +34,7 @@ class Usage:
     gpu_memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Pipeline:
     """A named declaration and how often it ran."""
 
@@ -49,7 +49,7 @@ class Pipeline:
     created: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Run:
     """One execution of a pipeline."""
 
@@ -86,7 +86,7 @@ class Run:
     outputs: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Step:
     """One invocation of a step function in a run."""
 
@@ -115,7 +115,7 @@ class Step:
     cache_note: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Task:
     """The latest attempt of one unit of work of a step, or one given attempt of it."""
 
@@ -136,7 +136,7 @@ class Task:
     origin: tuple[int, int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Definition:
     """What a step or a pipeline was when it ran; stored once per content, whatever the number of runs.
 
@@ -148,7 +148,7 @@ class Definition:
     body: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Fence:
     """Proof of ownership that accompanies every write for a run: raising the token shuts the old owner out."""
 
@@ -156,7 +156,7 @@ class Fence:
     token: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Lease:
     """Who owns a running run."""
 
@@ -173,7 +173,7 @@ class Lease:
     beat: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class LogChunk:
     """Consecutive log lines of one attempt.
 
@@ -189,7 +189,7 @@ class LogChunk:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Event:
     """Something that changed, in the order of the record; for those who watch."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -13,6 +12,7 @@ from runlore.errors import Ambiguous, NotFound
 from runlore.model import run as model
 from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
+from runlore.model.noun import noun
 from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
 from runlore.recall.lookup import ambiguous
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from runlore.recall.listing import Listing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ArtifactStore:
     """Where files belong that are to be registered as artifacts."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Stack:
     """The places that work and results go to."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from runlore.model.noun import noun
 from runlore.model.run import LogChunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,7 +15,7 @@ _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nr\\])")
 _MEANING = {"n": "\n", "r": "\r", "\\": "\\"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class LogLine:
     """One line that a step wrote."""
 

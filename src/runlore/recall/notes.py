@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runlore.model.change import MetadataSet, TagsChanged
 from runlore.model.metadata import Entry, Owner
+from runlore.model.noun import noun
 from runlore.recall.named import Named
 from runlore.values.codec import decode
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class MetadataEntry:
     """One metadata value: ``value``, the name of its ``type``, and when it was written."""
 

@@ -19,18 +19,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from runlore.model.artifact import Edge, Item, Version
 from runlore.model.change import Change, NewRun, Receipt
 from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.noun import noun
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Hit:
     """A finished task whose result can be taken over."""
 
@@ -42,7 +42,7 @@ class Hit:
     outputs: tuple[tuple[str, Version | Item], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Finding:
     """Something that `check` found wrong."""
 

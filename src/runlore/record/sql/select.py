@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from runlore.model.noun import noun
 from runlore.model.query import FIELDS, Condition, Operator, Query
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
@@ -71,7 +71,7 @@ _NEGATED = {
 _WORD = "(select id from word where text = ?)"
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Piece:
     """Some SQL and the values bound in it, in order."""
 
@@ -79,7 +79,7 @@ class Piece:
     values: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Driver:
     """One condition as the table that the query walks, instead of the noun's own order.
 
@@ -296,7 +296,7 @@ def _fact_drivers(kind: int, number: int, key: str, condition: Condition) -> lis
 # -- whole queries ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Compiled:
     """A page's statement: columns of the noun, then the place of each row in the order."""
 
