@@ -44,8 +44,9 @@ class Attempt:
 class Attempts:
     """Makes attempts at the tasks of one run."""
 
-    def __init__(self, services: Services, run: Run, fence: Fence) -> None:
+    def __init__(self, services: Services, run: Run, fence: Fence, redaction: Redaction) -> None:
         self._services = services
+        self._redaction = redaction
         self._run = run
         self._fence = fence
 
@@ -87,7 +88,7 @@ class Attempts:
         attempt.context = context
 
         def write(part: int, text: str) -> None:
-            written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=text)
+            written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=self._redaction.text(text))
             self._services.record.commit((written,), fence=self._fence, durable=False)
 
         token = step_context.enter(context)

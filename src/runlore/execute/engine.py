@@ -56,7 +56,8 @@ GROUP = 0.02
 class Engine:
     """Executes the steps of one run, in declared order, as far as it is asked to."""
 
-    def __init__(self, services: Services, run: Run, fence: Fence, keys: StepKeys) -> None:
+    def __init__(self, services: Services, run: Run, fence: Fence, keys: StepKeys, redaction: Redaction) -> None:
+        self._redaction = redaction
         self._services = services
         self._run = run
         self._fence = fence
@@ -67,7 +68,7 @@ class Engine:
         self._ordinals: Counter[bytes] = Counter()
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
-        self._attempts = Attempts(services, run, fence)
+        self._attempts = Attempts(services, run, fence, redaction)
         self._planned = 0
         #: Steps that take a value from outside.
         self._outside: set[int] = set()
@@ -326,7 +327,7 @@ class Engine:
             TaskFinished(
                 step=step.index, item=item, attempt=0, status=attempt.status, started=attempt.started,
                 ended=attempt.ended, key=key, usage=attempt.usage, inputs=_edges(resolved), outputs=outputs,
-                failure=failure_of(attempt.error) if attempt.error is not None else None,
+                failure=failure_of(attempt.error, self._redaction) if attempt.error is not None else None,
             )
         )  # fmt: skip
 
@@ -377,6 +378,7 @@ class Engine:
         if context is not None:
             notes.update(context.output_metadata.get(planned.name, {}))
             tags = tuple(dict.fromkeys((*tags, *context.output_tags.get(planned.name, ()))))
+            notes = self._redaction.value(notes)
         return NewVersion(
             id=uuid4(), artifact=planned.artifact, content=content, version=planned.version, tags=tags,
             metadata=_encoded(notes), facts=_facts(notes),
@@ -385,7 +387,7 @@ class Engine:
     def _note_metadata(self, step: PlannedStep, attempt: Attempt) -> None:
         if attempt.context is not None and attempt.context.metadata:
             owner = Owner(kind=OwnerKind.STEP, seq=self._run.seq, step=step.index)
-            notes = attempt.context.metadata
+            notes = self._redaction.value(dict(attempt.context.metadata))
             self._pending.append(
                 MetadataSet(owner=owner, values=_encoded(notes), facts=_facts(notes), at=self._services.clock())
             )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import traceback
 
 from runlore.model.run import Failure
+from runlore.plan.redaction import Redaction
 
 
-def failure_of(error: BaseException) -> Failure:
-    """Describe an exception; never raises, whatever its ``__str__`` does."""
+def failure_of(error: BaseException, redaction: Redaction) -> Failure:
+    """Describe an exception without the run's secrets; never raises, whatever its ``__str__`` does."""
     cls = type(error)
     try:
         message = str(error)
@@ -18,7 +19,9 @@ def failure_of(error: BaseException) -> Failure:
         text = "".join(traceback.format_exception(error))
     except Exception:
         text = ""
-    return Failure(type=f"{cls.__module__}.{cls.__qualname__}", message=message, traceback=text)
+    return Failure(
+        type=f"{cls.__module__}.{cls.__qualname__}", message=redaction.text(message), traceback=redaction.text(text)
+    )
 
 
 def annotate(error: BaseException, *, run: str, step: str, attempt: int = 0, item: int | None = None) -> None:

@@ -82,7 +82,7 @@ class PipelineRun:
             secret_names=secret_names,
             salt=salt,
         )
-        self._keys = StepKeys(enable_cache=self.trace.pipeline.options.enable_cache)
+        self._keys = StepKeys(enable_cache=self.trace.pipeline.options.enable_cache, salt=salt)
 
     def run(self) -> int:
         """Execute the pipeline; return the run's seq. Raises the original exception of the first failed step."""
@@ -144,7 +144,7 @@ class PipelineRun:
             raise
         self._seq, self._name, self._number = run.seq, run.name, run.number
         self._services.emit(events.RunStarted(name=run.name, pipeline=run.pipeline, number=run.number))
-        self._engine = Engine(self._services, run, fence, self._keys)
+        self._engine = Engine(self._services, run, fence, self._keys, self.trace.redaction)
         return self._engine
 
     def _new_run(self) -> NewRun:
@@ -245,7 +245,7 @@ class PipelineRun:
                 status=status,
                 ended=self._services.clock(),
                 duration=seconds,
-                failure=failure_of(error) if error is not None else None,
+                failure=failure_of(error, self.trace.redaction) if error is not None else None,
                 outputs=outputs,
                 rest=Status.CANCELLED if status is Status.CANCELLED else Status.SKIPPED,
             )

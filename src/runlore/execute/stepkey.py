@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping
 from hashlib import sha256
@@ -18,9 +19,11 @@ from runlore.values import codec
 class StepKeys:
     """Keys of one run's steps. Fingerprints are taken once per step and run."""
 
-    def __init__(self, *, enable_cache: bool | None = None) -> None:
+    def __init__(self, *, enable_cache: bool | None = None, salt: bytes | None = None) -> None:
         #: The pipeline's switch; ``None`` leaves the decision to each step.
         self._enable = enable_cache
+        #: Key of the digests that tell values of environment variables apart in the record without telling the values.
+        self._salt = salt
         self._prints: dict[int, tuple[Any, Fingerprint, tuple[str, bytes]]] = {}
 
     def fingerprint(self, step: Any) -> Fingerprint:
@@ -41,7 +44,16 @@ class StepKeys:
             shown["tags"] = list(options.tags)
         if options.enable_cache is not None:
             shown["enable_cache"] = options.enable_cache
+        extras = extras_of(options)
+        if extras:
+            shown["cache_extras"] = {name: self._shown(name, text) for name, text in extras.items()}
         return codec.encode(shown) if shown else "{}"
+
+    def _shown(self, name: str, text: str) -> str:
+        """An extra as the record may keep it: a digest of a short secret could be guessed, a keyed one cannot."""
+        if not name.startswith("env:") or text == "absent":
+            return text
+        return "present" if self._salt is None else hmac.digest(self._salt, text.encode(), "sha256").hex()
 
     def key(self, step: PlannedStep, identities: Mapping[str, str | None]) -> tuple[bytes | None, str | None]:
         """The key of one task before it is numbered among identical ones, or ``None`` and the reason."""

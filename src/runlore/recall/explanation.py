@@ -95,6 +95,7 @@ def _facts(step: Step) -> StepFacts:
         parts=parts_of(step.definition_body),
         parameters=_encoded(decode(step.parameters_text)),
         inputs={name: version.digest for name, version in step.inputs.items()},
+        extras={name: str(text) for name, text in dict(step.config).get("cache_extras", {}).items()},
     )
 
 

@@ -540,3 +540,33 @@ def test_an_output_that_cannot_be_stored_is_named(workspace: Workspace) -> None:
         locking()
 
     assert any("output 'output' of step 'lock'" in note for note in caught.value.__notes__)
+
+
+def test_declared_extras_count_and_are_explained(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Declared files and environment variables are part of the key; ``explain`` names them, their values stay out."""
+    data = tmp_path / "data.csv"
+    data.write_text("1")
+    monkeypatch.setenv("DATA_TOKEN", "hunter2")
+
+    @step(cache_files=[str(data)], cache_env=["DATA_TOKEN"])
+    def read() -> int:
+        return 1
+
+    @pipeline
+    def reading_file() -> None:
+        read()
+
+    reading_file()
+    assert reading_file().status == "cached"
+    data.write_text("2")
+    by_file = reading_file()
+    monkeypatch.setenv("DATA_TOKEN", "hunter3")
+    by_variable = reading_file()
+
+    assert f"file:{data}" in str(by_file.steps["read"].explain())
+    assert "env:DATA_TOKEN" in str(by_variable.steps["read"].explain())
+    workspace.close()  # nobody but SQLite opens the file of an open database
+    files = [file for file in workspace.settings.home.rglob("*") if file.is_file()]
+    assert len(files) > 1 and not any(b"hunter" in file.read_bytes() for file in files)
