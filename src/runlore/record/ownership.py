@@ -16,12 +16,14 @@ from pathlib import Path
 from uuid import UUID
 
 from runlore import platform
-from runlore.errors import StoreError, StoreReadOnly
+from runlore.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
 from runlore.model.run import Lease
 from runlore.platform import FileLock, ProcessIdentity, crash_point
 from runlore.record.port import Record
 
 _SUFFIX = ".lease"
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Ownership:
@@ -41,10 +43,10 @@ class Ownership:
         try:
             self.folder.mkdir(0o700, parents=True, exist_ok=True)
             ours = lock.acquire(timeout=0.2)  # a sweeper may hold a new file for an instant
-        except PermissionError as error:
-            raise StoreReadOnly(f"A run cannot begin, since {self.folder} cannot be written: {error}.") from error
         except OSError as error:
-            failure = StoreReadOnly if error.errno == errno.EROFS else StoreError
+            if error.errno in _READ_ONLY:
+                raise StoreReadOnly(f"A run cannot begin, since {self.folder} cannot be written: {error}.") from error
+            failure = StoreFull if error.errno in _FULL else StoreError
             raise failure(f"A run cannot begin, since no lease can be made in {self.folder}: {error}.") from error
         if not ours:
             raise StoreError(f"The run {run_id} is owned by another process, or by another place in this one.")
@@ -91,7 +93,7 @@ class Ownership:
             try:
                 if record.interrupt(lease, clock()):
                     interrupted.append(lease.run)
-            except StoreReadOnly:
+            except (StoreReadOnly, StoreFull, StoreLocked):
                 return interrupted
             self._tidy(self._file(lease.run_id))
         return interrupted

@@ -173,9 +173,7 @@ class Connection:
         # FULL keeps other writers out while it works, which avoids the WAL-reset defect of SQLite before 3.51.3.
         try:
             busy = handle.execute("pragma wal_checkpoint(full)").fetchone()[0]
-        except sqlite3.Error as error:
-            if not _is_busy(error):
-                self.refuse(error)
+        except sqlite3.Error:  # no space, say: what was committed is safe in the log, and must not be called failed
             busy = 1
         if busy:  # somebody else writes or checkpoints: try again soon
             self._since_checkpoint = CHECKPOINT_EVERY // 2
@@ -212,7 +210,9 @@ class Connection:
         return handle
 
     def _opened(self) -> sqlite3.Connection:
-        mode = "ro" if self.read_only else "rwc"
+        mode = "rwc"
+        if self.read_only:
+            mode = "ro&immutable=1" if _is_frozen(self.path) else "ro"
         handle = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -234,6 +234,8 @@ class Connection:
     def refuse(self, error: sqlite3.Error) -> NoReturn:
         """Raise the `StoreError` that stands for an error of SQLite."""
         code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # the index of the log needs 32 kB beside the record
+            code = sqlite3.SQLITE_FULL
         if code is not None and code & 0xFF in _MEANING:
             meant, message = _MEANING[code & 0xFF]
             raise meant(message.format(path=self.path) + f" (SQLite: {error})") from error
@@ -253,6 +255,13 @@ class Connection:
             _inherited.append(self._handle)
             self._handle = self._full = None
         self._lock.release()
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether a record lies whole on a read-only file system: SQLite cannot make there what it needs to share it."""
+    if not hasattr(os, "statvfs") or not path.exists() or path.with_name(f"{path.name}-wal").exists():
+        return False
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
