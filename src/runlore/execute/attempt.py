@@ -23,6 +23,7 @@ from runlore.model.change import LogWritten, NewVersion, Output
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
 from runlore.model.run import Fence, Run, Usage
 from runlore.model.status import Status
+from runlore.plan.redaction import Redaction
 from runlore.values import checks
 
 

@@ -43,6 +43,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedOutput, PlannedStep
 from runlore.model.run import Fence, Run
 from runlore.model.status import Status
+from runlore.plan.redaction import Redaction
 from runlore.record.port import Hit
 from runlore.record.vault import collection_of
 from runlore.values import codec
@@ -207,7 +208,7 @@ class Engine:
             self._after_commit.append(
                 events.TaskFinished(
                     run=self._run.name, step=step.name, item=item, status=_status_of(failed, hits, before),
-                    failure=repr(failed.error)[:200] if failed is not None else None,
+                    failure=self._redaction.text(repr(failed.error))[:200] if failed is not None else None,
                 )
             )  # fmt: skip
             if time.monotonic() - committed > GROUP:
@@ -357,7 +358,7 @@ class Engine:
                 status=outcome.status,
                 duration=seconds,
                 cached=outcome.status is Status.CACHED,
-                failure=repr(outcome.error)[:200] if outcome.error is not None else None,
+                failure=self._redaction.text(repr(outcome.error))[:200] if outcome.error is not None else None,
             )
         )
         return outcome

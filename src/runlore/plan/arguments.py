@@ -19,6 +19,7 @@ from runlore.author.step import Step
 from runlore.errors import DefinitionError, NotFound, ParameterError, TypeMismatch, ValueUnstorable
 from runlore.model.artifact import Version
 from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
+from runlore.plan.redaction import Redaction
 from runlore.values.checks import compatible, conforms
 from runlore.values.codec import decode, encode
 
@@ -29,8 +30,6 @@ Lookup = Callable[[str, str | None], Version | None]
 _SIMPLE = frozenset({int, float, str, bool, type(None), bytes})
 _HOLDERS = (list, tuple, dict)
 _DEEPEST = 200
-#: Length from which on a secret text is looked for inside other parameters; shorter ones would hide too much.
-_TELLING = 4
 #: How many items of a value from outside are checked before the work starts.
 _SAMPLE = 100
 _PROCESS_SALT = secrets.token_bytes(32)
@@ -45,9 +44,8 @@ class Arguments:
         self._secret_names = frozenset(secret_names)
         # Without an installation's salt, secrets are told apart within this process only.
         self._salt = salt or _PROCESS_SALT
-        self._secret_values: set[str | bytes] = set()
-        #: Secret texts as they would stand inside a larger encoded value, such as a URL or a dict.
-        self._secret_parts: set[str] = set()
+        #: The secrets that were among the arguments so far.
+        self.redaction = Redaction()
 
     def argument(self, about: str, parameter: Parameter, value: Any) -> Argument:
         """What the plan says about one argument; `ParameterError` and `TypeMismatch` name ``about`` and parameter."""
@@ -89,7 +87,7 @@ class Arguments:
                 value = decode(encoded)
         except ValueUnstorable as error:
             raise self._refused(about, parameter, value, error) from error
-        if self.is_secret(parameter, value) or any(part in encoded for part in self._secret_parts):
+        if self.is_secret(parameter, value) or self.redaction.is_in(encoded):
             return Literal(value, self._redacted(value, encoded), secret=True)
         return Literal(value, encoded)
 
@@ -97,13 +95,10 @@ class Arguments:
         """Whether a value is redacted: by annotation, by name, or because it came in as a secret before."""
         if parameter.secret or parameter.name in self._secret_names:
             return True
-        return bool(self._secret_values) and isinstance(value, (str, bytes)) and value in self._secret_values
+        return self.redaction.is_secret(value)
 
     def _redacted(self, value: Any, encoded: str) -> str:
-        if isinstance(value, (str, bytes)) and value:
-            self._secret_values.add(value)
-            if isinstance(value, str) and len(value) >= _TELLING:
-                self._secret_parts.add(encoded.strip('"'))
+        self.redaction.add(value)
         digest = hmac.new(self._salt, encoded.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         return encode(f"<secret> {digest[:32]}")
 

@@ -85,6 +85,8 @@ class Trace:
         self.substitutions = {**moment(started), **options.substitutions, **(substitutions or {})}
         self._scopes = [_Scope(self.pipeline, "", None, {}, self.substitutions)]
         self._arguments = Arguments(self, resolve_artifact, secret_names, salt)
+        #: The secrets that the arguments brought so far.
+        self.redaction = self._arguments.redaction
         self._on_load = on_load
         self._ids = Ids()
         self._prefixes = Ids()
