@@ -12,9 +12,7 @@ from uuid import uuid4
 
 from runlore.author import current
 from runlore.errors import NotFound, StoreReadOnly
-from runlore.execute.context import current_step_context
 from runlore.model.artifact import SaveType
-from runlore.model.change import NewVersion, Output, VersionSaved
 from runlore.model.name import checked_name
 from runlore.model.query import Condition, Operator, Query
 from runlore.recall.client import Client
@@ -26,8 +24,6 @@ from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.record.vault import Vault
 from runlore.settings import Settings, load_settings
-from runlore.values.facts import facts
-from runlore.values.metadata import encode_metadata
 
 if TYPE_CHECKING:
     from runlore.execute.progress import Progress
@@ -108,6 +104,12 @@ class Workspace:
         Inside a step the version also shows among the step's ``saved_artifacts``. Raises `AlreadyExists` when
         ``version`` is taken, `ValueUnstorable` when the value cannot be stored.
         """
+        # what writes is not imported by who only reads
+        from runlore.execute.context import current_step_context
+        from runlore.model.change import NewVersion, Output, VersionSaved
+        from runlore.values.facts import facts
+        from runlore.values.metadata import encode_metadata
+
         content = self.vault.store(value, materializer=materializer)
         notes = metadata or {}
         new = NewVersion(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.model.change import MetadataSet, TagsChanged
 from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
 from runlore.recall.named import Named
@@ -74,6 +73,7 @@ class Notes:
 
     def log_metadata(self, values: Mapping[str, Any]) -> None:
         """Write metadata; a later write of a key wins. Raises `ValueUnstorable` for what cannot be kept exactly."""
+        from runlore.model.change import MetadataSet  # what writes is not imported by who only reads
         from runlore.values.facts import facts
         from runlore.values.metadata import encode_metadata
 
@@ -94,8 +94,13 @@ class Notes:
 
     def add_tags(self, *tags: str) -> None:
         """Add all ``tags``, or none if one of them is invalid."""
-        self._record.commit([TagsChanged(owner=self._owner(), add=tags)])
+        self._change_tags(add=tags)
 
     def remove_tags(self, *tags: str) -> None:
         """Remove ``tags``; those that are not there are passed over."""
-        self._record.commit([TagsChanged(owner=self._owner(), remove=tags)])
+        self._change_tags(remove=tags)
+
+    def _change_tags(self, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
+        from runlore.model.change import TagsChanged  # see `log_metadata`
+
+        self._record.commit([TagsChanged(owner=self._owner(), add=add, remove=remove)])

@@ -20,14 +20,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runlore.model.artifact import Edge, Item, Version
-from runlore.model.change import Change, NewRun, Receipt
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.noun import noun
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
+
+if TYPE_CHECKING:
+    from runlore.model.change import Change, NewRun, Receipt
 
 
 @noun

@@ -7,32 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from runlore.model.artifact import Content
+from runlore.record.sql.memo import Memo
 from runlore.record.sql.statements import load_statements
 from runlore.record.sql.text import pack
 
 SQL = load_statements(Path(__file__).with_name("write.sql"))
-#: Interned texts that a process remembers at most.
-_REMEMBERED = 50_000
-
-
-class Memo:
-    """Ids of interned rows that this process has seen committed."""
-
-    def __init__(self) -> None:
-        self.words: dict[str, int] = {}
-        self.kinds: dict[tuple[str, str, str], int] = {}
-        self.definitions: dict[bytes, int] = {}
-        self.artifacts: dict[str, int] = {}
-
-    def forget(self) -> None:
-        """After a rollback, whatever was learnt in it may be wrong."""
-        for known in (self.words, self.kinds, self.definitions, self.artifacts):
-            known.clear()
-
-    def trim(self) -> None:
-        """Keep memory bounded."""
-        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
-            self.forget()
 
 
 class Interned:

@@ -11,9 +11,9 @@ from runlore.model.query import FIELDS, Condition, Operator, Query
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
 from runlore.record.queries import cursor_values
+from runlore.record.sql.kinds import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
 from runlore.record.sql.rows import SAVE_TYPES
 from runlore.record.sql.text import micros, pack, pack_digest
-from runlore.record.sql.write import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
 
 #: Candidate rows that are counted at most when several conditions could drive a query.
 ENOUGH = 200

@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Edge, Item, Version
-from runlore.model.change import RUN_BOUND, Change, NewRun, Receipt
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
-from runlore.record.sql.check import findings
 from runlore.record.sql.connection import Connection
-from runlore.record.sql.intern import SQL, Memo
+from runlore.record.sql.kinds import OWNER_KINDS
+from runlore.record.sql.memo import Memo
 from runlore.record.sql.migrate import prepare
 from runlore.record.sql.select import (
     COLUMNS,
@@ -32,7 +31,10 @@ from runlore.record.sql.select import (
 )
 from runlore.record.sql.statements import load_statements
 from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack_digest
-from runlore.record.sql.write import OWNER_KINDS, Writer
+
+if TYPE_CHECKING:
+    from runlore.model.change import Change, NewRun, Receipt
+    from runlore.record.sql.write import Writer
 
 READ = load_statements(Path(__file__).with_name("read.sql"))
 _FIRST_TOKEN = 1
@@ -82,6 +84,9 @@ class SQLiteRecord(Record):
 
     @contextmanager
     def _writer(self, run: int | None, *, durable: bool) -> Iterator[Writer]:
+        # writing needs as much again as reading does, and a process that only looks something up never writes
+        from runlore.record.sql.write import Writer
+
         try:
             with self._db.writing(durable=durable) as cursor:
                 yield Writer(cursor, self._memo, run, self._clock)
@@ -98,6 +103,8 @@ class SQLiteRecord(Record):
         return run, Fence(run=seq, token=_FIRST_TOKEN)
 
     def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
+        from runlore.model.change import RUN_BOUND, Receipt  # see `_writer`
+
         if fence is None:
             for change in changes:
                 if isinstance(change, RUN_BOUND):
@@ -109,6 +116,8 @@ class SQLiteRecord(Record):
         return Receipt(versions=writer.versions)
 
     def _require(self, fence: Fence) -> None:
+        from runlore.record.sql.intern import SQL  # see `_writer`
+
         if self._db.row(SQL["holds_lease"], (fence.run, fence.token)) is None:
             raise LeaseLost(
                 f"Run {fence.run} has ended or is owned by another process now (token {fence.token} no longer holds); "
@@ -117,6 +126,8 @@ class SQLiteRecord(Record):
 
     def interrupt(self, lease: Lease, at: datetime) -> bool:
         with self._writer(lease.run, durable=True) as writer:
+            from runlore.record.sql.intern import SQL  # see `_writer`
+
             if self._db.row(SQL["holds_lease"], (lease.run, lease.token)) is None:
                 return False
             writer.interrupt(micros(at))
@@ -305,6 +316,8 @@ class SQLiteRecord(Record):
             yield unpack_digest(digest), rows.FORMS[form]
 
     def check(self) -> Iterable[Finding]:
+        from runlore.record.sql.check import findings  # brings its statements, which nothing else needs
+
         return findings(self._db)
 
     def close(self) -> None:

@@ -32,14 +32,12 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.run import Usage
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
-from runlore.record.sql.intern import SQL, Interned, Memo
+from runlore.record.sql.intern import SQL, Interned
+from runlore.record.sql.kinds import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
+from runlore.record.sql.memo import Memo
 from runlore.record.sql.rows import FORMS, SAVE_TYPES, pack_failure
 from runlore.record.sql.text import micros, pack, pack_digest, to_digest, to_micros, to_uid
 
-#: Positions are stored: only ever append.
-OWNER_KINDS = tuple(OwnerKind)
-#: Kinds of facts.
-PARAMETER, RUN_METADATA, VERSION_METADATA = 0, 1, 2
 _FACT_KIND = {OwnerKind.RUN: RUN_METADATA, OwnerKind.VERSION: VERSION_METADATA}
 
 _CODE = {status: code for code, status in enumerate(CODES)}

@@ -1,0 +1,26 @@
+"""Memo: what a process remembers of interned rows."""
+
+from __future__ import annotations
+
+#: Interned texts that a process remembers at most.
+_REMEMBERED = 50_000
+
+
+class Memo:
+    """Ids of interned rows that this process has seen committed."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, int] = {}
+        self.kinds: dict[tuple[str, str, str], int] = {}
+        self.definitions: dict[bytes, int] = {}
+        self.artifacts: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """After a rollback, whatever was learnt in it may be wrong."""
+        for known in (self.words, self.kinds, self.definitions, self.artifacts):
+            known.clear()
+
+    def trim(self) -> None:
+        """Keep memory bounded."""
+        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
+            self.forget()
