@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def values_of(workspace: Workspace) -> dict[int, object]:
     return found
 
 
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that a traceback shows with it."""
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
 def harmful(workspace: Workspace) -> list[object]:
     return [finding for finding in workspace.record.check() if not finding.harmless]
 
@@ -109,7 +117,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(
                 flow(seed=seed)
                 done.append(seed)
         assert len(done) > 3
-        assert not isinstance(caught.value.__context__, StoreFull), "the user is told twice"
+        assert len([error for error in chain(caught.value) if isinstance(error, StoreFull)]) == 1
         assert values_of(workspace) == {seed: whole.function(seed) for seed in done}
         with pytest.raises(StoreFull):
             flow(seed=5_000)
@@ -163,6 +171,31 @@ def fill(disk: Path) -> None:
     with (disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
+
+
+def test_a_step_that_fails_on_a_full_disk_is_still_told(small_disk: Path) -> None:
+    """When a step's failure cannot be recorded for want of space, `StoreFull` carries it along."""
+
+    @step
+    def fills_and_fails(disk: str) -> int:
+        fill(Path(disk))
+        raise ValueError("the reason " * 2_000)
+
+    @pipeline
+    def failing(disk: str) -> None:
+        fills_and_fails(disk)
+
+    workspace = Workspace.open(settings(small_disk))
+    try:
+        with use_workspace(workspace), pytest.raises(StoreFull) as caught:
+            failing(str(small_disk))
+        assert any("step 'fills_and_fails' failed: ValueError('the reason" in note for note in caught.value.__notes__)
+        assert any("will read 'interrupted'" in note for note in caught.value.__notes__)
+        (small_disk / "filler").unlink()
+        workspace.ownership.sweep_interrupted(workspace.record, lambda: datetime.now(UTC))
+        assert workspace.client.get_pipeline("failing").last_run.status == "interrupted"
+    finally:
+        workspace.close()
 
 
 def test_a_disk_that_others_filled_is_named_and_heals(small_disk: Path) -> None:

@@ -274,6 +274,11 @@ class PipelineRun:
         if engine is None:
             return
         status = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.FAILED
+        if isinstance(error, StoreError):  # which stands in the way of what the caller would have been told
+            for index, outcome in engine.outcomes.items():
+                if outcome.error not in (None, error) and not outcome.delivered:
+                    name = self.trace.steps[index].name
+                    error.add_note(f"Before that, step {name!r} failed: {repr(outcome.error)[:200]}")
         try:
             self._finish(engine, status, error, "{}")
         except (StoreError, LeaseLost):  # says what `error` says, or matters less; without an owner it is interrupted

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from runlore import platform
-from runlore.errors import LeaseLost, StoreError, StoreReadOnly
+from runlore.errors import LeaseLost, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from runlore.model.change import NewRun, RunFinished
 from runlore.model.run import Fence, Lease, Run
 from runlore.model.status import Status
@@ -196,14 +196,15 @@ def test_files_of_the_dead_are_swept(ownership: Ownership) -> None:
     assert Ownership(ownership.folder / "absent").sweep_files() == 0
 
 
+@pytest.mark.parametrize("error", [StoreReadOnly, StoreFull, StoreLocked])
 def test_a_record_that_cannot_be_written_is_left(
-    ownership: Ownership, record: MemoryRecord, monkeypatch: pytest.MonkeyPatch
+    ownership: Ownership, record: MemoryRecord, monkeypatch: pytest.MonkeyPatch, error: type[StoreError]
 ) -> None:
-    """Looking into a read-only record interrupts nothing and raises nothing."""
+    """Looking into a record that is read-only, full or locked interrupts nothing and raises nothing."""
     _begin(record, uuid4(), platform.this_process())
 
     def refusing(lease: Lease, at: datetime) -> bool:
-        raise StoreReadOnly("the record cannot be written")
+        raise error("the record cannot be written")
 
     monkeypatch.setattr(record, "interrupt", refusing)
 
