@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,18 +15,16 @@ from runlore.model.artifact import SaveType
 from runlore.model.name import checked_name
 from runlore.model.query import Condition, Operator, Query
 from runlore.recall.client import Client
-from runlore.record.blobs.local import LocalBlobs
-from runlore.record.blobs.port import Blobs
-from runlore.record.key import installation_key
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.record.vault import Vault
 from runlore.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from runlore.execute.progress import Progress
     from runlore.execute.run import PipelineRun
+    from runlore.record.blobs.port import Blobs
+    from runlore.record.vault import Vault
 
 
 class Workspace:
@@ -37,20 +34,12 @@ class Workspace:
         self,
         settings: Settings,
         record: Record,
-        blobs: Blobs,
-        vault: Vault,
         ownership: Ownership,
-        *,
-        salt: bytes | None = None,
     ) -> None:
         self.settings = settings
         self.record = record
-        self.blobs = blobs
-        self.vault = vault
         self.ownership = ownership
         self.client = Client(self)
-        #: Key of the digests that tell redacted parameters apart.
-        self._salt = salt
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Workspace:
@@ -68,14 +57,40 @@ class Workspace:
             ) from error
         read_only = not os.access(settings.home, os.W_OK)
         record = SQLiteRecord(settings.home / "record.db", durability=settings.durability, read_only=read_only)
-        blobs = LocalBlobs(settings.home / "blobs", durability=settings.durability)
-        key = installation_key(settings)
-        vault = Vault(record, blobs, inline_limit=settings.inline_limit, key=key, policy=settings.pickle)
         ownership = Ownership(settings.home / "leases")
         if not read_only:
             ownership.sweep_interrupted(record, _now)
-        salt = sha256(b"runlore secret parameters\0" + key).digest()
-        return cls(settings, record, blobs, vault, ownership, salt=salt)
+        return cls(settings, record, ownership)
+
+    # what handles values is opened when the first value is met: lists of runs come without
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Where values lie that are too large for a row of the record."""
+        from runlore.record.blobs.local import LocalBlobs
+
+        return LocalBlobs(self.settings.home / "blobs", durability=self.settings.durability)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Stores and loads values."""
+        from runlore.record.vault import Vault
+
+        limit, policy = self.settings.inline_limit, self.settings.pickle
+        return Vault(self.record, self.blobs, inline_limit=limit, key=self._key, policy=policy)
+
+    @cached_property
+    def _key(self) -> bytes:
+        from runlore.record.key import installation_key
+
+        return installation_key(self.settings)
+
+    @property
+    def _salt(self) -> bytes:
+        """Key of the digests that tell redacted parameters apart."""
+        from hashlib import sha256
+
+        return sha256(b"runlore secret parameters\0" + self._key).digest()
 
     def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
