@@ -77,8 +77,14 @@ class Client:
     # -- runs ----------------------------------------------------------------------------------------------------
 
     def get_pipeline_run(self, name_id_or_prefix: str | int | UUID, *, pipeline: str | None = None) -> Run:
-        """The run of this name or id, or unique beginning of either; with ``pipeline``, also of this number."""
+        """The run of this name or id, unique beginning of either, number with ``pipeline``, or ``training/12``."""
         note_read(f"run {name_id_or_prefix!r}")
+        if pipeline is None and isinstance(name_id_or_prefix, str) and name_id_or_prefix.count("/") == 1:
+            path = parse_pathspec(name_id_or_prefix)
+            if isinstance(path, RunPath) and path.run is not None:
+                return self._reader.run(
+                    self._reader.lookup.run(path.run, self._reader.lookup.pipeline(path.pipeline).name)
+                )
         return self._reader.run(self._reader.lookup.run(name_id_or_prefix, pipeline))
 
     def list_pipeline_runs(self, **filters: Any) -> Listing[Run]:
@@ -170,6 +176,8 @@ class Client:
         except (NotFound, Ambiguous) as problem:
             if run is not None:
                 return self._reader.run(run)
+            if text.isascii() and text.isdigit():  # a number names one run for as long as there is one pipeline
+                return self._reader.run(lookup.run(text))
             candidates = lookup.runs_beginning(text)
             if len(candidates) == 1 and isinstance(problem, NotFound):
                 return self._reader.run(candidates[0])

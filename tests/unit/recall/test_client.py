@@ -88,6 +88,26 @@ def test_an_ambiguous_beginning_lists_its_candidates(book: Book) -> None:
         book.client.get_pipeline_run("sweep")
 
 
+def test_a_number_alone_names_a_run_while_it_is_the_only_one(book: Book) -> None:
+    """Outside a pipeline a number serves as long as one run has it; else the runs that have it are listed."""
+    run = book.run()
+    assert book.client.get("1").id == run.id  # type: ignore[union-attr]
+    with pytest.raises(NotFound, match="no run '2'"):
+        book.client.get("2")
+    book.run(pipeline="scoring")
+    with pytest.raises(Ambiguous, match="training/1.*scoring/1|scoring/1.*training/1"):
+        book.client.get("1")
+
+
+def test_a_run_is_found_by_what_progress_and_lists_call_it(book: Book) -> None:
+    """``training/1`` names a run for get_pipeline_run too, as do ``training/latest`` and the run's name there."""
+    run = book.run(name="first")
+    for reference in ("training/1", "training/latest", "training/first"):
+        assert book.client.get_pipeline_run(reference).id == run.id
+    with pytest.raises(NotFound, match="pipeline 'trainin_'"):
+        book.client.get_pipeline_run("trainin_/1")
+
+
 def test_ids_with_a_common_beginning_are_told_apart(book: Book) -> None:
     """The beginning of an id serves as long as it fits one run."""
     book.run(id=UUID("aaaa1111-0000-4000-8000-000000000001"))

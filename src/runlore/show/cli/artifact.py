@@ -21,7 +21,7 @@ def list_artifacts(**options: Any) -> None:
     given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
     rows, more = limited(client().list_artifacts(**given), options["limit"])
     columns = ("name", "versions", "created")
-    print_rows(rows, columns, as_json=options["as_json"], empty="There are no artifacts yet.", more=more)
+    print_rows(rows, columns, as_json=options["as_json"], empty="There are no such artifacts.", more=more)
 
 
 @click.command()
