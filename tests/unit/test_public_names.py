@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,11 +31,16 @@ PUBLIC = [
 HEAVY = ["asyncio", "click", "cloudpickle", "loky", "numpy", "pandas", "pyarrow", "pydantic", "rich", "sqlite3", "yaml"]
 
 
+def modules_after(code: str) -> set[str]:
+    """Modules that a fresh process holds after ``code``."""
+    script = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
 def loaded_by(code: str) -> set[str]:
     """Top-level modules that a fresh process holds after ``code``."""
-    script = f"{code}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return {name.split(".")[0] for name in modules_after(code)}
 
 
 def test_public_names_are_listed() -> None:
@@ -72,6 +78,44 @@ def test_importing_is_light(code: str) -> None:
     assert loaded_by(code).isdisjoint(HEAVY)
 
 
+#: What takes part in running, planning and storing values, and what writes: looking something up needs none of it.
+UNNEEDED_FOR_READING = [
+    "runlore.execute",
+    "runlore.model.change",
+    "runlore.plan",
+    "runlore.record.blobs",
+    "runlore.record.sql.check",
+    "runlore.record.sql.write",
+    "runlore.record.vault",
+    "runlore.values.registry",
+]
+
+
 def test_client_is_light() -> None:
     """Importing the client loads neither data libraries nor the command line's."""
     assert loaded_by("from runlore.client import Client").isdisjoint({*HEAVY} - {"sqlite3"})
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed", "most"),
+    [
+        ("from runlore.client import Client", set(), 40),
+        ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 65),
+        (
+            "from runlore.show.cli.main import main; main(['run', 'list'], standalone_mode=False)",
+            {"click", "sqlite3"},
+            75,
+        ),
+    ],
+)
+def test_looking_up_imports_only_what_it_needs(
+    code: str, allowed: set[str], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a record loads no data library and nothing that runs, plans, stores or writes."""
+    monkeypatch.setenv("RUNLORE_HOME", str(tmp_path))
+    loaded = modules_after(code)
+    own = [name for name in loaded if name.split(".")[0] == "runlore"]
+
+    assert {name.split(".")[0] for name in loaded}.isdisjoint({*HEAVY} - allowed)
+    assert [name for name in own if name.startswith(tuple(UNNEEDED_FOR_READING))] == []
+    assert len(own) <= most

@@ -48,7 +48,9 @@ def _made(cls: type[Any], kw_only: bool) -> Any:
 def _compiled_init(cls: type[Any]) -> Any:
     """The ``__init__`` that `dataclass` writes for these fields when they are frozen."""
     given = [(one.name, one.type, _copied(one)) for one in fields(cls)]
-    twin = make_dataclass(cls.__name__, given, repr=False, eq=False, frozen=True)
+    # without a docstring `dataclass` makes one of the signature, which takes longer than all the rest
+    said = {"__doc__": cls.__doc__ or cls.__name__}
+    twin = make_dataclass(cls.__name__, given, namespace=said, repr=False, eq=False, frozen=True)
     init = twin.__init__  # type: ignore[misc]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     return init
