@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
+from runlore.recall.decoding import decode
 from runlore.recall.named import Named
-from runlore.values.codec import decode
 
 if TYPE_CHECKING:
     from runlore.record.port import Record

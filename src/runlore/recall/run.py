@@ -15,10 +15,10 @@ from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.recall.code import Code
 from runlore.recall.config import Config
+from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, text_of
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
-from runlore.values.codec import decode
 
 if TYPE_CHECKING:
     from runlore.recall.pipeline import Pipeline

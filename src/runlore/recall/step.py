@@ -13,11 +13,11 @@ from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.status import Status
 from runlore.recall.config import Config
+from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 from runlore.recall.task import Task
-from runlore.values.codec import decode
 
 if TYPE_CHECKING:
     from runlore.recall.explanation import Explanation

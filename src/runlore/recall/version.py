@@ -11,8 +11,8 @@ from uuid import UUID
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.decoding import decode
 from runlore.recall.notes import MetadataEntry, Notes
-from runlore.values.codec import decode
 
 if TYPE_CHECKING:
     from runlore.recall.artifact import Artifact
