@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Artifact(Notes):
     @property
     def versions(self) -> Listing[ArtifactVersion]:
         """All versions, newest first."""
-        listing: Listing[ArtifactVersion] = self._reader.list("version", {"artifact": self.name})
+        listing: Listing[ArtifactVersion] = self._reader.list("version", {"artifact": exactly(self.name)})
         return listing
 
     @property

@@ -15,6 +15,7 @@ from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
 from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
+from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous
 from runlore.recall.pipeline import Pipeline
 from runlore.recall.place import Place
@@ -95,7 +96,7 @@ class Client:
     def runs(self, pipeline: str | None = None, **filters: Any) -> Listing[Run]:
         """Runs of one pipeline, or of all; newest first. ``.to_frame()`` gives a table of them."""
         if pipeline is not None:
-            filters = {"pipeline": self._reader.lookup.pipeline(pipeline).name, **filters}
+            filters = {"pipeline": exactly(self._reader.lookup.pipeline(pipeline).name), **filters}
         return self.list_pipeline_runs(**filters)
 
     def run_of(self, noun: model.Run) -> Run:
@@ -136,7 +137,7 @@ class Client:
     def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
         """Versions of one artifact, or of all; newest first unless ``sort_by`` says otherwise."""
         if name is not None:
-            filters = {"artifact": name, **filters}
+            filters = {"artifact": exactly(name), **filters}
         listing: Listing[ArtifactVersion] = self._reader.list("version", filters)
         return listing
 

@@ -123,6 +123,11 @@ def _is_comparison(text: str) -> bool:
     return text.startswith(tuple(_SIGNS)) or (found is not None and found[1] in OPERATORS)
 
 
+def exactly(text: str) -> str:
+    """The filter value that means ``text`` itself, whatever operator its beginning looks like."""
+    return f"equals:{text}"
+
+
 def _condition(field: str, kind: str, wanted: Any, name: str) -> Condition:
     if wanted is None:
         return Condition(field, Operator.NULL, True)
@@ -148,7 +153,7 @@ def _split(text: str, name: str, *, strict: bool) -> tuple[Operator, str, str]:
         return (Operator.NULL, "", word) if word else (Operator.EQ, text, "")
     if found[1] in OPERATORS:
         return OPERATORS[found[1]], found[2], found[1]
-    if not strict:
+    if not strict or found[2].startswith(":"):  # pipeline::step::output is a name
         return Operator.EQ, text, ""
     raise QueryInvalid(
         f"Filter {name}={text!r}: {found[1]!r} is not an operator.{did_you_mean(found[1], OPERATORS, limit=20)} "

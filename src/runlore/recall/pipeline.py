@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.author.reads import note_read
 from runlore.model import run as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Pipeline(Notes):
 
     def get_runs(self, **filters: Any) -> Any:
         """Runs of this pipeline that meet ``filters``, which are those of `Client.list_pipeline_runs`."""
-        return self._reader.list("run", {"pipeline": self.name, **filters})
+        return self._reader.list("run", {"pipeline": exactly(self.name), **filters})
 
     @property
     def last_run(self) -> Run:

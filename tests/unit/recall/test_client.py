@@ -435,3 +435,15 @@ def test_code_never_leaves_its_folder(book: Book, tmp_path: Path, path: str) -> 
     with pytest.raises(ArtifactCorrupt, match="out of the folder"):
         book.client.run_of(noun).code.write(tmp_path / "out")
     assert not list(tmp_path.rglob("evil.py"))
+
+
+def test_names_that_look_like_operators_are_names(book: Book) -> None:
+    """The default name of an artifact holds colons, a pipeline's name may: lists of their parts work all the same."""
+    for name in ("gte:0", "odd:name"):
+        run = book.run(pipeline=name)
+        assert [found.id for found in book.client.runs(name)] == [run.id]
+        assert [found.id for found in book.client.get_pipeline(name).runs] == [run.id]
+    assert list(book.client.list_artifact_versions("training::train::output")) == []
+    assert list(book.client.list_artifact_versions(artifact="training::train::output")) == []
+    with pytest.raises(QueryInvalid, match="'regex' is not an operator"):
+        book.client.list_artifact_versions(artifact="regex:train")

@@ -172,3 +172,18 @@ def test_the_code_of_a_run_is_kept() -> None:
     run = kept()
     assert any("def test_the_code_of_a_run_is_kept" in text for text in run.code.values())
     assert "return x" in run.steps["make"].source_code
+
+
+def test_versions_of_an_artifact_with_a_default_name_are_listed() -> None:
+    """``pipeline::step::output`` is a name like any other: the artifact and the client list its versions."""
+
+    @pipeline
+    def squaring(x: int) -> None:
+        square(x)
+
+    for x in (2, 3):
+        squaring(x)
+
+    name = "squaring::square::output"
+    assert [version.load() for version in Client().get_artifact(name).versions] == [9, 4]
+    assert [version.load() for version in Client().list_artifact_versions(name)] == [9, 4]
