@@ -55,7 +55,8 @@ class Book:
         parameters = given.pop("parameters", {"lr": 0.1})
         return self.workspace.record.begin_run(
             NewRun(
-                id=given.pop("id", None) or uuid4(),
+                # begins with f: no number in a test is the beginning of an id by chance
+                id=given.pop("id", None) or UUID(int=uuid4().int | 0xF << 124),
                 pipeline=pipeline,
                 fingerprint=b"f" * 32,
                 definition="{}",
