@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runlore.errors import ParameterError
+from runlore.errors import ArtifactCorrupt, ArtifactMissing, ParameterError
+from runlore.execute.named import classes_named, may_name
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.model.artifact import Content, Version
 from runlore.model.change import Input
 from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
 from runlore.plan.fingerprint import class_fingerprint, value_fingerprint
-from runlore.plan.fingerprint_origin import origin_of_module
 from runlore.record.port import Record
 from runlore.record.vault import Vault
 from runlore.values import codec
@@ -29,27 +28,8 @@ class Resolved:
     load: Callable[[], Any]
 
 
-def identity_of(content: Content) -> str | None:
-    """Identity of a stored value: its materializer, its type and the digest of its bytes.
-
-    The code of a project's own class counts, since a step may call its methods.
-    """
-    code = _code_of(content.type)
-    return None if code is None else f"{content.materializer}|{content.type}|{content.digest}{code}"
-
-
-def _code_of(type_name: str) -> str | None:
-    """Fingerprint of a class of the project that is imported here, nothing for others, ``None`` if it has none."""
-    if type_name.startswith(("builtins.", "numpy.", "pandas.")):
-        return ""
-    module, _, name = type_name.rpartition(".")
-    if origin_of_module(module) != "project":
-        return ""
-    found = getattr(sys.modules.get(module), name, None)
-    if not isinstance(found, type):
-        return ""
-    digest = class_fingerprint(found).digest
-    return None if digest is None else f"|{digest.hex()}"
+#: Their values carry no code, whatever they are.
+_PLAIN = frozenset(f"builtins.{name}" for name in ("int", "float", "bool", "str", "bytes", "complex", "NoneType"))
 
 
 class Arguments:
@@ -62,6 +42,8 @@ class Arguments:
         self._externals: dict[int, Produced] = {}
         self._pinned: dict[int, Produced] = {}
         self._sequences: dict[int, Sequence[Any]] = {}
+        #: Digest of a payload → classes of the project that it names.
+        self._named: dict[str, tuple[type, ...]] = {}
 
     def external(self, argument: External, produced: Produced) -> None:
         """Remember under which version an external value was saved."""
@@ -95,13 +77,39 @@ class Arguments:
             return self._stored(name, produced, index)
         sequence = self._sequence(produced)
         value = sequence[index]
-        whole = identity_of(produced.content)
+        whole = self._identity(produced.content)
         identity = codec.encode(value) if type(value) in IMMUTABLE else whole and f"{whole}[{index}]"
         return Resolved(
             identity,
             (Input(name=name, version=produced.version, element=index),),
             lambda: value,
         )
+
+    def _identity(self, content: Content) -> str | None:
+        """Identity of a stored value: its materializer, its type and the digest of its bytes.
+
+        The code of the project's classes counts, wherever in the value their instances are, since a step may call
+        their methods. ``None`` if such code has no identity.
+        """
+        text = f"{content.materializer}|{content.type}|{content.digest}"
+        for cls in self._classes(content):
+            digest = class_fingerprint(cls).digest
+            if digest is None:
+                return None
+            text += f"|{digest.hex()}"
+        return text
+
+    def _classes(self, content: Content) -> tuple[type, ...]:
+        if content.type in _PLAIN or content.materializer == "collection" or content.form == "tree":
+            return ()
+        found = self._named.get(content.digest)
+        if found is None:
+            try:
+                found = classes_named(self._vault.reader(content).read()) if may_name(content) else ()
+            except (ArtifactMissing, ArtifactCorrupt):
+                found = ()  # the digest says enough: the value cannot be loaded
+            self._named[content.digest] = found
+        return found
 
     def _produced(self, argument: FromStep | FromRecord | External) -> Produced:
         if isinstance(argument, FromStep):
@@ -119,14 +127,14 @@ class Arguments:
             elements = produced.elements
             if element is not None:
                 content = elements[element]
-                return Resolved(identity_of(content), edge, lambda: vault.load(content, about=name))
+                return Resolved(self._identity(content), edge, lambda: vault.load(content, about=name))
             return Resolved(
-                identity_of(produced.content), edge, lambda: [vault.load(each, about=name) for each in elements]
+                self._identity(produced.content), edge, lambda: [vault.load(each, about=name) for each in elements]
             )
         if produced.value is not ABSENT:
             value = produced.value
-            return Resolved(identity_of(produced.content), edge, lambda: value)
-        return Resolved(identity_of(produced.content), edge, lambda: vault.load(produced.content, about=name))
+            return Resolved(self._identity(produced.content), edge, lambda: value)
+        return Resolved(self._identity(produced.content), edge, lambda: vault.load(produced.content, about=name))
 
     def _gathered(self, name: str, argument: Gathered) -> Resolved:
         keys: Sequence[Any] = argument.keys or range(len(argument.items))

@@ -574,3 +574,37 @@ def test_declared_extras_count_and_are_explained(
     content = b"".join(file.read_bytes() for file in files)
     assert b"def reading_file" in content
     assert not any(value.encode() in content for value in values)
+
+
+@step
+def make_options() -> list[Any]:
+    return [Options(1)]
+
+
+@step
+def make_models() -> list[Any]:
+    return [Model(1)]
+
+
+@step
+def use_first(xs: Any) -> int:
+    first = xs[0]
+    return int(first.doubled() if hasattr(first, "doubled") else first.score())
+
+
+@pipeline
+def nested_values() -> None:
+    use_first(make_options())
+    use_first(make_models())
+
+
+def test_classes_inside_containers_count_with_their_code(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed method of a class whose instances are inside a stored list makes its consumers run again."""
+    nested_values()
+    same = nested_values()
+    monkeypatch.setattr(Options, "doubled", lambda self: 42)
+    monkeypatch.setattr(Model, "score", lambda self: 43)
+    changed = nested_values()
+
+    assert same.status == "cached"
+    assert [changed.steps[name].output.load() for name in ("use_first", "use_first_2")] == [42, 43]

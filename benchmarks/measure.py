@@ -1,0 +1,74 @@
+"""Measuring: works done in turns, medians, and the table that shows them."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runlore.workspace import default_workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table; times in seconds for the whole, ``units`` says by how many parts it is divided."""
+
+    what: str
+    floor: float | None
+    runlore: float
+    units: int = 1
+    budget: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        ratio = f"{self.runlore / self.floor:.2f}" if self.floor else ""
+        return (self.what, duration(self.floor, self.units), duration(self.runlore, self.units), ratio, self.budget)
+
+
+def duration(seconds: float | None, units: int) -> str:
+    """Milliseconds per unit with three significant digits."""
+    return "" if seconds is None else f"{seconds / units * 1000:.3g} ms"
+
+
+def timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def alternately(rounds: int, *works: Callable[[], Any]) -> list[float]:
+    """Median time of each work, all of them done once per round."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, taken in zip(works, times, strict=True):
+            taken.append(timed(work))
+    return [statistics.median(taken) for taken in times]
+
+
+@contextmanager
+def emptied() -> Iterator[Path]:
+    """A folder for one measurement; runlore's record lies in it."""
+    with tempfile.TemporaryDirectory(prefix="runlore-bench-") as name:
+        os.environ["RUNLORE_HOME"] = str(Path(name, "home"))
+        os.environ["RUNLORE_PROGRESS"] = "quiet"
+        try:
+            yield Path(name)
+        finally:
+            default_workspace().close()
+
+
+def table(rows: list[Row]) -> str:
+    """Rows as a Markdown table."""
+    heading = ("", "floor", "runlore", "ratio", "budget")
+    lines = [heading, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
+    text = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    ]
+    text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(text)
