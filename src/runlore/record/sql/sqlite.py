@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,7 +45,6 @@ _NOUNS: dict[str, Callable[[Any], Any]] = {
     "artifact": rows.to_artifact,
     "version": rows.to_version,
 }
-_HIT_PAGE = 20
 _MOST = 2**63 - 1
 
 
@@ -269,29 +269,31 @@ class SQLiteRecord(Record):
     # -- cache ---------------------------------------------------------------------------------------------------
 
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
-        with self._db.reading():
-            offset = 0
-            while True:
-                found = self._db.rows(READ["cached"], (key, _MOST if before is None else before, offset))
-                for run, step, item, _, ended in found:
-                    outputs = self._outputs(run, step, item)
-                    if outputs is not None:
-                        return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs)
-                if len(found) < _HIT_PAGE:
-                    return None
-                offset += _HIT_PAGE
+        limit = _MOST if before is None else before
+        offset = 0
+        while found := self._db.rows(READ["cached"], (key, limit, offset)):
+            outputs = self._outputs(found)
+            if outputs is not None:
+                run, step, item, ended = found[0][:4]
+                return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs)
+            offset += 1
+        return None
 
-    def _outputs(self, run: int, step: int, item: int) -> tuple[tuple[str, Version | Item], ...] | None:
-        """Outputs of a task in declared order, or ``None`` if one of them was deleted."""
+    def _outputs(self, found: list[Any]) -> tuple[tuple[str, Version | Item], ...] | None:
+        """Outputs of the task in these rows, in declared order, or ``None`` if one of them was deleted."""
         placed: list[tuple[int, str, Version | Item]] = []
-        for name, position, seq in self._db.rows(READ["output_edges"], (run, step, item)):
-            version = self.version(seq)
+        for row in found:
+            if row[6] is None:
+                continue
+            version = rows.to_version(row[6:])
             if version.deleted:
                 return None
-            placed.append((position, name, version))
-        for row in self._db.rows(READ["items_of_task"], (run, step, item)):
-            placed.append((row[10], row[9], rows.to_item(row)))
-        return tuple((name, value) for _, name, value in sorted(placed, key=lambda entry: entry[0]))
+            placed.append((row[5], row[4], version))
+        # a task has versions, or items of a collection to come; one may have saved versions beside its items
+        if len(placed) < len(found):
+            for row in self._db.rows(READ["items_of_task"], found[0][:3]):
+                placed.append((row[10], row[9], rows.to_item(row)))
+        return tuple((name, value) for _, name, value in sorted(placed, key=_place))
 
     def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
         with self._db.reading():
@@ -324,6 +326,7 @@ class SQLiteRecord(Record):
         self._db.close()
 
 
+_place = itemgetter(0)
 #: Conditions whose count is kept: (noun, field) → statement.
 _COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
 assert set(COLUMNS) == set(_NOUNS)
