@@ -5,7 +5,7 @@ nouns, and a process that lists runs uses five of them. So nouns share the metho
 makes instances is compiled when the first one is made.
 
 A frozen dataclass also pays for being frozen with every field that it fills in, going around its own ``__setattr__``.
-Nouns are filled in as instances of a twin class that is not frozen, and then become what they are: a fourth of the time.
+Nouns are filled in as instances of a twin class that is not frozen, and then become what they are: half the time.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from runlore.errors import (
     StoreCorrupt,
@@ -45,6 +45,7 @@ _MEANING: dict[int, tuple[type[StoreError], str]] = {
         "The record {path} is damaged. Restore it from a backup, or move it away and start a new one.",
     ),
 }
+T = TypeVar("T")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -115,27 +116,51 @@ class Connection:
     def writing(self, *, durable: bool) -> Iterator[sqlite3.Cursor]:
         """Run the block in one transaction that is committed at its end, or rolled back when it raises."""
         with self._lock:
-            handle = self._handle or self._connect()
-            if self.read_only:
-                raise StoreReadOnly(f"The record {self.path} was opened for reading only.")
-            full = durable and not self._relaxed
-            if full is not self._full:
-                handle.execute("pragma synchronous = full" if full else "pragma synchronous = normal")
-                self._full = full
-            self._begin(handle)
+            handle = self._started(durable)
             try:
                 crash_point("record.begun")
                 yield handle.cursor()
-                crash_point("record.written")
-                handle.execute("commit")
-                crash_point("record.committed")
+                self._finish(handle)
             except BaseException as error:
-                if handle.in_transaction:
-                    handle.execute("rollback")
-                if isinstance(error, sqlite3.Error):
-                    self.refuse(error)
+                self._undo(handle, error)
                 raise
             self._maybe_checkpoint(handle)
+
+    def write(self, work: Callable[[sqlite3.Cursor], T], *, durable: bool) -> T:
+        """As `writing`, for those who write often: call ``work`` in a transaction and return what it returns."""
+        with self._lock:
+            handle = self._started(durable)
+            try:
+                crash_point("record.begun")
+                result = work(handle.cursor())
+                self._finish(handle)
+            except BaseException as error:
+                self._undo(handle, error)
+                raise
+            self._maybe_checkpoint(handle)
+            return result
+
+    def _started(self, durable: bool) -> sqlite3.Connection:
+        handle = self._handle or self._connect()
+        if self.read_only:
+            raise StoreReadOnly(f"The record {self.path} was opened for reading only.")
+        full = durable and not self._relaxed
+        if full is not self._full:
+            handle.execute("pragma synchronous = full" if full else "pragma synchronous = normal")
+            self._full = full
+        self._begin(handle)
+        return handle
+
+    def _finish(self, handle: sqlite3.Connection) -> None:
+        crash_point("record.written")
+        handle.execute("commit")
+        crash_point("record.committed")
+
+    def _undo(self, handle: sqlite3.Connection, error: BaseException) -> None:
+        if handle.in_transaction:
+            handle.execute("rollback")
+        if isinstance(error, sqlite3.Error):
+            self.refuse(error)
 
     def _begin(self, handle: sqlite3.Connection) -> None:
         try:

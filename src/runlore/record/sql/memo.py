@@ -14,13 +14,15 @@ class Memo:
         self.kinds: dict[tuple[str, str, str], int] = {}
         self.definitions: dict[bytes, int] = {}
         self.artifacts: dict[str, int] = {}
+        #: (run, step index) of planned steps → whether the step is mapped, as long as the run runs.
+        self.steps: dict[tuple[int | None, int], bool] = {}
 
     def forget(self) -> None:
         """After a rollback, whatever was learnt in it may be wrong."""
-        for known in (self.words, self.kinds, self.definitions, self.artifacts):
+        for known in (self.words, self.kinds, self.definitions, self.artifacts, self.steps):
             known.clear()
 
     def trim(self) -> None:
         """Keep memory bounded."""
-        if len(self.words) + len(self.artifacts) + len(self.definitions) > _REMEMBERED:
+        if len(self.words) + len(self.artifacts) + len(self.definitions) + len(self.steps) > _REMEMBERED:
             self.forget()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from runlore.errors import LeaseLost, NotFound, StoreError
+from runlore.errors import NotFound, StoreError
 from runlore.model.artifact import Edge, Item, Version
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.query import Operator, Page, Query
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
     from runlore.record.sql.write import Writer
 
+T = TypeVar("T")
 READ = load_statements(Path(__file__).with_name("read.sql"))
 _FIRST_TOKEN = 1
 _NOUNS: dict[str, Callable[[Any], Any]] = {
@@ -82,60 +82,51 @@ class SQLiteRecord(Record):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _writer(self, run: int | None, *, durable: bool) -> Iterator[Writer]:
+    def _write(self, run: int | None, work: Callable[[Writer], T], *, durable: bool) -> T:
         # writing needs as much again as reading does, and a process that only looks something up never writes
         from runlore.record.sql.write import Writer
 
         try:
-            with self._db.writing(durable=durable) as cursor:
-                yield Writer(cursor, self._memo, run, self._clock)
+            done = self._db.write(lambda cursor: work(Writer(cursor, self._memo, run, self._clock)), durable=durable)
         except BaseException:
             self._memo.forget()
             raise
         self._memo.trim()
+        return done
 
     def begin_run(self, new: NewRun, *, also: Sequence[Change] = ()) -> tuple[Run, Fence]:
-        with self._writer(None, durable=False) as writer:
+        def work(writer: Writer) -> Run:
             seq = writer.begin(new, _FIRST_TOKEN)
             writer.apply(also)
-            run = self.run(seq)
-        return run, Fence(run=seq, token=_FIRST_TOKEN)
+            return self.run(seq)
+
+        run = self._write(None, work, durable=False)
+        return run, Fence(run=run.seq, token=_FIRST_TOKEN)
 
     def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
-        from runlore.model.change import RUN_BOUND, Receipt  # see `_writer`
+        from runlore.model.change import RUN_BOUND, Receipt  # see `_write`
 
         if fence is None:
             for change in changes:
                 if isinstance(change, RUN_BOUND):
                     raise StoreError(f"{type(change).__name__} belongs to a run and needs its fence.")
-        with self._writer(None if fence is None else fence.run, durable=durable) as writer:
+
+        def work(writer: Writer) -> Receipt:
             if fence is not None:
-                self._require(fence)
-            writer.apply(changes)
-        return Receipt(versions=writer.versions)
+                writer.require(fence)
+            if changes:
+                writer.apply(changes)
+            else:
+                writer.touch()
+            return Receipt(versions=writer.versions)
 
-    def _require(self, fence: Fence) -> None:
-        from runlore.record.sql.intern import SQL  # see `_writer`
-
-        if self._db.row(SQL["holds_lease"], (fence.run, fence.token)) is None:
-            raise LeaseLost(
-                f"Run {fence.run} has ended or is owned by another process now (token {fence.token} no longer holds); "
-                "nothing was written."
-            )
+        return self._write(None if fence is None else fence.run, work, durable=durable)
 
     def interrupt(self, lease: Lease, at: datetime) -> bool:
-        with self._writer(lease.run, durable=True) as writer:
-            from runlore.record.sql.intern import SQL  # see `_writer`
-
-            if self._db.row(SQL["holds_lease"], (lease.run, lease.token)) is None:
-                return False
-            writer.interrupt(micros(at))
-        return True
+        return self._write(lease.run, lambda writer: writer.interrupt(lease.token, micros(at)), durable=True)
 
     def delete_run(self, seq: int) -> None:
-        with self._writer(None, durable=True) as writer:
-            writer.delete_run(seq)
+        self._write(None, lambda writer: writer.delete_run(seq), durable=True)
 
     # -- lists ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from runlore.errors import AlreadyExists, NotFound, StoreError
+from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Content
 from runlore.model.change import (
     Change,
@@ -29,7 +29,7 @@ from runlore.model.change import (
     VersionSaved,
 )
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.run import Usage
+from runlore.model.run import Fence, Usage
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
 from runlore.record.sql.intern import SQL, Interned
@@ -59,15 +59,38 @@ class Writer:
         self._run = run
         self._clock = clock
         self.versions: dict[UUID, tuple[int, str]] = {}
-        self._mapped: dict[int, bool] = {}
+        self._planned = memo.steps
         self._edges: list[tuple[Any, ...]] = []
+        self._events: list[tuple[Any, ...]] = []
+
+    def require(self, fence: Fence) -> None:
+        """Raise `LeaseLost` unless this is the run's owner."""
+        if not self._holds(fence.run, fence.token):
+            raise LeaseLost(
+                f"Run {fence.run} has ended or is owned by another process now (token {fence.token} no longer holds); "
+                "nothing was written."
+            )
+
+    def _holds(self, run: int | None, token: int) -> bool:
+        return self._execute(SQL["holds_lease"], (run, token)).fetchone() is not None
+
+    def touch(self) -> None:
+        """Write something without meaning: the commit of a transaction that wrote nothing makes nothing durable."""
+        self._execute(SQL["touch"])
 
     def apply(self, changes: Sequence[Change]) -> None:
         for change in changes:
             _APPLY[type(change)](self, change)
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        """Insert the rows that were collected, since inserting them one by one takes longer."""
         if self._edges:
             self._cursor.executemany(SQL["add_edge"], self._edges)
             self._edges.clear()
+        if self._events:
+            self._cursor.executemany(_ADD_EVENT, self._events)
+            self._events.clear()
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
@@ -105,6 +128,7 @@ class Writer:
         self._add_tags(owner, new.tags, system=False)
         self._add_tags(owner, new.system_tags, system=True)
         self._event(None, None, Status.RUNNING, at)
+        self._write_rows()
         return seq
 
     def _count_run(self, new: NewRun, at: int) -> tuple[int, int, int]:
@@ -152,16 +176,26 @@ class Writer:
                 self._run,
             ),
         )
-        self._execute(SQL["drop_lease"], (self._run,))
-        self._event(None, None, change.status, ended)
+        self._leave(change.status, ended)
 
-    def interrupt(self, at: int) -> None:
-        """The owner is gone: running steps were interrupted, pending ones never started."""
+    def interrupt(self, token: int, at: int) -> bool:
+        """The owner is gone: running steps were interrupted, pending ones never started. False if it is not so."""
+        if not self._holds(self._run, token):
+            return False
         for index, status in self._execute(SQL["unfinished_steps"], (self._run,)).fetchall():
             self._close_step(index, Status.INTERRUPTED if CODES[status] is Status.RUNNING else Status.SKIPPED, at)
         self._execute(SQL["interrupt_run"], (_CODE[Status.INTERRUPTED], at, self._run))
+        self._leave(Status.INTERRUPTED, at)
+        self._write_rows()
+        return True
+
+    def _leave(self, status: Status, at: int) -> None:
+        """What the end of a run brings, whatever the end is."""
+        self._execute(SQL["add_executed"], (self._run,))
         self._execute(SQL["drop_lease"], (self._run,))
-        self._event(None, None, Status.INTERRUPTED, at)
+        self._event(None, None, status, at)
+        for known in [known for known in self._planned if known[0] == self._run]:
+            del self._planned[known]
 
     def close_steps(self, rest: Status, at: int) -> None:
         """Give unfinished steps their end; a running one cannot have been skipped, so it was cancelled."""
@@ -176,6 +210,7 @@ class Writer:
 
     def plan_steps(self, change: StepsPlanned) -> None:
         run = self._run
+        self._planned.update({(run, step.index): step.tasks is not None for step in change.steps})
         self._cursor.executemany(
             SQL["add_step"],
             [
@@ -197,6 +232,8 @@ class Writer:
         at = micros(change.at)
         done = self._execute(SQL["start_step"], (at, change.tasks, self._run, change.index))
         if done.rowcount:
+            if change.tasks is not None:
+                self._planned[self._run, change.index] = True
             self._event(change.index, None, Status.RUNNING, at)
         else:
             self._require_step(change.index)
@@ -256,8 +293,6 @@ class Writer:
             return
         self._take_inputs(change.index, -1, change.inputs)
         self._take_outputs(change.index, -1, 0, change.outputs, ended)
-        if change.status is Status.COMPLETED and change.origin is None:
-            self._execute(SQL["add_executed"], (self._run, change.index))
         self._event(change.index, None, change.status, ended)
 
     def _require_step(self, index: int) -> None:
@@ -265,12 +300,12 @@ class Writer:
             raise NotFound(f"Run {self._run} has no step {index}; it must be planned before it starts or finishes.")
 
     def _is_mapped(self, step: int) -> bool:
-        known = self._mapped.get(step)
+        known = self._planned.get((self._run, step))
         if known is None:
             row = self._execute(SQL["step_tasks"], (self._run, step)).fetchone()
             if row is None:
                 raise NotFound(f"Run {self._run} has no step {step}; it must be planned before its tasks finish.")
-            known = self._mapped[step] = row[0] is not None
+            known = self._planned[self._run, step] = row[0] is not None
         return known
 
     def _take_inputs(self, step: int, item: int, inputs: Iterable[Input]) -> None:
@@ -356,16 +391,13 @@ class Writer:
         self._add_version(change.version, micros(self._clock()), (None, None, None, None))
 
     def _add_version(self, new: NewVersion, at: int, producer: tuple[int | None, ...]) -> int:
-        known = self._known_version(new.id)
-        if known is not None:
-            return known
         artifact = self._artifact(new.artifact, at)
         newest = self._execute(SQL["newest_version"], (artifact,)).fetchone()
-        number, nth = newest or (0, 0)
-        number, label = self._numbered(new, artifact, number)
+        last, nth = newest or (0, 0)
+        number, label = (last + 1, None) if new.version is None else self._labelled(new, artifact, last)
         content = new.content
         digest = pack_digest(content.digest)
-        self._execute(
+        added = self._execute(
             _ADD_VERSION,
             (
                 new.id.bytes,
@@ -384,6 +416,8 @@ class Writer:
                 pack(content.meta),
             ),
         )
+        if not added.rowcount:
+            return self._seq_of(new.id)
         seq = int(self._cursor.lastrowid or 0)
         self._add_payload(digest, content)
         self.versions[new.id] = (seq, label or str(number))
@@ -394,19 +428,19 @@ class Writer:
             self._set_facts(VERSION_METADATA, seq, new.facts)
         return seq
 
-    def _numbered(self, new: NewVersion, artifact: int, last: int) -> tuple[int, str | None]:
-        """Return the number and label of a new version. A label that is a number not yet reached becomes one."""
-        label = new.version
-        if label is None:
-            number = last + 1
-            while self._execute(SQL["version_taken"], (artifact, str(number))).fetchone():
-                number += 1
-            return number, None
+    def _labelled(self, new: NewVersion, artifact: int, last: int) -> tuple[int, str | None]:
+        """Number and label of a version that was given one. A label that is a number not yet reached becomes one.
+
+        So the number of the next version is never taken by a label, and need not be looked for.
+        """
+        label = str(new.version)
         number = int(label) if label.isascii() and label.isdigit() and label[0] != "0" and len(label) < 10 else 0
         taken = self._execute(SQL["version_taken"], (artifact, label)).fetchone() or (
             number and self._execute(SQL["number_taken"], (artifact, number)).fetchone()
         )
         if taken:
+            if self._known_version(new.id) is not None:  # by itself: the commit is repeated
+                return last, label
             raise AlreadyExists(
                 f"Artifact {new.artifact!r} has a version {label!r} already. Choose another label, or none."
             )
@@ -459,7 +493,7 @@ class Writer:
         )
 
     def _event(self, step: int | None, item: int | None, status: Status, at: int) -> None:
-        self._execute(_ADD_EVENT, (self._run, step, item, _CODE[status], at))
+        self._events.append((self._run, step, item, _CODE[status], at))
 
     # -- deleting ------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 -- Statements that change the record. Every one runs inside a transaction begun with `begin immediate`.
 
+-- name: touch
+update store set created = created
 -- name: add_word
 insert or ignore into word(text) values (?)
 -- name: find_word
@@ -64,10 +66,12 @@ where run = ? and idx = ? and status < 2
 select status from step where run = ? and idx = ?
 -- name: step_tasks
 select tasks from step where run = ? and idx = ?
--- Which pipeline and step name an execution belongs to, so that `last_execution` finds it.
+-- Which pipeline and step names the executions of a run belong to, so that `last_execution` finds them. Noted once, at
+-- the run's end: noted with every step, it would be one more page in every commit.
 -- name: add_executed
 insert or ignore into executed(pipeline, name, run, idx)
-select r.pipeline, s.name, s.run, s.idx from step s join run r on r.seq = s.run where s.run = ? and s.idx = ?
+select r.pipeline, s.name, s.run, s.idx from run r cross join step s on s.run = r.seq
+where r.seq = ? and s.status = 2 and s.origin_run is null
 
 -- name: add_task
 insert or ignore into task(run, step, item, attempt, status, started, ended, key, failure, wall, cpu, memory, gpu_memory,
@@ -97,7 +101,7 @@ select 1 from version where artifact = ? and label = ?
 -- name: number_taken
 select 1 from version where artifact = ? and number = ? and label is null
 -- name: add_version
-insert into version(uid, artifact, number, nth, label, created, save_type, kind, digest, size, form, run, step, item, pos,
+insert or ignore into version(uid, artifact, number, nth, label, created, save_type, kind, digest, size, form, run, step, item, pos,
   origin, meta)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
