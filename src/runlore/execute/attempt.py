@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -16,12 +16,13 @@ from runlore.execute import context as step_context
 from runlore.execute.arguments import Resolved
 from runlore.execute.failure import annotate
 from runlore.execute.hooks import call_hook
+from runlore.execute.ledger import Ledger
 from runlore.execute.logs import LogCapture
 from runlore.execute.services import Services
 from runlore.model.artifact import Content
 from runlore.model.change import LogWritten, NewVersion, Output
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
-from runlore.model.run import Fence, Run, Usage
+from runlore.model.run import Run, Usage
 from runlore.model.status import Status
 from runlore.plan.redaction import Redaction
 from runlore.values import checks
@@ -37,6 +38,8 @@ class Attempt:
     error: BaseException | None = None
     context: step_context.StepContext | None = None
     reads: Sequence[str] = ()
+    #: What it printed last, to be recorded with its end.
+    logs: list[LogWritten] = field(default_factory=list)
     usage: Usage = Usage()
     started: datetime | None = None
     ended: datetime | None = None
@@ -45,11 +48,11 @@ class Attempt:
 class Attempts:
     """Makes attempts at the tasks of one run."""
 
-    def __init__(self, services: Services, run: Run, fence: Fence, redaction: Redaction) -> None:
+    def __init__(self, services: Services, run: Run, ledger: Ledger, redaction: Redaction) -> None:
         self._services = services
         self._redaction = redaction
         self._run = run
-        self._fence = fence
+        self._ledger = ledger
 
     def make(self, step: PlannedStep, resolved: Mapping[str, Resolved], *, item: int | None) -> Attempt:
         """Load the arguments, call the function, store what it returned."""
@@ -84,25 +87,36 @@ class Attempts:
         }
         context = step_context.StepContext(
             self._run.name, self._run.id, step.name, item, 0, literals,
-            tuple(output.name for output in step.outputs), lambda: self._services.open_run(self._run.seq),
+            tuple(output.name for output in step.outputs), self._open_run,
         )  # fmt: skip
         attempt.context = context
+        over = False
 
         def write(part: int, text: str) -> None:
             written = LogWritten(step=step.index, item=item, attempt=0, part=part, text=self._redaction.text(text))
-            self._services.record.commit((written,), fence=self._fence, durable=False)
+            if over:
+                attempt.logs.append(written)
+            else:
+                self._ledger.write(written)
 
         token = step_context.enter(context)
-        attempt.reads, watching = reads.watch()
+        attempt.reads, watching = reads.watch(self._ledger.flush)
         try:
             with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
-                result = step.step.signature.call(step.step.function, values)
+                try:
+                    result = step.step.signature.call(step.step.function, values)
+                finally:
+                    over = True
             if isinstance(capture.failure, LeaseLost):
                 raise capture.failure
             return result
         finally:
             reads.unwatch(watching)
             step_context.leave(token)
+
+    def _open_run(self) -> Any:
+        self._ledger.flush()
+        return self._services.open_run(self._run.seq)
 
     def _store(
         self, step: PlannedStep, result: Any, attempt: Attempt

@@ -1,8 +1,7 @@
 """The engine: turns a growing plan into changes and events, step after step, in this process.
 
-Changes are collected and committed together: what a step's end reports travels in one durable commit with the starts
-and cache hits that follow it. Nothing is reported as finished before its commit has returned
-(`docs/design/semantics.md`, "Order of writing").
+It notes changes in a `Ledger`, which knows when they are committed. Nothing is reported as finished before its commit
+has returned (`docs/design/semantics.md`, "Order of writing").
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from runlore.errors import ParameterError
 from runlore.execute import context as step_context
@@ -20,12 +19,12 @@ from runlore.execute import events
 from runlore.execute.arguments import Arguments, Resolved
 from runlore.execute.attempt import Attempt, Attempts
 from runlore.execute.failure import failure_of
+from runlore.execute.ledger import Ledger
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
 from runlore.model.artifact import Content, SaveType, Version
 from runlore.model.change import (
-    Change,
     Input,
     MetadataSet,
     NewStep,
@@ -50,10 +49,6 @@ from runlore.values import codec
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
 
-#: Seconds for which results of a mapped step may wait for each other before they are committed.
-GROUP = 0.02
-
-
 class Engine:
     """Executes the steps of one run, in declared order, as far as it is asked to."""
 
@@ -63,13 +58,11 @@ class Engine:
         self._run = run
         self._fence = fence
         self._keys = keys
-        self._pending: list[Change] = []
-        self._after_commit: list[Any] = []
-        self._waiting: dict[UUID, Produced] = {}
+        self._ledger = Ledger(services.record, fence, services.emit)
         self._ordinals: Counter[bytes] = Counter()
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
-        self._attempts = Attempts(services, run, fence, redaction)
+        self._attempts = Attempts(services, run, self._ledger, redaction)
         self._planned = 0
         #: Steps that take a value from outside.
         self._outside: set[int] = set()
@@ -80,37 +73,29 @@ class Engine:
         """Record the steps that the plan has gained."""
         fresh = steps[self._planned :]
         if fresh:
-            self._pending.append(StepsPlanned(steps=tuple(self._new_step(step) for step in fresh)))
+            self._ledger.note(StepsPlanned(steps=tuple(self._new_step(step) for step in fresh)))
             self._planned = len(steps)
 
     def advance(self, steps: Sequence[PlannedStep], *, need: int | None = None) -> None:
         """Execute every planned step that has no outcome yet; with ``need``, only that one and what it waits for."""
         wanted = None if need is None else _closure(steps, need)
-        for step in steps:
-            if step.index not in self.outcomes and (wanted is None or step.index in wanted):
-                self.outcomes[step.index] = self._step(step)
+        with self._ledger.open():
+            for step in steps:
+                if step.index not in self.outcomes and (wanted is None or step.index in wanted):
+                    self.outcomes[step.index] = self._step(step)
 
-    def flush(self, *, durable: bool = True) -> None:
-        """Commit what is pending, then report it."""
-        if self._pending:
-            changes, self._pending = self._pending, []
-            receipt = self._services.record.commit(changes, fence=self._fence, durable=durable)
-            for id, (seq, _) in receipt.versions.items():
-                produced = self._waiting.pop(id, None)
-                if produced is not None:
-                    produced.version = seq
-        happened, self._after_commit = self._after_commit, []
-        for event in happened:
-            self._services.emit(event)
+    def flush(self) -> None:
+        """Commit what was noted so far, then report it."""
+        self._ledger.flush()
 
     def describe(self, change: RunDescribed) -> None:
         """Add what was gathered about the run, with the next commit."""
-        self._pending.append(change)
+        self._ledger.note(change)
 
     def finish(self, change: RunFinished) -> None:
-        """Commit the end of the run together with what is still pending."""
-        self._pending.append(change)
-        self.flush()
+        """Commit the end of the run together with what is still noted."""
+        self._ledger.note(change)
+        self._ledger.flush(durable=True)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -127,7 +112,8 @@ class Engine:
         if hit is not None:
             return self._cached(step, resolved, hit, key)
         self._start(step)
-        attempt = self._attempts.make(step, resolved, item=None)
+        with self._ledger.closed():
+            attempt = self._attempts.make(step, resolved, item=None)
         if attempt.status is Status.COMPLETED:
             return self._completed(step, resolved, attempt, key, note or miss)
         return self._failed(step, resolved, attempt)
@@ -166,10 +152,10 @@ class Engine:
                 )
             produced = Produced(version.content, version.seq if isinstance(made, int) else made.id)
             if not isinstance(made, int):
-                self._waiting[made.id] = produced
+                self._ledger.expect(made.id, produced)
             outcome.outputs[planned.name] = produced
             outputs.append(Output(name=planned.name, value=made))
-        self._pending.append(
+        self._ledger.note(
             TaskFinished(
                 step=step.index, status=Status.CACHED, started=None, ended=self._services.clock(), key=key,
                 inputs=_edges(resolved), outputs=tuple(outputs), origin=(hit.run, hit.step, hit.item),
@@ -185,8 +171,8 @@ class Engine:
         except ParameterError as error:
             self._start(step)
             return self._end(step, Outcome(Status.FAILED, error=error))
-        self._pending.append(StepStarted(index=step.index, at=self._services.clock(), tasks=count))
-        self._after_commit.append(events.StepStarted(run=self._run.name, step=step.name, tasks=count))
+        self._ledger.note(StepStarted(index=step.index, at=self._services.clock(), tasks=count))
+        self._ledger.tell(events.StepStarted(run=self._run.name, step=step.name, tasks=count))
         shared = {
             name: self._arguments.resolve(name, argument)
             for name, argument in step.arguments.items()
@@ -195,7 +181,7 @@ class Engine:
         contents: dict[str, list[Content]] = {output.name: [] for output in step.outputs}
         hits: list[Hit] = []
         failure: Attempt | None = None
-        began = committed = time.monotonic()
+        began = time.monotonic()
         for item in range(count):
             before = len(hits)
             own = {
@@ -205,15 +191,12 @@ class Engine:
             }
             failed = self._item(step, item, shared, own, contents, hits)
             failure = failure or failed
-            self._after_commit.append(
+            self._ledger.tell(
                 events.TaskFinished(
                     run=self._run.name, step=step.name, item=item, status=_status_of(failed, hits, before),
                     failure=self._redaction.text(repr(failed.error))[:200] if failed is not None else None,
                 )
             )  # fmt: skip
-            if time.monotonic() - committed > GROUP:
-                self.flush()
-                committed = time.monotonic()
         return self._gather(step, shared, contents, hits, failure, count, time.monotonic() - began)
 
     def _item(
@@ -233,7 +216,7 @@ class Engine:
             found = [output.content for _, output in hit.outputs]
             for planned, content in zip(step.outputs, found, strict=True):
                 contents[planned.name].append(content)
-            self._pending.append(
+            self._ledger.note(
                 TaskFinished(
                     step=step.index, item=item, status=Status.CACHED, started=None, ended=self._services.clock(),
                     key=key, inputs=_edges(own), origin=(hit.run, hit.step, hit.item),
@@ -244,7 +227,9 @@ class Engine:
                 )
             )  # fmt: skip
             return None
-        attempt = self._attempts.make(step, resolved, item=item)
+        self._ledger.pause()
+        with self._ledger.closed():
+            attempt = self._attempts.make(step, resolved, item=item)
         outputs = tuple(Output(name=planned.name, value=content) for planned, content, _ in attempt.outputs)
         for planned, content, _ in attempt.outputs:
             contents[planned.name].append(content)
@@ -309,11 +294,10 @@ class Engine:
     # -- recording -----------------------------------------------------------------------------------------------
 
     def _start(self, step: PlannedStep) -> None:
-        """Record the start, with everything that waited for a commit."""
-        self._pending.append(StepStarted(index=step.index, at=self._services.clock()))
-        durable = any(isinstance(change, StepFinished) for change in self._pending)
-        self._after_commit.append(events.StepStarted(run=self._run.name, step=step.name, tasks=None))
-        self.flush(durable=durable)
+        """Note the start; with everything that waits longer than it should, it is committed before the step runs."""
+        self._ledger.note(StepStarted(index=step.index, at=self._services.clock()))
+        self._ledger.tell(events.StepStarted(run=self._run.name, step=step.name, tasks=None))
+        self._ledger.pause()
 
     def _task_finished(
         self,
@@ -324,7 +308,9 @@ class Engine:
         resolved: Mapping[str, Resolved],
         outputs: tuple[Output, ...],
     ) -> None:
-        self._pending.append(
+        for written in attempt.logs:
+            self._ledger.note(written)
+        self._ledger.note(
             TaskFinished(
                 step=step.index, item=item, attempt=0, status=attempt.status, started=attempt.started,
                 ended=attempt.ended, key=key, usage=attempt.usage, inputs=_edges(resolved), outputs=outputs,
@@ -345,13 +331,13 @@ class Engine:
         seconds: float | None = None,
     ) -> Outcome:
         seconds = attempt.usage.wall if attempt is not None else seconds
-        self._pending.append(
+        self._ledger.note(
             StepFinished(
                 index=step.index, status=outcome.status, ended=self._services.clock(), duration=seconds, origin=origin,
                 cache_note=note, inputs=inputs, outputs=outputs,
             )
         )  # fmt: skip
-        self._after_commit.append(
+        self._ledger.tell(
             events.StepFinished(
                 run=self._run.name,
                 step=step.name,
@@ -368,7 +354,7 @@ class Engine:
     ) -> Produced:
         kept = value if type(value) in IMMUTABLE else ABSENT
         produced = Produced(content, version.id, kept, elements)
-        self._waiting[version.id] = produced
+        self._ledger.expect(version.id, produced)
         return produced
 
     def _new_version(
@@ -389,7 +375,7 @@ class Engine:
         if attempt.context is not None and attempt.context.metadata:
             owner = Owner(kind=OwnerKind.STEP, seq=self._run.seq, step=step.index)
             notes = self._redaction.value(dict(attempt.context.metadata))
-            self._pending.append(
+            self._ledger.note(
                 MetadataSet(owner=owner, values=_encoded(notes), facts=_facts(notes), at=self._services.clock())
             )
 

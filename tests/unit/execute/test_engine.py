@@ -371,13 +371,16 @@ def test_a_damaged_result_is_a_miss(workspace: Workspace) -> None:
 
 
 def test_a_killed_run_reads_interrupted(tmp_path: Path) -> None:
-    """After SIGKILL the run is ``interrupted`` at the next opening, finished steps are kept and serve the next run."""
+    """After SIGKILL the run is ``interrupted`` at the next opening; steps that were seen to have finished serve the next.
+
+    Looking at the run is what makes sure of it here: work of a few microseconds may wait for company (`ledger.GROUP`).
+    """
     script = tmp_path / "flow.py"
     script.write_text(
         textwrap.dedent(
             """
             import os, signal, sys
-            from runlore import step, pipeline
+            from runlore import get_step_context, step, pipeline
 
             @step
             def first() -> int:
@@ -386,6 +389,7 @@ def test_a_killed_run_reads_interrupted(tmp_path: Path) -> None:
             @step
             def second(x: int) -> int:
                 if "die" in sys.argv:
+                    assert get_step_context().pipeline_run.steps["first"].status == "completed"
                     os.kill(os.getpid(), signal.SIGKILL)
                 return x + 1
 
