@@ -64,14 +64,16 @@ class StepKeys:
         taken = self.fingerprint(step.step)
         if taken.digest is None:
             return None, taken.reason
-        unknown = [name for name, identity in identities.items() if identity is None]
-        if unknown:
-            return None, f"the identity of {unknown[0]!r} is not known"
-        literal = {name for name, argument in step.arguments.items() if isinstance(argument, Literal)}
+        parameters: dict[str, str] = {}
+        inputs: dict[str, str] = {}
+        for name, identity in identities.items():
+            if identity is None:
+                return None, f"the identity of {name!r} is not known"
+            (parameters if type(step.arguments[name]) is Literal else inputs)[name] = identity
         key = cache_key(
             fingerprint=taken.digest,
-            parameters={name: str(one) for name, one in identities.items() if name in literal},
-            inputs={name: str(one) for name, one in identities.items() if name not in literal},
+            parameters=parameters,
+            inputs=inputs,
             outputs=[(output.name, _materializer_name(output.materializer)) for output in step.outputs],
             ordinal=0,
             extras=extras_of(options),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -262,29 +261,21 @@ class SQLiteRecord(Record):
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
         limit = _MOST if before is None else before
         offset = 0
-        while found := self._db.rows(READ["cached"], (key, limit, offset)):
-            outputs = self._outputs(found)
+        while (found := self._db.row(READ["cached"], (key, limit, offset))) is not None:
+            run, step, item, ended = found
+            outputs = self._outputs(run, step, item)
             if outputs is not None:
-                run, step, item, ended = found[0][:4]
                 return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs)
             offset += 1
         return None
 
-    def _outputs(self, found: list[Any]) -> tuple[tuple[str, Version | Item], ...] | None:
-        """Outputs of the task in these rows, in declared order, or ``None`` if one of them was deleted."""
-        placed: list[tuple[int, str, Version | Item]] = []
-        for row in found:
-            if row[6] is None:
-                continue
-            version = rows.to_version(row[6:])
-            if version.deleted:
-                return None
-            placed.append((row[5], row[4], version))
-        # a task has versions, or items of a collection to come; one may have saved versions beside its items
-        if len(placed) < len(found):
-            for row in self._db.rows(READ["items_of_task"], found[0][:3]):
-                placed.append((row[10], row[9], rows.to_item(row)))
-        return tuple((name, value) for _, name, value in sorted(placed, key=_place))
+    def _outputs(self, run: int, step: int, item: int) -> tuple[tuple[str, Version | Item], ...] | None:
+        """Outputs of a task in declared order, or ``None`` if one of them was deleted."""
+        found = self._db.rows(READ["outputs_of_task"], (run, step, item))
+        if not found:  # a task has versions, or items of a collection to come, or nothing
+            return tuple((row[9], rows.to_item(row)) for row in self._db.rows(READ["items_of_task"], (run, step, item)))
+        versions = [(row[0], rows.to_version(row[1:])) for row in found]
+        return None if any(version.deleted for _, version in versions) else tuple(versions)
 
     def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
         with self._db.reading():
@@ -317,7 +308,6 @@ class SQLiteRecord(Record):
         self._db.close()
 
 
-_place = itemgetter(0)
 #: Conditions whose count is kept: (noun, field) → statement.
 _COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
 assert set(COLUMNS) == set(_NOUNS)
