@@ -20,7 +20,11 @@ from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.settings import Settings, load_settings
 
+#: Seconds for which whoever asks about a run waits for git, at most.
+GIT_PATIENCE = 5.0
+
 if TYPE_CHECKING:
+    from runlore.execute.git import GitCapture
     from runlore.execute.progress import Progress
     from runlore.execute.run import PipelineRun
     from runlore.record.blobs.port import Blobs
@@ -39,6 +43,8 @@ class Workspace:
         self.settings = settings
         self.record = record
         self.ownership = ownership
+        #: `Run.seq` → what is still being asked about the run.
+        self._asked: dict[int, GitCapture] = {}
         self.client = Client(self)
 
     @classmethod
@@ -98,11 +104,20 @@ class Workspace:
         try:
             return self._run_handle(made.run())
         finally:
+            self._asked = {run: git for run, git in self._asked.items() if not git.over}
+            if made.git is not None:
+                self._asked[made.seq] = made.git
             self._progress.close()
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Tell which steps a run would have and which of them the cache would serve, without running anything."""
         return self._prepare(pipeline, args, kwargs, dry=True).preview()
+
+    def complete(self, run: int) -> None:
+        """Wait until everything that this process gathers about a run is recorded."""
+        asked = self._asked.pop(run, None)
+        if asked is not None:
+            asked.finish(GIT_PATIENCE)
 
     def save_artifact(
         self,
@@ -144,7 +159,9 @@ class Workspace:
         return self.client.version_of(self.record.version(seq))
 
     def close(self) -> None:
-        """Give up connections."""
+        """Give up connections, when everything that is being gathered about runs is recorded."""
+        for run in list(self._asked):
+            self.complete(run)
         self.record.close()
 
     @cached_property

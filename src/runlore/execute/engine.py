@@ -30,7 +30,6 @@ from runlore.model.change import (
     NewStep,
     NewVersion,
     Output,
-    RunDescribed,
     RunFinished,
     StepFinished,
     StepsPlanned,
@@ -48,6 +47,7 @@ from runlore.record.vault import collection_of
 from runlore.values import codec
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
+
 
 class Engine:
     """Executes the steps of one run, in declared order, as far as it is asked to."""
@@ -87,10 +87,6 @@ class Engine:
     def flush(self) -> None:
         """Commit what was noted so far, then report it."""
         self._ledger.flush()
-
-    def describe(self, change: RunDescribed) -> None:
-        """Add what was gathered about the run, with the next commit."""
-        self._ledger.note(change)
 
     def finish(self, change: RunFinished) -> None:
         """Commit the end of the run together with what is still noted."""

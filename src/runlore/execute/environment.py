@@ -9,7 +9,6 @@ import re
 import sys
 import time
 from functools import cache
-from pathlib import Path
 
 from runlore.execute.keep import Store, keep
 
@@ -104,11 +103,11 @@ def _packages_in(folder: str) -> dict[str, str]:
 
 def _scan(folder: str) -> dict[str, str]:
     try:
-        names = sorted(path.name for path in Path(folder).iterdir())
+        names = os.listdir(folder)
     except OSError:  # a zip file, or not ours to read
         return {}
     found = {}
-    for name in names:
+    for name in sorted([name for name in names if name.endswith("-info")]):
         match = _METADATA.match(name)
         if match is not None:
             found[re.sub(r"[-_.]+", "-", match["name"]).lower()] = match["version"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runlore.execute.ignored import SECRET_NAMES
 from runlore.execute.keep import Store, keep
+from runlore.execute.ticker import TICKER, Ticker
 
 if TYPE_CHECKING:
     import subprocess
@@ -43,47 +45,69 @@ class GitState:
 
 
 class GitCapture:
-    """Ask git in the background: `start` when a run begins, `result` when it ends.
+    """Ask git beside runs, which do not wait for the answer.
 
-    The state is that of the start: both questions are asked at once, while the run's first steps work.
+    Whoever wants it is called with the state, from another thread, unless there is none to tell: no repository, no git,
+    or no answer in time. `finish` waits for that; it is called for every capture under way when the process ends.
     """
 
     def __init__(self, folder: str | Path, *, environ: Mapping[str, str] | None = None, program: str = "git") -> None:
         self._folder = Path(folder)
-        self._environ = _environment(os.environ if environ is None else environ)
+        self._wanted: list[Callable[[GitState], None]] = []
+        self._environ = environ
         self._program = program
+        self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        #: Whether everybody has been called, or will not be.
+        self.over = False
         self._deadline = 0.0
-        self._state: GitState | None = None
 
-    def start(self) -> None:
-        """Begin. Does nothing where there is no repository."""
-        if not any((folder / ".git").exists() for folder in (self._folder, *self._folder.parents)):
-            return
-        self._deadline = monotonic() + TIME_LIMIT
-        self._thread = threading.Thread(target=self._work, name="runlore-git", daemon=True)
+    def join(self, then: Callable[[GitState], None]) -> bool:
+        """Call ``then`` as well; refused once git has been asked, since its answer may be older than the wish."""
+        with self._guard:
+            if self._thread is not None or self.over:
+                return False
+            self._wanted.append(then)
+            return True
+
+    def begin(self, after: float = 0.0, *, ticker: Ticker = TICKER) -> None:
+        """Ask in ``after`` seconds."""
+        _under_way.add(self)
+        ticker.after(after, self._start)
+
+    def finish(self, timeout: float = 1.0) -> None:
+        """Return when everybody has been called, or will not be; stop git after ``timeout`` seconds."""
+        self._start()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        self._stop()
+
+    def _start(self) -> None:
+        with self._guard:
+            if self._thread is not None or self.over:
+                return
+            self._deadline = monotonic() + TIME_LIMIT
+            self._thread = threading.Thread(target=self._work, name="runlore-git", daemon=True)
         self._thread.start()
 
-    def result(self, timeout: float = 1.0) -> GitState | None:
-        """Wait for at most ``timeout`` seconds; ``None`` where git, a repository or an answer in time is missing."""
-        if self._thread is None:
-            return None
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._stopped = True
-            process = self._process
-            if process is not None:
-                process.kill()
-            return None
-        return self._state
+    def _stop(self) -> None:
+        self.over = True
+        _under_way.discard(self)
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def _work(self) -> None:
         try:
-            self._state = self._ask()
+            state = self._ask()
         except OSError:  # no git on this machine, or the folder went away
-            self._state = None
+            state = None
+        if state is not None and not self.over:
+            for then in self._wanted:
+                then(state)
+        self.over = True
+        _under_way.discard(self)
 
     def _ask(self) -> GitState | None:
         status = self._run("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=dirty")
@@ -104,18 +128,18 @@ class GitCapture:
     def _run(self, *arguments: str) -> bytes | None:
         import subprocess
 
-        if self._stopped:
+        if self.over:
             return None
         safe = ("--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
         self._process = process = subprocess.Popen(
             [self._program, *safe, *arguments],
             cwd=self._folder,
-            env=self._environ,
+            env=_environment(os.environ if self._environ is None else self._environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        if self._stopped:  # between the look above and the start
+        if self.over:  # between the look above and the start
             process.kill()
         try:
             output, _ = process.communicate(timeout=max(self._deadline - monotonic(), 0.0))
@@ -124,6 +148,46 @@ class GitCapture:
             process.communicate()
             return None
         return output if process.returncode == 0 else None
+
+
+#: Captures that have not come to their end, whatever that is.
+_under_way: set[GitCapture] = set()
+
+
+@atexit.register
+def _finish_all() -> None:
+    deadline = monotonic() + 1.0
+    for capture in list(_under_way):
+        capture.finish(max(deadline - monotonic(), 0.0))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_under_way.clear)  # the parent's to finish
+
+
+#: Folder → the capture that was asked for last.
+_last: dict[Path, GitCapture] = {}
+
+
+def ask_git(folder: Path, then: Callable[[GitState], None], *, after: float) -> GitCapture | None:
+    """Call ``then`` with the state that a folder has in ``after`` seconds; ``None`` if that is no repository.
+
+    Runs that follow each other within that time share one answer.
+    """
+    if not is_repository(folder):
+        return None
+    last = _last.get(folder)
+    if last is not None and last.join(then):
+        return last
+    capture = _last[folder] = GitCapture(folder)
+    capture.join(then)
+    capture.begin(after)
+    return capture
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether git has anything to say about a folder."""
+    return any(os.path.lexists(os.path.join(place, ".git")) for place in (folder, *folder.parents))
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

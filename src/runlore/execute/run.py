@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from runlore import platform
-from runlore.errors import LeaseLost, StoreError
+from runlore.errors import LeaseLost, RunloreError, StoreError
 from runlore.execute import environment, events
 from runlore.execute.code import project_root, snapshot
 from runlore.execute.engine import Engine
 from runlore.execute.failure import failure_of
-from runlore.execute.git import GitCapture
+from runlore.execute.git import GitCapture, GitState, ask_git
 from runlore.execute.hooks import call_hook
 from runlore.execute.outcome import Outcome
 from runlore.execute.preview import Preview, executing, preview
@@ -30,6 +31,9 @@ from runlore.plan.validate import validate
 from runlore.record.ownership import Ownership
 from runlore.values import codec
 from runlore.values.facts import facts
+
+#: Seconds after which git is asked: starting a process holds up whatever runs just then, and short runs are over by now.
+GIT_DELAY = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +72,10 @@ class PipelineRun:
         self._started = services.clock()
         self._clock = time.perf_counter()
         self._engine: Engine | None = None
-        self._git: GitCapture | None = None
-        self._seq = -1
+        #: What asks git beside the run, if anything.
+        self.git: GitCapture | None = None
+        #: `Run.seq`, once the run has begun.
+        self.seq = -1
         #: Number of steps that have been validated.
         self._validated = 0
         self._name, self._number = "", 0
@@ -109,7 +115,7 @@ class PipelineRun:
         finally:
             self._ownership.release(self._id)
         self._raise_first(engine)
-        return self._seq
+        return self.seq
 
     def preview(self) -> Preview:
         """Trace the pipeline and tell what would happen, without running or recording anything."""
@@ -142,9 +148,12 @@ class PipelineRun:
         except BaseException:
             self._ownership.release(self._id)
             raise
-        self._seq, self._name, self._number = run.seq, run.name, run.number
+        self.seq, self._name, self._number = run.seq, run.name, run.number
         self._services.emit(events.RunStarted(name=run.name, pipeline=run.pipeline, number=run.number))
         self._engine = Engine(self._services, run, fence, self._keys, self.trace.redaction)
+        if self._capture:
+            root = project_root(self.trace.pipeline.function.__code__.co_filename)
+            self.git = ask_git(root, self._describe, after=GIT_DELAY)
         return self._engine
 
     def _new_run(self) -> NewRun:
@@ -153,9 +162,6 @@ class PipelineRun:
         taken = fingerprint(pipeline.function)
         body, digest = definition_body(pipeline, taken)
         identity = platform.this_process()
-        if self._capture:
-            self._git = GitCapture(project_root(pipeline.function.__code__.co_filename))
-            self._git.start()
         return NewRun(
             id=self._id,
             pipeline=pipeline.name,
@@ -226,7 +232,6 @@ class PipelineRun:
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _end(self, plan: Plan, engine: Engine) -> None:
-        self._describe(engine)
         outcomes = engine.outcomes.values()
         failed = next((one for one in outcomes if one.error is not None and not one.delivered), None)
         if failed is not None:
@@ -259,14 +264,12 @@ class PipelineRun:
         if hook is not None:
             call_hook(hook, error, self._services.emit, run=self._name)
 
-    def _describe(self, engine: Engine) -> None:
-        """Add what was gathered beside the steps."""
-        if self._git is None:
-            return
-        found = self._git.result()
-        if found is not None:
+    def _describe(self, found: GitState) -> None:
+        """Add what git said, in a thread of its own and maybe after the end of the run."""
+        with suppress(RunloreError):  # nobody is there to hear of it, and the run is none the worse
             config = {**self._config(), "git": found.facts(self._services.vault.blobs)}
-            engine.describe(RunDescribed(git_commit=found.commit, config=codec.encode(config)))
+            change = RunDescribed(run=self.seq, git_commit=found.commit, config=codec.encode(config))
+            self._services.record.commit([change], durable=False)
 
     def _give_up(self, error: BaseException) -> None:
         """Record that the body or the engine raised; the error itself goes on to the caller."""

@@ -162,8 +162,13 @@ class RunFinished:
 
 @noun
 class RunDescribed:
-    """Facts about the run that were gathered while it already ran; ``None`` leaves a field as it is."""
+    """Facts about a run that were gathered beside it; ``None`` leaves a field as it is.
 
+    They may come after its end, so they need no fence. A run that is gone by then is left alone.
+    """
+
+    #: `Run.seq`
+    run: int
     environment: str | None = None
     code: str | None = None
     git_commit: str | None = None
@@ -223,7 +228,7 @@ Change = (
 )
 
 #: Changes that belong to one run and need its fence.
-RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, RunDescribed, LogWritten)
+RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, LogWritten)
 
 
 @noun

@@ -26,3 +26,6 @@ class Place(Protocol):
 
     @property
     def ownership(self) -> Any: ...
+
+    def complete(self, run: int) -> None:
+        """Wait until all that this process gathers about a run is recorded."""

@@ -48,6 +48,13 @@ class Run(Notes):
             self._noun = self._reader.current_run(self._noun.seq)
         return self._noun
 
+    def _whole(self) -> model.Run:
+        """As `_now`, with what is gathered beside a run and may be recorded after its end."""
+        if self._noun.git_commit is None:
+            self._reader.place.complete(self._noun.seq)
+            self._noun = self._record.run(self._noun.seq)
+        return self._now()
+
     # -- what it is ----------------------------------------------------------------------------------------------
 
     @property
@@ -125,7 +132,8 @@ class Run(Notes):
 
     @property
     def git_commit(self) -> str | None:
-        return self._now().git_commit
+        """The commit that the project was at; ``None`` outside a repository."""
+        return self._whole().git_commit
 
     @property
     def environment(self) -> Any:
@@ -155,12 +163,12 @@ class Run(Notes):
     @property
     def parameters(self) -> Named[Any]:
         """Arguments of the pipeline, defaults included."""
-        return self.config.parameters
+        return Config(decode(self._noun.parameters), {}, owner=self.pathspec).parameters
 
     @property
     def config(self) -> Config:
         """Parameters, settings and options in force."""
-        now = self._now()
+        now = self._whole()
         return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
 
     # -- what is in it -------------------------------------------------------------------------------------------

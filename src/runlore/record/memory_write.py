@@ -137,7 +137,8 @@ class MemoryWriter:
                         for name in ("environment", "code", "git_commit", "config")
                         if (value := getattr(change, name)) is not None
                     }
-                    self._put(self._t.runs, run, replace(self._t.runs[run], **given))
+                    if change.run in self._t.runs:
+                        self._put(self._t.runs, change.run, replace(self._t.runs[change.run], **given))
                 case LogWritten():
                     key = (run, change.step, change.item, change.attempt, change.part)
                     if key not in self._t.logs:

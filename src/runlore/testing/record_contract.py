@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -174,11 +175,23 @@ class RecordContract(RecordQueryContract, RecordVersionContract):
     def test_a_run_can_be_described_while_it_runs(self, record: Record) -> None:
         """Facts gathered late are filled in; those not given stay."""
         run, fence = begun(record, git_commit="abc")
-        record.commit([RunDescribed(environment=digest_of(b"e"), config='{"late":1}')], fence=fence)
+        record.commit([RunDescribed(run=run.seq, environment=digest_of(b"e"), config='{"late":1}')], fence=fence)
 
         told = record.run(run.seq)
 
         assert (told.environment, told.config, told.git_commit) == (digest_of(b"e"), '{"late":1}', "abc")
+
+    def test_a_run_can_be_described_after_its_end(self, record: Record) -> None:
+        """What was gathered beside a run needs no fence, changes nothing else, and is dropped when the run is gone."""
+        run, fence = begun(record)
+        record.commit([END], fence=fence)
+        ended = record.run(run.seq)
+
+        record.commit([RunDescribed(run=run.seq, git_commit="abc")])
+        assert record.run(run.seq) == replace(ended, git_commit="abc")
+
+        record.delete_run(run.seq)
+        record.commit([RunDescribed(run=run.seq, git_commit="def")])
 
     def test_pipeline_rows_count_their_runs(self, record: Record) -> None:
         """A pipeline tells its version, how many runs are recorded, and the last number given."""

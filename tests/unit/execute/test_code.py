@@ -6,6 +6,7 @@ import linecache
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import FunctionType
@@ -15,7 +16,7 @@ import pytest
 
 from runlore.execute import code
 from runlore.execute.code import project_root, snapshot
-from runlore.execute.git import GitCapture, GitState
+from runlore.execute.git import GitCapture, GitState, ask_git, is_repository
 from runlore.execute.ignored import Ignored, looks_secret
 from runlore.model.digest import digest_of
 
@@ -263,9 +264,12 @@ def repository(tmp_path: Path) -> Path:
 
 
 def ask(folder: Path, **options: Any) -> GitState | None:
-    capture = GitCapture(folder, **options)
-    capture.start()
-    return capture.result(30)
+    found: list[GitState] = []
+    if is_repository(folder):
+        capture = GitCapture(folder, **options)
+        capture.join(found.append)
+        capture.finish(30)
+    return found[0] if found else None
 
 
 def test_clean_repository(repository: Path) -> None:
@@ -348,14 +352,61 @@ def test_configured_programs_do_not_run(repository: Path, tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script")
 def test_slow_git_is_not_waited_for(repository: Path, tmp_path: Path) -> None:
-    """A git that does not answer in time is stopped, and there is no state."""
+    """A git that does not answer in time is stopped, and nothing is told."""
     slow = tmp_path / "slow-git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
+    found: list[GitState] = []
     capture = GitCapture(repository, program=str(slow))
-    capture.start()
+    capture.join(found.append)
+    capture.finish(0.01)
 
-    assert capture.result(0.01) is None
+    assert capture.over
+    assert found == []
     assert capture._thread is not None
     capture._thread.join(10)
     assert not capture._thread.is_alive()
+
+
+def test_git_is_asked_at_the_end_of_a_process_that_was_too_short(repository: Path, tmp_path: Path) -> None:
+    """A run that is over before git is asked still gets its commit, also when the process ends with it."""
+    (repository / "flow.py").write_text(
+        textwrap.dedent(
+            """
+            from runlore import pipeline, step
+
+            @step
+            def one() -> int:
+                return 1
+
+            @pipeline
+            def short():
+                return one()
+
+            short()
+            """
+        )
+    )
+    environ = {**os.environ, "RUNLORE_HOME": str(tmp_path / "home"), "RUNLORE_PROGRESS": "quiet"}
+    subprocess.run([sys.executable, "flow.py"], cwd=repository, env=environ, check=True)
+    asked = "from runlore.client import Client; print(Client().get_pipeline('short').last_run.git_commit)"
+    told = subprocess.run([sys.executable, "-c", asked], env=environ, check=True, capture_output=True, text=True)
+
+    assert told.stdout.strip() == git(repository, "rev-parse", "HEAD")
+
+
+def test_wishes_for_the_same_moment_share_one_answer(repository: Path) -> None:
+    """Whoever asks before git does gets the same answer; whoever asks later gets a later one."""
+    found: list[GitState] = []
+    first = ask_git(repository, found.append, after=60)
+    second = ask_git(repository, found.append, after=60)
+
+    assert first is not None
+    assert first is second
+    first.finish(30)
+    assert len(found) == 2
+    later = ask_git(repository, found.append, after=60)
+    assert later is not first
+    assert later is not None
+    later.finish(30)
+    assert found == [found[0]] * 3

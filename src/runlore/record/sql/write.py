@@ -158,7 +158,7 @@ class Writer:
                 to_digest(change.code),
                 change.git_commit,
                 None if change.config is None else pack(change.config),
-                self._run,
+                change.run,
             ),
         )
 
