@@ -17,7 +17,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from inspect import unwrap
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -136,19 +136,26 @@ def _roots(paths: Iterable[str]) -> list[Path]:
 
 def _project_files(roots: list[Path], paths: Iterable[str]) -> dict[str, str]:
     """Name in the project → real path, for those of ``paths`` that belong to a project and are not ignored."""
-    ignored = {root: Ignored(root) for root in roots}
+    ignored = [Ignored(root) for root in roots]
     found: dict[str, str] = {}
     for path in dict.fromkeys(paths):
         if _installed(path):
             continue
-        real = Path(_real(path))
-        for number, root in enumerate(roots):
-            if real.is_relative_to(root):
-                inner = PurePosixPath(real.relative_to(root).as_posix())
-                if inner not in ignored[root]:
-                    found.setdefault(str(inner) if number == 0 else f"{number}:{root.name}/{inner}", str(real))
-                break
+        place = _place(path, tuple(roots))
+        if place is not None and place[1] not in ignored[place[0]]:
+            number, inner, real = place
+            found.setdefault(str(inner) if number == 0 else f"{number}:{roots[number].name}/{inner}", real)
     return dict(sorted(found.items()))
+
+
+@lru_cache(4096)
+def _place(path: str, roots: tuple[Path, ...]) -> tuple[int, PurePosixPath, str] | None:
+    """Number of the root that a file is below, its name from there, and its real path."""
+    real = Path(_real(path))
+    for number, root in enumerate(roots):
+        if real.is_relative_to(root):
+            return number, PurePosixPath(real.relative_to(root).as_posix()), str(real)
+    return None
 
 
 def _installed(path: str) -> bool:

@@ -57,6 +57,7 @@ class GitCapture:
         self._environ = environ
         self._program = program
         self._guard = threading.Lock()
+        self._begun = False
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         #: Whether everybody has been called, or will not be.
@@ -66,7 +67,7 @@ class GitCapture:
     def join(self, then: Callable[[GitState], None]) -> bool:
         """Call ``then`` as well; refused once git has been asked, since its answer may be older than the wish."""
         with self._guard:
-            if self._thread is not None or self.over:
+            if self._begun:
                 return False
             self._wanted.append(then)
             return True
@@ -78,18 +79,23 @@ class GitCapture:
 
     def finish(self, timeout: float = 1.0) -> None:
         """Return when everybody has been called, or will not be; stop git after ``timeout`` seconds."""
-        self._start()
-        if self._thread is not None:
+        with self._guard:
+            begun, self._begun = self._begun, True
+        if not begun:  # not in a thread: an interpreter that ends starts none
+            self._deadline = monotonic() + timeout
+            self._work()
+        elif self._thread is not None:
             self._thread.join(timeout)
         self._stop()
 
     def _start(self) -> None:
         with self._guard:
-            if self._thread is not None or self.over:
+            if self._begun:
                 return
+            self._begun = True
             self._deadline = monotonic() + TIME_LIMIT
             self._thread = threading.Thread(target=self._work, name="runlore-git", daemon=True)
-        self._thread.start()
+            self._thread.start()
 
     def _stop(self) -> None:
         self.over = True

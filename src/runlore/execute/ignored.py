@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 #: Names, lower case, of files that tend to hold secrets; they stay out even if git tracks them.
@@ -14,9 +16,33 @@ SECRET_NAMES = (
 )  # fmt: skip
 
 
+@lru_cache(4096)
 def looks_secret(path: PurePosixPath) -> bool:
     """Whether the file, or a folder that it is in, has a name that tends to mean secrets."""
     return any(fnmatchcase(part.lower(), pattern) for part in path.parts for pattern in SECRET_NAMES)
+
+
+Rule = tuple[re.Pattern[str], bool, bool]
+#: File → its change time and size, and the rules that it held then.
+_read: dict[str, tuple[tuple[int, int], tuple[Rule, ...]]] = {}
+
+
+def _rules_in(file: str) -> tuple[Rule, ...]:
+    try:
+        state = os.stat(file)
+    except OSError:
+        return ()
+    stamp = (state.st_mtime_ns, state.st_size)
+    known = _read.get(file)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    try:
+        text = Path(file).read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    rules = tuple(rule for line in text.splitlines() if (rule := _rule(line)) is not None)
+    _read[file] = (stamp, rules)
+    return rules
 
 
 class Ignored:
@@ -24,7 +50,7 @@ class Ignored:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._rules: dict[PurePosixPath, tuple[tuple[re.Pattern[str], bool, bool], ...]] = {}
+        self._rules: dict[PurePosixPath, tuple[Rule, ...]] = {}
 
     def __contains__(self, path: PurePosixPath) -> bool:
         if looks_secret(path):
@@ -42,18 +68,14 @@ class Ignored:
                     ignored = not taken_back
         return ignored
 
-    def _rules_of(self, folder: PurePosixPath) -> tuple[tuple[re.Pattern[str], bool, bool], ...]:
+    def _rules_of(self, folder: PurePosixPath) -> tuple[Rule, ...]:
         rules = self._rules.get(folder)
         if rules is None:
-            try:
-                text = (self._root / folder / ".gitignore").read_text("utf-8", "replace")
-            except OSError:
-                text = ""
-            rules = self._rules[folder] = tuple(rule for line in text.splitlines() if (rule := _rule(line)) is not None)
+            rules = self._rules[folder] = _rules_in(os.path.join(self._root, folder, ".gitignore"))
         return rules
 
 
-def _rule(line: str) -> tuple[re.Pattern[str], bool, bool] | None:
+def _rule(line: str) -> Rule | None:
     """Read one line of a ``.gitignore``: pattern, whether it takes back, whether it is about folders only."""
     line = line.rstrip() if not line.endswith("\\ ") else line
     taken_back = line.startswith("!")

@@ -32,7 +32,7 @@ from runlore.record.ownership import Ownership
 from runlore.values import codec
 from runlore.values.facts import facts
 
-#: Seconds after which git is asked: starting a process holds up whatever runs just then, and short runs are over by now.
+#: Seconds after which git is asked: starting a process holds up whatever runs just then; by now short runs are over.
 GIT_DELAY = 0.02
 
 

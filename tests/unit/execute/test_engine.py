@@ -371,7 +371,7 @@ def test_a_damaged_result_is_a_miss(workspace: Workspace) -> None:
 
 
 def test_a_killed_run_reads_interrupted(tmp_path: Path) -> None:
-    """After SIGKILL the run is ``interrupted`` at the next opening; steps that were seen to have finished serve the next.
+    """After SIGKILL the run is ``interrupted`` at the next opening; steps seen to have finished serve the next.
 
     Looking at the run is what makes sure of it here: work of a few microseconds may wait for company (`ledger.GROUP`).
     """
