@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -19,6 +19,7 @@ from runlore.execute import events
 from runlore.execute.arguments import Arguments, Resolved
 from runlore.execute.attempt import Attempt, Attempts
 from runlore.execute.failure import failure_of
+from runlore.execute.hits import Hits
 from runlore.execute.ledger import Ledger
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.execute.services import Services
@@ -48,6 +49,9 @@ from runlore.values import codec
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
 
+#: Items of a mapped step whose keys are looked for together.
+KEYS = 200
+
 
 class Engine:
     """Executes the steps of one run, in declared order, as far as it is asked to."""
@@ -60,6 +64,7 @@ class Engine:
         self._keys = keys
         self._ledger = Ledger(services.record, fence, services.emit)
         self._ordinals: Counter[bytes] = Counter()
+        self._hits = Hits(services.record, before=run.seq)
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
         self._attempts = Attempts(services, run, self._ledger, redaction)
@@ -104,7 +109,7 @@ class Engine:
     def _plain(self, step: PlannedStep) -> Outcome:
         resolved = {name: self._arguments.resolve(name, argument) for name, argument in step.arguments.items()}
         key, note = self._key(step, resolved)
-        hit, miss = self._look_up(key)
+        hit, miss = self._look_up(step, key)
         if hit is not None:
             return self._cached(step, resolved, hit, key)
         self._start(step)
@@ -178,14 +183,9 @@ class Engine:
         hits: list[Hit] = []
         failure: Attempt | None = None
         began = time.monotonic()
-        for item in range(count):
+        for item, own, key in self._items(step, count, shared):
             before = len(hits)
-            own = {
-                name: self._arguments.item(name, argument, item)
-                for name, argument in step.arguments.items()
-                if isinstance(argument, Mapped)
-            }
-            failed = self._item(step, item, shared, own, contents, hits)
+            failed = self._item(step, item, {**shared, **own}, own, key, contents, hits)
             failure = failure or failed
             self._ledger.tell(
                 events.TaskFinished(
@@ -195,18 +195,31 @@ class Engine:
             )  # fmt: skip
         return self._gather(step, shared, contents, hits, failure, count, time.monotonic() - began)
 
+    def _items(
+        self, step: PlannedStep, count: int, shared: Mapping[str, Resolved]
+    ) -> Iterator[tuple[int, dict[str, Resolved], bytes | None]]:
+        """Each item with its own arguments and its key. Keys are made, and looked for, many at a time."""
+        mapped = {name: argument for name, argument in step.arguments.items() if isinstance(argument, Mapped)}
+        for start in range(0, count, KEYS):
+            chunk = []
+            for item in range(start, min(start + KEYS, count)):
+                own = {name: self._arguments.item(name, argument, item) for name, argument in mapped.items()}
+                chunk.append((item, own, self._key(step, {**shared, **own})[0]))
+            if self._services.caching:
+                self._hits.expect([key for _, _, key in chunk if key is not None])
+            yield from chunk
+
     def _item(
         self,
         step: PlannedStep,
         item: int,
-        shared: Mapping[str, Resolved],
+        resolved: Mapping[str, Resolved],
         own: Mapping[str, Resolved],
+        key: bytes | None,
         contents: dict[str, list[Content]],
         hits: list[Hit],
     ) -> Attempt | None:
-        resolved = {**shared, **own}
-        key, _ = self._key(step, resolved)
-        hit, _ = self._look_up(key)
+        hit, _ = self._look_up(step, key)
         if hit is not None:
             hits.append(hit)
             found = [output.content for _, output in hit.outputs]
@@ -408,13 +421,14 @@ class Engine:
         self._ordinals[key] += 1
         return self._keys.numbered(key, ordinal), None
 
-    def _look_up(self, key: bytes | None) -> tuple[Hit | None, str | None]:
+    def _look_up(self, step: PlannedStep, key: bytes | None) -> tuple[Hit | None, str | None]:
         if key is None or not self._services.caching:
             return None, None
-        hit = self._services.record.cached(key, before=self._run.seq)
+        hit = self._hits.find(key)
         if hit is None:
             return None, "no earlier result with this key"
-        if all(self._services.vault.present(output.content) for _, output in hit.outputs):
+        complete = len(hit.outputs) == len(step.outputs)  # not so if the run was deleted just now
+        if complete and all(self._services.vault.present(output.content) for _, output in hit.outputs):
             return hit, None
         return None, "the earlier result is damaged or gone"
 

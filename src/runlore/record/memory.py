@@ -271,11 +271,34 @@ class MemoryRecord(MemoryWriter, Record):
                 if task.key == key and task.status is Status.COMPLETED and (before is None or task.run < before)
             ]
             for place in sorted(found, reverse=True):
-                outputs = self._outputs(place)
-                if all(not isinstance(value, Version) or not value.deleted for _, value in outputs):
-                    run, step, item, _ = place
-                    return Hit(run=run, step=step, item=item, ended=self._t.tasks[place].ended, outputs=outputs)
+                hit = self._hit(place)
+                if hit is not None:
+                    return hit
         return None
+
+    def cached_after(self, hit: Hit, limit: int) -> tuple[tuple[bytes, Hit], ...]:
+        with self._lock:
+            following = sorted(
+                place
+                for place, task in self._t.tasks.items()
+                if place[0] == hit.run and place[1:3] > (hit.step, hit.item) and task.status is Status.COMPLETED
+            )
+            tasks = [(self._t.tasks[place].key, place) for place in following]
+            hits = [(key, self._hit(place)) for key, place in tasks if key is not None][:limit]
+            return tuple((key, found) for key, found in hits if found is not None)
+
+    def known_keys(self, keys: Sequence[bytes]) -> frozenset[bytes]:
+        with self._lock:
+            known = {task.key for task in self._t.tasks.values() if task.status is Status.COMPLETED}
+        return frozenset(key for key in keys if key in known)
+
+    def _hit(self, place: tuple[int, int, int, int]) -> Hit | None:
+        """What a task can serve, or ``None`` if some of it was deleted."""
+        outputs = self._outputs(place)
+        if any(isinstance(value, Version) and value.deleted for _, value in outputs):
+            return None
+        run, step, item, _ = place
+        return Hit(run=run, step=step, item=item, ended=self._t.tasks[place].ended, outputs=outputs)
 
     def _outputs(self, place: tuple[int, int, int, int]) -> tuple[tuple[str, Version | Item], ...]:
         run, step, item, _ = place
@@ -298,6 +321,7 @@ class MemoryRecord(MemoryWriter, Record):
                 and known.status is Status.COMPLETED
                 and known.origin is None
                 and known.run < before
+                and self._t.runs[known.run].status.finished
                 and self._t.runs[known.run].pipeline == pipeline
                 and self.tasks(*key)
             ]

@@ -168,8 +168,19 @@ class Record(ABC):
         """The newest completed task with this key whose outputs are all there, from a run older than ``before``."""
 
     @abstractmethod
+    def cached_after(self, hit: Hit, limit: int) -> tuple[tuple[bytes, Hit], ...]:
+        """Keys and results of at most ``limit`` tasks that follow ``hit`` in its run and could serve others as it does.
+
+        In order of steps and items. A run that repeats this one asks for them next.
+        """
+
+    @abstractmethod
+    def known_keys(self, keys: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of ``keys`` that any completed task has; for no other can `cached` find anything."""
+
+    @abstractmethod
     def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
-        """The newest completed, not cached, execution of this step in runs older than ``before``; for explaining."""
+        """The newest completed, not cached, execution of this step in ended runs older than ``before``; to explain."""
 
     # -- ownership -----------------------------------------------------------------------------------------------
 

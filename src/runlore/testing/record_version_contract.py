@@ -8,6 +8,7 @@ from runlore.errors import AlreadyExists
 from runlore.model.artifact import Item, SaveType, Version
 from runlore.model.change import (
     MetadataSet,
+    Output,
     TagsChanged,
     VersionSaved,
 )
@@ -190,6 +191,52 @@ class RecordVersionContract:
             ("out0", Item(index=1, content=inline(b"i"))),
             ("out1", Item(index=1, content=blob(b"j"))),
         )
+
+    def test_what_follows_a_hit_in_its_run_is_found_with_it(self, record: Record) -> None:
+        """Completed tasks with keys come in the order of steps and items, with what each gave, up to the limit."""
+        run, fence = begun(
+            record, new_step(0, "a"), new_step(1, "b"), new_step(2, "c", tasks=2), new_step(3, "d"), new_step(4, "e")
+        )
+        record.commit(
+            [
+                finished(0, new_version("a"), key=b"a"),
+                finished(1, status=Status.FAILED, key=b"b"),
+                finished(2, inline(b"0"), item=0, key=b"c0"),
+                finished(2, inline(b"1"), item=1, key=b"c1"),
+                step_end(2, outputs=(Output(name="out0", value=new_version("whole")),)),
+                finished(3, key=b"d"),
+                finished(4, new_version("x", b"x"), new_version("y", b"y"), key=b"e"),
+                END,
+            ],
+            fence=fence,
+        )
+        done(record, new_version("other"), key=b"f")
+        hit = record.cached(b"a")
+        assert hit is not None
+
+        following = record.cached_after(hit, 9)
+
+        assert [(key, found.run, found.step, found.item) for key, found in following] == [
+            (b"c0", run.seq, 2, 0),
+            (b"c1", run.seq, 2, 1),
+            (b"d", run.seq, 3, 0),
+            (b"e", run.seq, 4, 0),
+        ]
+        assert all(found == record.cached(key) for key, found in following)
+        assert record.cached_after(hit, 2) == following[:2]
+        assert record.cached_after(following[0][1], 2) == following[1:3]
+        assert record.cached_after(following[3][1], 2) == ()
+
+    def test_keys_of_completed_tasks_are_known(self, record: Record) -> None:
+        """Of many keys, exactly those are known that a completed task of any run has."""
+        keys = [bytes([number]) * 32 for number in range(250)]
+        for key in (keys[0], keys[201]):
+            done(record, new_version(), key=key)
+        _, fence = begun(record)
+        record.commit([finished(status=Status.FAILED, key=keys[1])], fence=fence)
+
+        assert record.known_keys(keys) == {keys[0], keys[201]}
+        assert record.known_keys([]) == frozenset()
 
     def test_the_last_execution_of_a_step_explains(self, record: Record) -> None:
         """The newest run of the pipeline in which the step was computed is found, cached ones passed over."""

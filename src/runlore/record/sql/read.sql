@@ -95,6 +95,25 @@ from edge e cross join word w on w.id = e.word cross join version v on v.seq = e
 cross join artifact a on a.id = v.artifact cross join kind k on k.id = v.kind
 left join payload d on d.digest = v.digest and v.form = 0
 where e.run = ? and e.step = ? and e.item = ? and e.way = 1 order by e.pos
+-- What follows a task in its run: first the tasks, then what they gave, up to the last of them.
+-- name: tasks_after
+select step, item, ended, key from task
+where run = ? and (step, item) > (?, ?) and status = 2 and key is not null order by step, item limit ?
+-- name: outputs_after
+select e.step, e.item, w.text, v.seq, v.uid, a.name, v.number, v.label, v.created, v.save_type,
+  k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, d.data, v.meta, v.run, v.step, v.item, v.pos, v.origin,
+  v.deleted
+from edge e cross join word w on w.id = e.word cross join version v on v.seq = e.version
+cross join artifact a on a.id = v.artifact cross join kind k on k.id = v.kind
+left join payload d on d.digest = v.digest and v.form = 0
+where e.run = ? and (e.step, e.item) > (?, ?) and (e.step, e.item) <= (?, ?) and e.item >= 0 and e.way = 1
+order by e.step, e.item, e.pos
+-- name: items_after
+select i.step, i.item, w.text, i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta
+from item i join kind k on k.id = i.kind join word w on w.id = i.word left join payload d on d.digest = i.digest and i.form = 0
+where i.run = ? and (i.step, i.item) > (?, ?) and (i.step, i.item) <= (?, ?) order by i.step, i.item, i.pos
+-- name: known_keys
+select distinct key from task where status = 2 and key in ({})
 -- name: collection_edges
 select w.text, e.pos from edge e join word w on w.id = e.word
 where e.run = ? and e.step = ? and e.item = -1 and e.way = 1 order by e.pos

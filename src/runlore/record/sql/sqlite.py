@@ -45,6 +45,9 @@ _NOUNS: dict[str, Callable[[Any], Any]] = {
     "version": rows.to_version,
 }
 _MOST = 2**63 - 1
+#: Keys that are looked for in one statement.
+_KEYS = 200
+_KNOWN_KEYS = READ["known_keys"].format(", ".join("?" * _KEYS))
 
 
 def _now() -> datetime:
@@ -276,6 +279,37 @@ class SQLiteRecord(Record):
             return tuple((row[9], rows.to_item(row)) for row in self._db.rows(READ["items_of_task"], (run, step, item)))
         versions = [(row[0], rows.to_version(row[1:])) for row in found]
         return None if any(version.deleted for _, version in versions) else tuple(versions)
+
+    def cached_after(self, hit: Hit, limit: int) -> tuple[tuple[bytes, Hit], ...]:
+        with self._db.reading():
+            tasks = self._db.rows(READ["tasks_after"], (hit.run, hit.step, hit.item, limit))
+            if not tasks:
+                return ()
+            place = (hit.run, hit.step, hit.item, *tasks[-1][:2])
+            versions = self._db.rows(READ["outputs_after"], place)
+            items = self._db.rows(READ["items_after"], place)
+        outputs: dict[tuple[int, int], list[tuple[str, Version | Item]]] = {(task[0], task[1]): [] for task in tasks}
+        gone: set[tuple[int, int]] = set()
+        for row in versions:
+            version = rows.to_version(row[3:])
+            if version.deleted:
+                gone.add((row[0], row[1]))
+            outputs.get((row[0], row[1]), []).append((row[2], version))
+        for row in items:
+            outputs.get((row[0], row[1]), []).append((row[2], rows.to_item(row[3:])))
+        return tuple(
+            (key, Hit(run=hit.run, step=step, item=item, ended=to_moment(ended), outputs=tuple(outputs[step, item])))
+            for step, item, ended, key in tasks
+            if (step, item) not in gone
+        )
+
+    def known_keys(self, keys: Sequence[bytes]) -> frozenset[bytes]:
+        found: set[bytes] = set()
+        for start in range(0, len(keys), _KEYS):
+            part = list(keys[start : start + _KEYS])
+            part += part[:1] * (_KEYS - len(part))  # so that there is one statement to prepare, not many
+            found.update(row[0] for row in self._db.rows(_KNOWN_KEYS, part))
+        return frozenset(found)
 
     def last_execution(self, pipeline: str, step: str, *, before: int) -> tuple[Run, Step, Task] | None:
         with self._db.reading():
