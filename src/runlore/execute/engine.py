@@ -401,11 +401,12 @@ class Engine:
 
     def _new_step(self, step: PlannedStep) -> NewStep:
         body, digest = self._keys.definition(step.step)
-        literals = {name: one for name, one in step.arguments.items() if isinstance(one, Literal)}
-        text = "{" + ",".join(f"{codec.encode(name)}:{one.encoded}" for name, one in literals.items()) + "}"
+        literals = [
+            f"{codec.encode(name)}:{one.encoded}" for name, one in step.arguments.items() if isinstance(one, Literal)
+        ]
         return NewStep(
-            index=step.index, name=step.name, definition=body, definition_digest=digest, parameters=text,
-            upstream=step.upstream(), config=self._keys.config(step.step),
+            index=step.index, name=step.name, definition=body, definition_digest=digest,
+            parameters=f"{{{','.join(literals)}}}", upstream=step.upstream(), config=self._keys.config(step.step),
         )  # fmt: skip
 
     # -- cache ---------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class StepKeys:
         #: Key of the digests that tell values of environment variables apart in the record without telling the values.
         self._salt = salt
         self._prints: dict[int, tuple[Any, Fingerprint, tuple[str, bytes]]] = {}
+        self._configs: dict[int, tuple[Any, str]] = {}
 
     def fingerprint(self, step: Any) -> Fingerprint:
         """Fingerprint of a step's code, as it is now."""
@@ -36,7 +37,14 @@ class StepKeys:
 
     def config(self, step: Any) -> str:
         """Options of this invocation that people may want to see again: typed JSON."""
-        options = step.options
+        if extras_of(step.options):  # files and variables may change between two calls
+            return self._config(step.options)
+        known = self._configs.get(id(step))
+        if known is None:
+            known = self._configs[id(step)] = (step, self._config(step.options))  # the step, so that its id stays its
+        return known[1]
+
+    def _config(self, options: Any) -> str:
         shown: dict[str, Any] = {}
         if options.settings:
             shown["settings"] = dict(options.settings)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from runlore.model.noun import noun
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@noun(kw_only=False)
 class Literal:
     """A parameter: a value known when the plan is made."""
 
@@ -20,7 +22,7 @@ class Literal:
         return f"Literal({self.encoded if self.secret else repr(self.value)})"
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class FromStep:
     """An output of another step of the plan. ``element`` picks one item of a mapped step's collection."""
 
@@ -29,7 +31,7 @@ class FromStep:
     element: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class FromRecord:
     """An artifact version that was there before; pinned when the body was traced."""
 
@@ -37,7 +39,7 @@ class FromRecord:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class External:
     """A value brought in from outside; it is saved as an artifact of its own, and its step is not cached."""
 
@@ -46,7 +48,7 @@ class External:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Gathered:
     """A list, tuple or dict that holds outputs of steps; ``kind`` is the type to build again."""
 
@@ -56,7 +58,7 @@ class Gathered:
     keys: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Mapped:
     """One value per task: an argument that is itself a sequence and is walked item by item.
 
@@ -70,7 +72,7 @@ class Mapped:
 Argument = Literal | FromStep | FromRecord | External | Gathered | Mapped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class PlannedOutput:
     """An output as it will be recorded."""
 
@@ -87,7 +89,7 @@ class PlannedOutput:
     artifact_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class PlannedStep:
     """One invocation."""
 
@@ -106,11 +108,14 @@ class PlannedStep:
         """Indices of all steps it waits for, ascending."""
         found = set(self.after)
         for argument in self.arguments.values():
-            found.update(source.step for source in sources(argument))
+            if type(argument) is FromStep:
+                found.add(argument.step)
+            elif type(argument) is not Literal:
+                found.update(source.step for source in sources(argument))
         return tuple(sorted(found))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Plan:
     """A pipeline's body, traced. Steps stand in declared order; each takes from earlier ones only."""
 

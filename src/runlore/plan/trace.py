@@ -208,7 +208,9 @@ class Trace:
         about = f"Step {name!r}"
         arguments, length = self._converted(about, signature, given, mapped)
         after = self._waited(about, waited)
-        substitutions = {**scope.substitutions, **step.options.substitutions}
+        substitutions = scope.substitutions
+        if step.options.substitutions:
+            substitutions = {**substitutions, **step.options.substitutions}
         outputs = planned_outputs(step, self.pipeline.name, name, substitutions)
         index = len(self.steps)
         self.steps.append(
