@@ -225,6 +225,38 @@ def test_a_failed_flush_is_final(
     assert blobs.read(digest_of(b"earlier")) == b"earlier"
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="flushes by another call there")
+@pytest.mark.parametrize("durability", ["full", "relaxed"])
+def test_a_large_buffer_is_flushed_while_it_is_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str
+) -> None:
+    """What is flushed early is flushed once more before it gets its name, and a failure then publishes nothing."""
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_size))
+    blobs = LocalBlobs(tmp_path / "blobs", durability=durability)
+    data = bytes(16 << 20)
+    writer = blobs.writer()
+    writer.write(data)
+    early = list(flushed)
+    digest, _ = writer.commit()
+
+    assert early.count(len(data)) == (durability == "full")
+    assert flushed.count(len(data)) == (2 if durability == "full" else 0)
+    assert blobs.read(digest) == data
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    if durability == "full":
+        writer = blobs.writer()
+        monkeypatch.setattr(os, "fsync", failing)
+        with pytest.raises(StoreError):
+            writer.write(data)
+        with pytest.raises(StoreError):
+            writer.commit()
+        assert list((blobs.root / "tmp").iterdir()) == []
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """The system lets no file grow over 3 MB, as if the disk were full."""

@@ -22,6 +22,8 @@ from runlore.record.blobs.port import Blobs, BlobWriter
 #: From this size on, a buffer is hashed in a second thread while it is being written.
 _LARGE = 1 << 20
 _CHUNK = 1 << 20
+#: From this size on, a buffer is also flushed while the second thread still hashes it.
+_FLUSHED_AT_ONCE = 16 << 20
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
@@ -300,6 +302,8 @@ class _LocalWriter:
         try:
             for start in range(0, view.nbytes, _CHUNK):
                 self._put(view[start : start + _CHUNK])
+            if self._blobs._durable and view.nbytes >= _FLUSHED_AT_ONCE:
+                os.fsync(self._descriptor)
         finally:
             hashing.join()  # the caller may reuse the buffer as soon as we return
 
