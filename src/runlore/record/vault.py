@@ -28,9 +28,9 @@ from runlore.record.port import Record
 from runlore.record.reading import BlobReader, InlineReader, TreeReader
 from runlore.record.writing import Sink
 from runlore.values import codec, pickled
-from runlore.values.materializer import Materializer, Reader
+from runlore.values.materializer import Declined, Materializer, Reader
 from runlore.values.metadata import plain_metadata
-from runlore.values.registry import by_name, materializer_for, revision
+from runlore.values.registry import by_name, materializer_for, materializers_for, revision
 from runlore.values.typenames import type_name
 
 __all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
@@ -74,7 +74,15 @@ class Vault:
             text = codec.encode(value).encode()
             if len(text) <= self.inline_limit:
                 return _scalar(value, text, describe)
-        chosen = materializer_for(value, annotation=annotation, explicit=materializer)
+        for chosen in materializers_for(value, annotation=annotation, explicit=materializer):
+            try:
+                return self._save(value, chosen, describe)
+            except Declined:
+                if materializer is not None:
+                    raise
+        raise ValueUnstorable(f"No materializer stores a {type_name(type(value))}.")
+
+    def _save(self, value: Any, chosen: Materializer, describe: bool) -> Content:
         sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
         try:
             chosen.save(value, sink)

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runlore.errors import ValueUnloadable
+from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import codec
-from runlore.values.materializer import ArtifactType, Materializer, Picture, Reader, Writer
+from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
 
 _SHOWN_CHARACTERS = 1_000
 _PICTURED_CHARACTERS = 100_000
@@ -23,8 +23,15 @@ class BuiltinMaterializer(Materializer):
     def takes(self, value: Any) -> bool:
         return codec.is_codable(value)
 
+    def may_take(self, value: Any) -> bool:
+        return True
+
     def save(self, value: Any, writer: Writer) -> None:
-        writer.write(codec.encode(value).encode())
+        try:
+            text = codec.encode(value)
+        except ValueUnstorable as error:
+            raise Declined(str(error)) from error
+        writer.write(text.encode())
 
     def load(self, reader: Reader) -> Any:
         try:

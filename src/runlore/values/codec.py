@@ -12,7 +12,7 @@ import json
 import math
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
@@ -20,6 +20,7 @@ from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values.text import TAG, Encode, Refused, quote, tagged, write_items
+from runlore.values.zones import decode_zone, encode_zone
 
 #: Version of the rule in ``docs/design/codec.md``.
 CODEC_VERSION = 1
@@ -34,6 +35,8 @@ _dump_plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_n
 
 #: Reads a tagged JSON object whose members have been read already.
 Decode = Callable[[dict[str, Any]], Any]
+#: Writes a value that sits at the given depth, its members with the given function.
+Form = Callable[[Any, int, Encode], str]
 
 
 def encode(value: Any, *, name: str = "value") -> str:
@@ -48,26 +51,52 @@ def encode(value: Any, *, name: str = "value") -> str:
             return int.__repr__(value)
     elif kind is str and value.isascii():
         return quote(value)
+    if (kind is list or kind is dict) and is_plain(value):
+        text = _encode_plain(value)
+        if text is not None:
+            return text
+    return _encode_from(value, name, encode_at)
+
+
+def encode_with(value: Any, leaf: Callable[[Any, int, Encode], str | None], *, name: str = "value") -> str:
+    """Return text in which ``leaf`` has written what it knows; it is asked about values that are not of built-in types.
+
+    Raises `ValueUnstorable` as `encode` does.
+    """
+
+    def write(value: Any, depth: int) -> str:
+        if depth > MAX_DEPTH:
+            raise Refused(value, f"nests deeper than {MAX_DEPTH} levels")
+        form = _FORMS.get(type(value))
+        if form is not None:
+            return form(value, depth, write)
+        text = leaf(value, depth, write)
+        if text is not None:
+            return text
+        from runlore.values import objects  # see `encode_at`
+
+        return objects.encode_object(value, depth, write)
+
+    return _encode_from(value, name, write)
+
+
+def _encode_from(value: Any, name: str, write: Encode) -> str:
     try:
-        if (kind is list or kind is dict) and is_plain(value):
-            text = _encode_plain(value)
-            if text is not None:
-                return text
-        return encode_at(value, 0)
+        return write(value, 0)
     except Refused as problem:
         raise ValueUnstorable(_describe(problem, name)) from problem.__cause__
     except RecursionError:
         raise ValueUnstorable(f"{name} nests too deeply for the stack that is left here.") from None
 
 
-def decode(text: str) -> Any:
-    """Return the value that `encode` wrote as ``text``, a fresh one each time.
+def decode(text: str, *, more: Mapping[str, Decode] | None = None) -> Any:
+    """Return the value that `encode` wrote as ``text``, a fresh one each time; ``more`` reads what ``leaf`` wrote.
 
     Raises:
         ValueUnloadable: the text is not of this codec, or names a class that does not exist here.
     """
     try:
-        return _decoder.decode(text)
+        return (_decoder if more is None else _decoder_with(more)).decode(text)
     except ValueUnloadable:
         raise
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
@@ -91,9 +120,9 @@ def encode_at(value: Any, depth: int) -> str:
     """Write a value nested at ``depth``; raises `Refused`."""
     if depth > MAX_DEPTH:
         raise Refused(value, f"nests deeper than {MAX_DEPTH} levels")
-    encoder = _ENCODERS.get(type(value))
-    if encoder is not None:
-        return encoder(value, depth)
+    form = _FORMS.get(type(value))
+    if form is not None:
+        return form(value, depth, encode_at)
     from runlore.values import objects  # only values that are not built in need it, and what it imports
 
     return objects.encode_object(value, depth, encode_at)
@@ -103,6 +132,8 @@ def encode_at(value: Any, depth: int) -> str:
 
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _CONTAINERS = frozenset((list, dict))
+# Shorter containers are written faster member by member than by looking whether they can be written at once.
+_WORTH_A_LOOK = 8
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
@@ -128,6 +159,16 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     return all(is_plain(member, depth + 1) for member in members if type(member) in _CONTAINERS)
 
 
+def _are_scalars(members: Iterable[Any]) -> bool:
+    """Whether all are scalars that JSON says exactly, but for nan, infinities and lone surrogates."""
+    kinds = set(map(type, members))
+    if kinds - _SCALARS:
+        return False
+    return int not in kinds or all(
+        member.bit_length() <= _MAX_DECIMAL_BITS for member in members if type(member) is int
+    )
+
+
 def _encode_plain(value: Any) -> str | None:
     try:
         text = _dump_plain(value)
@@ -141,13 +182,13 @@ def _encode_plain(value: Any) -> str | None:
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def _encode_int(value: int, depth: int) -> str:
+def _encode_int(value: int, depth: int, write: Encode) -> str:
     if value.bit_length() > _MAX_DECIMAL_BITS:
         return tagged("int", f'"{value:x}"')
     return int.__repr__(value)
 
 
-def _encode_float(value: float, depth: int) -> str:
+def _encode_float(value: float, depth: int, write: Encode) -> str:
     if math.isfinite(value):
         return float.__repr__(value)
     if value == value:
@@ -166,50 +207,59 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _encode_str(value: str, depth: int) -> str:
+def _encode_str(value: str, depth: int, write: Encode) -> str:
     if _is_text(value):
         return quote(value)
     return tagged("str", f'"{value.encode("utf-8", "surrogatepass").hex()}"')
 
 
-def _encode_list(value: list[Any], depth: int) -> str:
-    return "[" + ",".join(write_items(value, depth, value, encode_at)) + "]"
+def _encode_list(value: list[Any] | tuple[Any, ...], depth: int, write: Encode) -> str:
+    if len(value) >= _WORTH_A_LOOK and _are_scalars(value):
+        text = _encode_plain(value)
+        if text is not None:
+            return text
+    return "[" + ",".join(write_items(value, depth, value, write)) + "]"
 
 
-def _encode_dict(value: dict[Any, Any], depth: int) -> str:
+def _encode_dict(value: dict[Any, Any], depth: int, write: Encode) -> str:
     if any(type(key) is not str or key == TAG or not _is_text(key) for key in value):
-        return tagged("dict", _encode_pairs(value, depth))
+        return tagged("dict", _encode_pairs(value, depth, write))
+    if len(value) >= _WORTH_A_LOOK and _are_scalars(value.values()):
+        text = _encode_plain(value)
+        if text is not None:
+            return text
     texts = []
     key = ""
     try:
         for key, member in value.items():
-            texts.append(f"{quote(key)}:{encode_at(member, depth + 1)}")
+            texts.append(f"{quote(key)}:{write(member, depth + 1)}")
     except Refused as problem:
         raise problem.inside(f"[{key!r}]", value) from problem.__cause__
     return "{" + ",".join(texts) + "}"
 
 
-def _encode_pairs(value: dict[Any, Any], depth: int) -> str:
+def _encode_pairs(value: dict[Any, Any], depth: int, write: Encode) -> str:
     texts = []
     step = ""
+    key: Any = None
     try:
         for key, member in value.items():
-            step = f" key {key!r}"
-            key_text = encode_at(key, depth + 1)
-            step = f"[{key!r}]"
-            texts.append(f"[{key_text},{encode_at(member, depth + 1)}]")
+            step = " key "
+            key_text = write(key, depth + 1)
+            step = ""
+            texts.append(f"[{key_text},{write(member, depth + 1)}]")
     except Refused as problem:
-        raise problem.inside(step, value) from problem.__cause__
+        raise problem.inside(f"{step}{key!r}" if step else f"[{key!r}]", value) from problem.__cause__
     return "[" + ",".join(texts) + "]"
 
 
-def _encode_set(tag: str) -> Encode:
-    def encode_set(value: Iterable[Any], depth: int) -> str:
+def _encode_set(tag: str) -> Form:
+    def encode_set(value: Iterable[Any], depth: int, write: Encode) -> str:
         texts = []
         member: Any = None
         try:
             for member in value:
-                texts.append(encode_at(member, depth + 1))
+                texts.append(write(member, depth + 1))
         except Refused as problem:
             raise problem.inside(f" member {member!r}", value) from problem.__cause__
         return tagged(tag, "[" + ",".join(sorted(texts)) + "]")
@@ -217,55 +267,42 @@ def _encode_set(tag: str) -> Encode:
     return encode_set
 
 
-def _text_form(tag: str, convert: Callable[[Any], str]) -> Encode:
-    return lambda value, depth: tagged(tag, _encode_str(convert(value), depth))
+def _text_form(tag: str, convert: Callable[[Any], str]) -> Form:
+    return lambda value, depth, write: tagged(tag, _encode_str(convert(value), depth, write))
 
 
-def _parts_form(tag: str, parts: Callable[[Any], list[Any]]) -> Encode:
-    return lambda value, depth: tagged(tag, "[" + ",".join(encode_at(part, depth + 1) for part in parts(value)) + "]")
+def _parts_form(tag: str, parts: Callable[[Any], list[Any]]) -> Form:
+    return lambda value, depth, write: tagged(
+        tag, "[" + ",".join(encode_at(part, depth + 1) for part in parts(value)) + "]"
+    )
 
 
 def _base64(value: bytes | bytearray) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-def _encode_moment(tag: str) -> Encode:
-    def encode_moment(value: dt.datetime | dt.time, depth: int) -> str:
+def _encode_moment(tag: str) -> Form:
+    def encode_moment(value: dt.datetime | dt.time, depth: int, write: Encode) -> str:
         text = f'{{"{TAG}":"{tag}","v":"{value.replace(tzinfo=None).isoformat()}"'
         if value.tzinfo is not None:
-            text += f',"zone":{_encode_zone(value.tzinfo)}'
+            text += f',"zone":{encode_zone(value.tzinfo)}'
         return text + (',"fold":1}' if value.fold else "}")
 
     return encode_moment
 
 
-def _encode_zone(zone: dt.tzinfo) -> str:
-    if zone is dt.UTC:
-        return '"UTC"'
-    if type(zone) is dt.timezone:
-        offset = zone.utcoffset(None)
-        name = zone.tzname(None)
-        parts: list[Any] = [offset // dt.timedelta(microseconds=1)]
-        return _dump_plain(parts if name == dt.timezone(offset).tzname(None) and offset else [*parts, name])
-    import zoneinfo  # rarely needed, and slow to import
-
-    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
-        return _dump_plain({"key": zone.key})
-    raise Refused(zone, "is a time zone that is neither a fixed offset nor a named zoneinfo.ZoneInfo")
-
-
-_ENCODERS: dict[type, Encode] = {
-    type(None): lambda value, depth: "null",
-    bool: lambda value, depth: "true" if value else "false",
+_FORMS: dict[type, Form] = {
+    type(None): lambda value, depth, write: "null",
+    bool: lambda value, depth, write: "true" if value else "false",
     int: _encode_int,
     float: _encode_float,
     str: _encode_str,
     list: _encode_list,
     dict: _encode_dict,
-    tuple: lambda value, depth: tagged("tuple", "[" + ",".join(write_items(value, depth, value, encode_at)) + "]"),
+    tuple: lambda value, depth, write: tagged("tuple", _encode_list(value, depth, write)),
     set: _encode_set("set"),
     frozenset: _encode_set("frozenset"),
-    OrderedDict: lambda value, depth: tagged("ordereddict", _encode_pairs(value, depth)),
+    OrderedDict: lambda value, depth, write: tagged("ordereddict", _encode_pairs(value, depth, write)),
     bytes: _text_form("bytes", _base64),
     bytearray: _text_form("bytearray", _base64),
     complex: _parts_form("complex", lambda value: [value.real, value.imag]),
@@ -295,22 +332,9 @@ def _decode_float(text: str) -> float:
     return float(text)
 
 
-def _decode_zone(zone: Any) -> dt.tzinfo:
-    if zone == "UTC":
-        return dt.UTC
-    if type(zone) is list:
-        return dt.timezone(dt.timedelta(microseconds=zone[0]), *zone[1:])
-    import zoneinfo  # rarely needed, and slow to import
-
-    try:
-        return zoneinfo.ZoneInfo(zone["key"])
-    except zoneinfo.ZoneInfoNotFoundError as error:
-        raise ValueUnloadable(f"The time zone {zone['key']!r} is not known here: pip install tzdata.") from error
-
-
 def _decode_moment(read: Callable[[str], Any]) -> Decode:
     def decode_moment(found: dict[str, Any]) -> Any:
-        zone = _decode_zone(found["zone"]) if "zone" in found else None
+        zone = decode_zone(found["zone"]) if "zone" in found else None
         return read(found["v"]).replace(tzinfo=zone, fold=found.get("fold", 0))
 
     return decode_moment
@@ -359,6 +383,15 @@ def _refuse_constant(text: str) -> Any:
 
 
 _decoder = json.JSONDecoder(object_hook=_decode_object, parse_constant=_refuse_constant)
+
+
+def _decoder_with(more: Mapping[str, Decode]) -> json.JSONDecoder:
+    def read(found: dict[str, Any]) -> Any:
+        tag = found.get(TAG)
+        decoder = more.get(tag) if type(tag) is str else None
+        return _decode_object(found) if decoder is None else decoder(found)
+
+    return json.JSONDecoder(object_hook=read, parse_constant=_refuse_constant)
 
 
 # --- errors -------------------------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def _leaf(value: Any) -> Scalar | None:
         return None if math.isnan(value) else float(value)
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, dt.datetime | dt.timedelta) and value != value:  # pandas' NaT
+        return None
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, dt.datetime | dt.date | dt.time):

@@ -9,6 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
+from runlore.errors import ValueUnstorable
+
+
+class Declined(ValueUnstorable):
+    """Raised by `Materializer.save` before it has written anything: this value has no exact form here, so the next
+    fitting materializer is asked."""
+
 
 class ArtifactType(StrEnum):
     """What an artifact is to its users, whatever its Python class."""
@@ -94,9 +101,13 @@ class Materializer(ABC):
         """Whether this very value can be stored exactly; if not, the next fitting materializer is asked."""
         return True
 
+    def may_take(self, value: Any) -> bool:
+        """As `takes`, unless that would cost as much as saving: then it may say yes, and `save` raises `Declined`."""
+        return self.takes(value)
+
     @abstractmethod
     def save(self, value: Any, writer: Writer) -> None:
-        """Write ``value`` so that `load` gives an indistinguishable one, or raise `ValueUnstorable`."""
+        """Write ``value`` so that `load` gives an indistinguishable one, or raise `ValueUnstorable` (or `Declined`)."""
 
     @abstractmethod
     def load(self, reader: Reader) -> Any:

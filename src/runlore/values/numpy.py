@@ -34,7 +34,7 @@ class NumpyMaterializer(Materializer):
     extra = "numpy"
 
     def takes(self, value: Any) -> bool:
-        return type(value) in (numpy.ndarray, numpy.memmap) and _is_exact(value.dtype)
+        return type(value) in (numpy.ndarray, numpy.memmap) and is_exact(value.dtype)
 
     def save(self, value: Any, writer: Writer) -> None:
         if not self.takes(value):
@@ -146,7 +146,8 @@ def _python(scalar: Any) -> Any:
     return float(found) if isinstance(found, numpy.generic) else found
 
 
-def _is_exact(dtype: numpy.dtype[Any]) -> bool:
+def is_exact(dtype: numpy.dtype[Any]) -> bool:
+    """Whether the description of a dtype in ``.npy`` leads back to that very dtype."""
     if dtype.hasobject or dtype.metadata or dtype.isalignedstruct:
         return False
     try:

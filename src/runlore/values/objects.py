@@ -1,5 +1,7 @@
-"""The codec's second half: values of classes found by name (enums, dataclasses, named tuples, pydantic models, numpy
-scalars, functions and classes themselves)."""
+"""The codec's second half: values of classes found by name.
+
+Enums, dataclasses, named tuples, pydantic models, functions and classes themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ import types
 from collections.abc import Callable
 from typing import Any, Generic
 
-from runlore.errors import MissingExtra, ValueUnloadable, ValueUnstorable
+from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.values import scalars
 from runlore.values.text import TAG, Encode, Refused, quote, write_items, write_members
+from runlore.values.text import WAY_OUT as _WAY_OUT
 from runlore.values.typenames import reference, resolve_type
 
 _HEAP_TYPE = 1 << 9  # a class made by a class statement; its instances hold nothing that Python code cannot see
-
-_WAY_OUT = "cannot be carried exactly by the typed codec"
 
 
 def encode_object(value: Any, depth: int, write: Encode) -> str:
@@ -35,8 +37,9 @@ def encode_object(value: Any, depth: int, write: Encode) -> str:
         return _encode_namedtuple(value, depth, write)
     if _is_pydantic(kind):
         return _encode_pydantic(value, depth, write)
-    if _is_numpy_scalar(kind):
-        return _encode_numpy(value, write)
+    text = scalars.encode_scalar(value, depth, write)
+    if text is not None:
+        return text
     raise Refused(value, _why_not(value))
 
 
@@ -237,40 +240,6 @@ def _decode_pydantic(found: dict[str, Any]) -> Any:
     return value
 
 
-# --- numpy scalars ------------------------------------------------------------------------------------------------
-
-
-def _is_numpy_scalar(cls: type) -> bool:
-    numpy = sys.modules.get("numpy")
-    generic = getattr(numpy, "generic", None)
-    return isinstance(generic, type) and issubclass(cls, generic)
-
-
-def _encode_numpy(value: Any, write: Encode) -> str:
-    kind = value.dtype.kind
-    if type(value).__module__ != "numpy" or kind in "VO" or value.dtype.char in "gG":
-        raise Refused(value, f"{_WAY_OUT}: its dtype is {value.dtype}")
-    if kind == "U":  # str() and bytes() of numpy's text scalars drop trailing zeros
-        return f'{{"{TAG}":"numpy","t":"U","v":{write("".join(iter(value)), 0)}}}'
-    if kind == "S":
-        return f'{{"{TAG}":"numpy","t":"S","v":{write(bytes(iter(value)), 0)}}}'
-    payload = f'"{value.astype(value.dtype.newbyteorder("<")).tobytes().hex()}"'
-    return f'{{"{TAG}":"numpy","t":"{value.dtype.newbyteorder("<").str}","v":{payload}}}'
-
-
-def _decode_numpy(found: dict[str, Any]) -> Any:
-    try:
-        import numpy
-    except ImportError as error:
-        raise MissingExtra("This value is a numpy scalar, and numpy is not installed: pip install numpy.") from error
-    if found["t"] == "U":
-        return numpy.str_(found["v"])
-    if found["t"] == "S":
-        return numpy.bytes_(found["v"])
-    dtype = numpy.dtype(found["t"])
-    return numpy.frombuffer(bytes.fromhex(found["v"]), dtype=dtype).astype(dtype.newbyteorder("="))[0]
-
-
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 
@@ -295,5 +264,5 @@ _DECODERS: dict[Any, Callable[[dict[str, Any]], Any]] = {
     "dataclass": _decode_dataclass,
     "namedtuple": _decode_namedtuple,
     "pydantic": _decode_pydantic,
-    "numpy": _decode_numpy,
+    **scalars.DECODERS,
 }

@@ -17,7 +17,7 @@ import pyarrow
 from runlore.errors import RunloreError, ValueUnloadable, ValueUnstorable
 from runlore.values import codec
 from runlore.values.frames import HEADER, Packer, Unpacker
-from runlore.values.materializer import Materializer, Picture, Reader, Writer
+from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
 
 _BATCH_ROWS = 1 << 17
 _DESCRIBED_COLUMNS = 100
@@ -40,8 +40,14 @@ class PandasMaterializer(Materializer):
             return False
         return True
 
+    def may_take(self, value: Any) -> bool:
+        return type(value) in (pandas.DataFrame, pandas.Series)
+
     def save(self, value: Any, writer: Writer) -> None:
-        table = _pack(value)
+        try:
+            table = _pack(value)
+        except ValueUnstorable as error:
+            raise Declined(str(error)) from error
         options = pyarrow.ipc.IpcWriteOptions(compression="zstd")
         with pyarrow.ipc.new_stream(_Sink(writer), table.schema, options=options) as stream:
             stream.write_table(table, max_chunksize=_BATCH_ROWS)

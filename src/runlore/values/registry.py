@@ -1,7 +1,7 @@
 """The registry: which materializer stores a value, and which one reads what a name in the record says.
 
 For storing, the first that takes the value wins: the one given explicitly, one for the annotation's class, one for the
-value's class or the nearest of its bases, the typed codec, cloudpickle.
+value's class or the nearest of its bases, the typed codec, the same with arrays and the like inside, cloudpickle.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
 from runlore.model.suggest import did_you_mean
 from runlore.values.builtin import BuiltinMaterializer
 from runlore.values.materializer import DEFINED, Materializer
+from runlore.values.nested import NestedMaterializer
 from runlore.values.pickled import CloudpickleMaterializer
 from runlore.values.typenames import resolve_type, type_name
 
@@ -26,6 +27,7 @@ ENTRY_POINT_GROUP = "runlore.materializers"
 
 _BUILTIN = BuiltinMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
+_NESTED = NestedMaterializer(lambda value: _leaf_materializer(value), lambda name: by_name(name))
 
 # Shipped with runlore but imported on first need: name in the record -> (module, class, types, extra).
 _SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {
@@ -36,8 +38,10 @@ _SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {
 # What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
 _CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset))
 
+_SCALAR_TYPES = frozenset((type(None), bool, int, float, str))
+
 _lock = threading.RLock()
-_names: dict[str, Materializer] = {"json": _BUILTIN, "cloudpickle": _CLOUDPICKLE}
+_names: dict[str, Materializer] = {"json": _BUILTIN, "nested": _NESTED, "cloudpickle": _CLOUDPICKLE}
 _types: dict[str, str] = {name: shipped for shipped, (_, _, names, _) in _SHIPPED.items() for name in names}
 _seen = 0
 _entry_points_read = False
@@ -53,15 +57,29 @@ def materializer_for(
         annotation: what the code says the value is, if it says so.
         explicit: what the user asked for: a class, an instance, or a name.
     """
+    for found in materializers_for(value, annotation=annotation, explicit=explicit):
+        if explicit is not None or found.takes(value):
+            return found
+    return _CLOUDPICKLE
+
+
+def materializers_for(
+    value: Any, *, annotation: Any = None, explicit: type[Materializer] | Materializer | str | None = None
+) -> Iterator[Materializer]:
+    """Yield, best first, those that may store ``value``; each may still decline when it saves. The last never does."""
     if explicit is not None:
-        return _instance(explicit)
+        yield _instance(explicit)
+        return
     _take_in_definitions()
     kind = type(value)
     if kind not in _CODEC_TYPES or annotation is not None:
         for found in _candidates(value, annotation):
-            if found.takes(value):
-                return found
-    return _BUILTIN if _BUILTIN.takes(value) else _CLOUDPICKLE
+            if found.may_take(value):
+                yield found
+    yield _BUILTIN
+    if kind not in _SCALAR_TYPES:
+        yield _NESTED
+    yield _CLOUDPICKLE
 
 
 def by_name(name: str) -> Materializer:
@@ -161,6 +179,14 @@ def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
         _read_entry_points()
         found = list(_registered(classes))
     yield from found
+
+
+def _leaf_materializer(value: Any) -> Materializer | None:
+    """The materializer registered for the class of a value inside a container, if loading it runs no code."""
+    if type(value).__module__ == "builtins":
+        return None
+    found = next(_candidates(value, None), None)
+    return None if found is None or found.runs_code else found
 
 
 def _registered(classes: list[type]) -> Iterator[Materializer]:

@@ -12,6 +12,9 @@ TAG = "~"
 #: Writes one value found at the given depth; raises `Refused`.
 Encode = Callable[[Any, int], str]
 
+#: What a refusal says when there is nothing more precise to say.
+WAY_OUT = "cannot be carried exactly by the typed codec"
+
 quote = json.encoder.encode_basestring
 
 

@@ -20,10 +20,13 @@ def test_every_tag_is_written_down() -> None:
     rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \|", PAGE, flags=re.MULTILINE)
     written = {tag for row in rows for tag in re.findall(r"`([a-z]+)`", row)} | set(re.findall(r'"~":"([a-z]+)"', PAGE))
 
-    assert (written - set(registry.names()) - {"list"}) | {"numpy"} == {*codec._DECODERS, *objects._DECODERS}
+    assert (written - set(registry.names()) - {"list"}) | {"numpy"} == {
+        *(*codec._DECODERS, *objects._DECODERS),
+        *("array", "objects", "leaf"),
+    }
 
 
 def test_every_shipped_materializer_is_written_down() -> None:
     """Each materializer that ships with runlore has its row."""
-    for name in ("json", "cloudpickle", *registry._SHIPPED):
+    for name in ("json", "nested", "cloudpickle", *registry._SHIPPED):
         assert f"| `{name}` | " in PAGE
