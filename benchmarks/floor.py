@@ -34,14 +34,17 @@ class Floor:
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one step."""
-        self._synchronous("normal")
-        row = self.database.execute(
-            "insert into step(name, started) values (?, ?)", (function.__name__, time.time_ns())
-        ).lastrowid
-        value = function(*arguments)
-        data = pickle.dumps(value, protocol=5)
-        self._end(row, data)
-        return value
+        return self._call(function, *arguments)[0]
+
+    def pass_on(self, value: Any, function: Callable[[Any], Any], times: int) -> None:
+        """Run a step that returns ``value``, then ``times`` steps that each load what the former one kept."""
+
+        def make() -> Any:
+            return value
+
+        _, row = self._call(make)
+        for _ in range(times):
+            _, row = self._call(lambda row=row: function(self._load(row)))
 
     def keep(self, data: memoryview) -> str:
         """Publish bytes as a file named by their digest; return that digest."""
@@ -75,6 +78,24 @@ class Floor:
 
     def close(self) -> None:
         self.database.close()
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, int | None]:
+        self._synchronous("normal")
+        row = self.database.execute(
+            "insert into step(name, started) values (?, ?)", (function.__name__, time.time_ns())
+        ).lastrowid
+        value = function(*arguments)
+        data = pickle.dumps(value, protocol=5)
+        self._end(row, data)
+        return value, row
+
+    def _load(self, row: int | None) -> Any:
+        digest, payload = self.database.execute("select digest, payload from step where id = ?", (row,)).fetchone()
+        if payload is None:
+            payload = self.get(digest)
+        elif hashlib.sha256(payload).hexdigest() != digest:
+            raise RuntimeError(f"{digest} is damaged")
+        return pickle.loads(payload)
 
     def _end(self, row: int | None, data: bytes) -> None:
         inline = len(data) <= INLINE

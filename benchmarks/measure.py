@@ -17,17 +17,26 @@ from runlore.workspace import default_workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table; times in seconds for the whole, ``units`` says by how many parts it is divided."""
+    """One line of the table; times in seconds for the whole, ``units`` says by how many parts it is divided.
+
+    With the ``unit`` MB they are bytes.
+    """
 
     what: str
     floor: float | None
     runlore: float
     units: int = 1
+    unit: str = "ms"
     budget: str = ""
 
     def cells(self) -> tuple[str, ...]:
         ratio = f"{self.runlore / self.floor:.2f}" if self.floor else ""
-        return (self.what, duration(self.floor, self.units), duration(self.runlore, self.units), ratio, self.budget)
+        return (self.what, self._shown(self.floor), self._shown(self.runlore), ratio, self.budget)
+
+    def _shown(self, measured: float | None) -> str:
+        if self.unit == "MB" and measured is not None:
+            return f"{measured / 1e6:.0f} MB"
+        return duration(measured, self.units)
 
 
 def duration(seconds: float | None, units: int) -> str:
