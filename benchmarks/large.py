@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from floor import Floor
@@ -145,12 +146,13 @@ def make_frame() -> Any:
 
 
 _seeds = iter(range(1_000_000))
-_frames: list[Any] = []
+#: What the next first step returns. A queue, since what it holds is no part of the step's code.
+_ready: SimpleQueue[Any] = SimpleQueue()
 
 
 @step(enable_cache=False)
 def produce() -> Any:
-    return _frames[-1]
+    return _ready.get()
 
 
 @step(enable_cache=False)
@@ -169,16 +171,17 @@ def frame(rounds: int, folder: Path) -> Iterator[Row]:
     vault = default_workspace().vault
     names: list[str] = []
     contents: list[Any] = []
-    _frames[:] = [make_frame()]
+    _ready.put(make_frame())
     hand_off()
     times = []
     for _ in range(rounds):
-        _frames[:] = [make_frame()]
-        saved = timed(lambda: names.append(floor.keep(memoryview(_arrow(_frames[0])))))
+        value = make_frame()
+        _ready.put(value)
+        saved = timed(lambda value=value: names.append(floor.keep(memoryview(_arrow(value)))))
         loaded = timed(lambda: _from_arrow(floor.get(names[-1])))
         handed = timed(hand_off)
-        _frames[:] = [make_frame()]
-        stored = timed(lambda: contents.append(vault.store(_frames[0])))
+        value = make_frame()
+        stored = timed(lambda value=value: contents.append(vault.store(value)))
         read = timed(lambda: vault.load(contents[-1]))
         times.append((saved + loaded, handed, saved, stored, loaded, read))
     floor.close()
@@ -206,7 +209,7 @@ def _from_arrow(data: bytes) -> Any:
 
 # --- nested collections -------------------------------------------------------------------------------------------
 
-HANDED = 10
+HANDED = 20
 
 
 def floats() -> Any:
@@ -264,17 +267,11 @@ def same(value: Any) -> Any:
 
 
 same_step = step(same, enable_cache=False)
-_made: list[Any] = []
-
-
-@step(enable_cache=False)
-def make() -> Any:
-    return _made[0]
 
 
 @pipeline
 def pass_on(length: int) -> None:
-    value = make()
+    value = produce()
     for _ in range(length):
         value = same_step(value)
 
@@ -282,17 +279,15 @@ def pass_on(length: int) -> None:
 def collection(rounds: int, folder: Path, name: str, build: Callable[[], Any]) -> Row:
     """A value that is handed from step to step: loaded by each, and saved again."""
     floor = Floor(folder / "floor")
-    _made[:] = [build()]
+    _ready.put(build())
     pass_on(HANDED)
-
-    def plain() -> None:
-        floor.pass_on(_made[0], same, HANDED)
-
     times = []
     before = _kept()
     for _ in range(max(5, rounds)):
-        _made[:] = [build()]
-        times.append((timed(plain), timed(lambda: pass_on(HANDED))))
+        value = build()
+        _ready.put(value)
+        plain = timed(lambda value=value: floor.pass_on(value, same, HANDED))
+        times.append((plain, timed(lambda: pass_on(HANDED))))
     after = _kept()
     floor.close()
     outputs = len(times)  # equal bytes are kept once, however often a round hands them on

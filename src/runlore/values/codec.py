@@ -13,6 +13,7 @@ import math
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
@@ -30,6 +31,7 @@ MAX_DEPTH = 200
 
 # Python converts this many bits to decimal and back whatever `sys.set_int_max_str_digits` says.
 _MAX_DECIMAL_BITS = 2048
+_MODERATE = 1 << _MAX_DECIMAL_BITS
 
 _dump_plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -51,10 +53,11 @@ def encode(value: Any, *, name: str = "value") -> str:
             return int.__repr__(value)
     elif kind is str and value.isascii():
         return quote(value)
-    if (kind is list or kind is dict) and is_plain(value):
-        text = _encode_plain(value)
-        if text is not None:
-            return text
+    if kind is list or kind is dict or kind is tuple:
+        with suppress(_Unusual):
+            text = _encode_plain(value if kind is not tuple and is_plain(value) else _tree(value, 0))
+            if text is not None:
+                return text
     return _encode_from(value, name, encode_at)
 
 
@@ -132,6 +135,8 @@ def encode_at(value: Any, depth: int) -> str:
 
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _CONTAINERS = frozenset((list, dict))
+_PLAIN = _SCALARS | _CONTAINERS
+_TEXT = frozenset((str,))
 # Shorter containers are written faster member by member than by looking whether they can be written at once.
 _WORTH_A_LOOK = 8
 
@@ -141,32 +146,66 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     if depth >= MAX_DEPTH:
         return False  # the slow path decides, and says what is wrong
     if type(value) is dict:
-        if set(map(type, value)) - {str} or TAG in value:
+        if not _TEXT.issuperset(map(type, value)) or TAG in value:
             return False
         members: Any = value.values()
     else:
         members = value
     kinds = set(map(type, members))
-    nested = kinds - _SCALARS
-    if int in kinds:
-        integers = members if len(kinds) == 1 else [member for member in members if type(member) is int]
-        if max(map(int.bit_length, integers)) > _MAX_DECIMAL_BITS:
-            return False
-    if not nested:
-        return True
-    if nested - _CONTAINERS:
+    if not _PLAIN.issuperset(kinds) or (int in kinds and not _are_moderate(members)):
         return False
-    return all(is_plain(member, depth + 1) for member in members if type(member) in _CONTAINERS)
+    if _CONTAINERS.isdisjoint(kinds):
+        return True
+    for member in members:
+        if type(member) in _CONTAINERS and not is_plain(member, depth + 1):
+            return False
+    return True
+
+
+class _Unusual(Exception):
+    """A value that is not written at once, but member by member."""
+
+
+def _tree(value: Any, depth: int) -> Any:
+    """What JSON's own encoder writes as the text of a value of lists, tuples, dicts and moderate scalars.
+
+    Raises `_Unusual` for anything else.
+    """
+    if depth >= MAX_DEPTH:
+        raise _Unusual
+    kind = type(value)
+    if kind is list:
+        return _branch(value, depth)
+    if kind is tuple:
+        return {TAG: "tuple", "v": _branch(value, depth)}
+    if kind is dict:
+        members = _branch(list(value.values()), depth)
+        if _TEXT.issuperset(map(type, value)) and TAG not in value:
+            return dict(zip(value, members, strict=True))
+        return {TAG: "dict", "v": list(zip(_branch(list(value), depth), members, strict=True))}
+    raise _Unusual
+
+
+def _branch(members: list[Any] | tuple[Any, ...], depth: int) -> Any:
+    kinds = set(map(type, members))
+    if int in kinds and not _are_moderate(members):
+        raise _Unusual
+    if _SCALARS.issuperset(kinds):
+        return members
+    return [member if type(member) in _SCALARS else _tree(member, depth + 1) for member in members]
+
+
+def _are_moderate(members: Iterable[Any]) -> bool:
+    for member in members:
+        if type(member) is int and not -_MODERATE < member < _MODERATE:
+            return False
+    return True
 
 
 def _are_scalars(members: Iterable[Any]) -> bool:
     """Whether all are scalars that JSON says exactly, but for nan, infinities and lone surrogates."""
     kinds = set(map(type, members))
-    if kinds - _SCALARS:
-        return False
-    return int not in kinds or all(
-        member.bit_length() <= _MAX_DECIMAL_BITS for member in members if type(member) is int
-    )
+    return _SCALARS.issuperset(kinds) and (int not in kinds or _are_moderate(members))
 
 
 def _encode_plain(value: Any) -> str | None:
