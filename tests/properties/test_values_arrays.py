@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from hypothesis.extra import pandas as pd_st
 
 from runlore.testing.payloads import round_trip
 from runlore.values.codec import decode, encode
+from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
 from runlore.values.numpy import NumpyMaterializer
 from runlore.values.pandas import PandasMaterializer
+from runlore.values.registry import by_name
 
 dtypes = (
     np_st.boolean_dtypes()
@@ -104,3 +107,51 @@ def test_frames_come_back_exactly(frame: pandas.DataFrame) -> None:
     for place in range(frame.shape[1]):
         assert list(map(type, found.iloc[:, place])) == list(map(type, frame.iloc[:, place]))
     encode_metadata("meta", dict(store.metadata(frame)))
+
+
+zones = st.none() | st.just(dt.UTC) | st.timezones() | st.just(dt.timezone(dt.timedelta(hours=5, minutes=30)))
+units = st.sampled_from(["s", "ms", "us", "ns"])
+moments = st.builds(
+    lambda moment, unit, zone: pandas.Timestamp(moment).as_unit(unit).tz_localize("UTC").tz_convert(zone),
+    st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2250, 1, 1)),
+    units,
+    zones,
+)
+spans = st.builds(
+    lambda span, unit: pandas.Timedelta(span).as_unit(unit),
+    st.timedeltas(dt.timedelta(days=-50_000), dt.timedelta(days=50_000)),
+    units,
+)
+periods = st.builds(
+    pandas.Period, st.dates(dt.date(1900, 1, 1)), freq=st.sampled_from(["D", "M", "3h", "Q-NOV", "W-TUE"])
+)
+scalars = moments | spans | periods | st.just(pandas.NaT) | st.just(pandas.NA)
+
+
+@given(scalars, scalars)
+def test_pandas_scalars_come_back_exactly(one: Any, other: Any) -> None:
+    """A scalar of pandas keeps type, unit, zone, fold and nanoseconds, and shares its text with its equal only."""
+    for value in (one, other):
+        found = decode(encode([value]))[0]
+        assert type(found) is type(value) and repr(found) == repr(value)
+        for mark in ("unit", "tzinfo", "fold", "nanosecond", "freqstr"):
+            assert str(getattr(found, mark, None)) == str(getattr(value, mark, None))
+        assert facts("at", value) == facts("at", found)
+    marks = [(repr(value), getattr(value, "unit", ""), repr(getattr(value, "tzinfo", ""))) for value in (one, other)]
+    if encode(one) == encode(other):
+        assert marks[0] == marks[1]
+
+
+@given(st.recursive(arrays, lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner), max_leaves=6))
+def test_containers_of_arrays_come_back_exactly(value: Any) -> None:
+    """Arrays in lists and tuples of any nesting come back with dtype, shape and bits, in the same places."""
+    found = stored(by_name("nested"), value)
+
+    def same(one: Any, other: Any) -> bool:
+        if type(one) is not type(other):
+            return False
+        if isinstance(one, list | tuple):
+            return len(one) == len(other) and all(map(same, one, other))
+        return (one.shape, one.dtype.str, one.tobytes()) == (other.shape, other.dtype.str, other.tobytes())
+
+    assert same(found, value)

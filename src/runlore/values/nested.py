@@ -100,8 +100,16 @@ class NestedMaterializer(Materializer):
         )
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
-        """As of other built-in values."""
-        return {"shape": list(value.shape), "dtype": "object"} if hasattr(value, "dtype") else _BUILTIN.metadata(value)
+        """As of other built-in values; of an array of objects ``shape``, ``dtype`` and what is known of its texts."""
+        if self._is_array(value):
+            from runlore.values.numpy import words  # numpy is there, or nobody could hold an array
+
+            return {"shape": list(value.shape), "dtype": "object", **words(value)}
+        return _BUILTIN.metadata(value)
+
+    @staticmethod
+    def _is_array(value: Any) -> bool:
+        return type(value) is getattr(sys.modules.get("numpy"), "ndarray", None)
 
 
 class _Leaves:

@@ -83,8 +83,8 @@ class NumpyMaterializer(Materializer):
             known = value[~numpy.isnat(value)]
             if known.size:
                 found.update(min=str(known.min()), max=str(known.max()))
-        elif value.dtype.kind == "U" and value.size <= _MAX_WORDS:
-            found.update(_words(value))
+        elif value.dtype.kind == "U":
+            found.update(words(value))
         return found
 
     def pictures(self, value: Any) -> Sequence[Picture]:
@@ -186,12 +186,17 @@ def _chunks(value: Array) -> Iterator[Array]:
         yield from numpy.nditer(value, flags=["external_loop", "buffered", "zerosize_ok"], buffersize=length, order="C")
 
 
-def _words(value: Array) -> dict[str, Any]:
-    words = Counter(str(text) for text in value.reshape(-1).tolist())
-    word, count = words.most_common(1)[0]
+def words(value: Array) -> dict[str, Any]:
+    """Count the texts in an array of text or objects; nothing where there are none, or too many to count in passing."""
+    if value.size > _MAX_WORDS:
+        return {}
+    counts = Counter(text for text in value.reshape(-1).tolist() if type(text) is str)
+    if not counts:
+        return {}
+    word, count = counts.most_common(1)[0]
     return {
-        "unique_words": len(words),
-        "total_words": value.size,
+        "unique_words": len(counts),
+        "total_words": counts.total(),
         "most_common_word": word,
         "most_common_count": count,
     }

@@ -86,7 +86,8 @@ class PandasMaterializer(Materializer):
         pictures = []
         if len(frame):
             try:
-                described = frame.describe(include="all").to_csv()
+                with numpy.errstate(all="ignore"):  # infinities are no news
+                    described = frame.describe(include="all").to_csv()
             except (TypeError, ValueError):  # unhashable objects cannot be counted
                 described = None
             if described is not None:

@@ -6,11 +6,15 @@ written, and read without asking only if that signature is right; anything else 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
+
+#: At most so many classes of a model, or columns of a frame, are noted.
+_LISTED = 100
 
 
 def dumps(value: Any) -> bytes:
@@ -90,15 +94,45 @@ class CloudpickleMaterializer(Materializer):
         return loads(reader.read(), mac=None, key=b"")
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
-        """Say that it is a pickle, of which class, and what a model was made with (``parameters``, as text)."""
+        """Say that it is a pickle, and of which class; of arrays, frames and tensors ``shape`` and ``dtype``.
+
+        Of an estimator also ``parameters`` (what it was made with, as text) and, once it is trained, ``n_features`` and
+        ``classes``, if they are 100 at most.
+        """
         kind = type(value)
         found: dict[str, Any] = {"class": f"{kind.__module__}.{kind.__qualname__}", "pickle": True}
-        if is_estimator(value):
-            try:
-                found["parameters"] = {name: repr(setting) for name, setting in value.get_params(deep=False).items()}
-            except Exception:  # somebody else's method; what it says is a courtesy
-                return found
+        if isinstance(getattr(value, "shape", None), tuple):
+            for note, read in _SHAPED_NOTES.items():
+                with suppress(Exception):
+                    found[note] = read(value)
+        if is_estimator(value) and not isinstance(value, type):
+            for note, read in _NOTES.items():
+                with suppress(Exception):  # somebody else's attributes; what they say is a courtesy
+                    found[note] = read(value)
         return found
+
+
+def _classes(model: Any) -> list[Any]:
+    classes = model.classes_
+    if len(classes) > _LISTED:
+        raise ValueError("too many to be read")
+    return [each.tolist() if hasattr(each, "tolist") else each for each in classes]
+
+
+_NOTES: dict[str, Callable[[Any], Any]] = {
+    "parameters": lambda model: {name: repr(setting) for name, setting in model.get_params(deep=False).items()},
+    "n_features": lambda model: int(model.n_features_in_),
+    "classes": _classes,
+}
+
+_SHAPED_NOTES: dict[str, Callable[[Any], Any]] = {
+    "shape": lambda value: [int(length) for length in value.shape],
+    "dtype": lambda value: (
+        {str(label): str(dtype) for label, dtype in value.dtypes[:_LISTED].items()}
+        if len(value.shape) == 2 and hasattr(value, "dtypes")
+        else str(value.dtype)
+    ),
+}
 
 
 def is_estimator(value: Any) -> bool:

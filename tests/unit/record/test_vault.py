@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from runlore.errors import (
@@ -25,6 +26,8 @@ from runlore.model.digest import digest_of
 from runlore.record.blobs.local import LocalBlobs
 from runlore.record.memory import MemoryRecord
 from runlore.record.vault import Vault, collection_of
+from runlore.values import codec
+from runlore.values import pandas as pandas_values
 from runlore.values.materializer import Materializer, Reader, Writer
 
 KEY = b"k" * 32
@@ -378,3 +381,65 @@ def test_inline_payloads_have_a_path(vault: Vault) -> None:
 
     assert path.read_bytes() == content.payload
     assert vault.reader(content).path() == path
+
+
+def test_containers_with_arrays_are_one_payload_without_pickle(vault: Vault) -> None:
+    """A list of dicts with an array in each is one payload, inline or blob, that any installation loads."""
+    for count, form in ((2, "inline"), (300, "blob")):
+        value = [{"id": place, "weights": np.full(10, place)} for place in range(count)]
+        content = vault.store(value)
+        found = _others(vault).load(content)
+
+        assert (content.materializer, content.form) == ("nested", form)
+        assert "mac" not in json.loads(content.meta)
+        assert all(type(each["weights"]) is np.ndarray for each in found)
+        assert [each["weights"].tolist() for each in found] == [each["weights"].tolist() for each in value]
+    assert len(list(vault.blobs.list())) == 1
+
+
+def test_a_declined_value_goes_to_the_next_and_leaves_nothing(vault: Vault) -> None:
+    """A materializer that finds out only while saving that it has no exact form passes the value on."""
+    frame = pd.DataFrame({"a": [1 + 2j]})
+    content = vault.store(frame)
+
+    assert content.materializer == "cloudpickle"
+    pd.testing.assert_frame_equal(vault.load(content), frame)
+    with pytest.raises(ValueUnstorable, match="complex128 has no exact Arrow form"):
+        vault.store(frame, materializer="pandas")
+    assert list(vault.blobs.list()) == []
+
+
+def test_values_are_gone_through_once(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storing a collection encodes it once, and a frame is packed once."""
+    calls: list[str] = []
+    encode, pack = codec.encode, pandas_values._pack
+    monkeypatch.setattr(codec, "encode", lambda value, **more: (calls.append("encode"), encode(value, **more))[1])
+    monkeypatch.setattr(pandas_values, "_pack", lambda value: (calls.append("pack"), pack(value))[1])
+
+    vault.store([(1, "a")] * 100, describe=False)
+    assert calls.count("encode") == 2  # the value, and its empty description
+    vault.store(pd.DataFrame({"a": ["x", "y"]}), describe=False)
+    assert calls.count("pack") == 1
+
+
+class Guarded:
+    """What `GuardedMaterializer` refuses to store."""
+
+
+class GuardedMaterializer(Materializer):
+    """Takes a value, and refuses it."""
+
+    name = "test-guarded"
+    types = (f"{__name__}.Guarded",)
+
+    def save(self, value: Any, writer: Writer) -> None:
+        raise ValueUnstorable("not this one")
+
+    def load(self, reader: Reader) -> Any:
+        return None
+
+
+def test_a_refusal_of_the_user_is_final(vault: Vault) -> None:
+    """A materializer that raises the plain error, instead of declining, is not passed over in favour of a pickle."""
+    with pytest.raises(ValueUnstorable, match="not this one"):
+        vault.store(Guarded())

@@ -202,3 +202,10 @@ def test_every_frame_is_described_and_pictured(value: Any) -> None:
 
     assert {picture.kind for picture in pictures} <= {"csv"}
     assert [picture.name for picture in pictures] in ([], ["sample"], ["describe", "sample"])
+
+
+def test_infinities_are_drawn_without_a_warning() -> None:
+    """Looking at numbers that are not finite is no reason to warn."""
+    described, _ = PandasMaterializer().pictures(pandas.Series([numpy.inf, 1.0]))
+
+    assert described.name == "describe" and b"inf" in described.data

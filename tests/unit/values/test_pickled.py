@@ -7,12 +7,18 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pandas
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.testing.payloads import MemoryWriter
+from runlore.values.codec import decode
 from runlore.values.materializer import ArtifactType
+from runlore.values.metadata import encode_metadata
 from runlore.values.pickled import CloudpickleMaterializer, artifact_type_of, dumps, loads, sign
 
 KEY = b"k" * 32
@@ -88,5 +94,45 @@ def test_models_are_described() -> None:
 
     assert described["class"].endswith("LogisticRegression") and described["pickle"] is True
     assert described["parameters"]["C"] == "0.5"
+    assert not {"classes", "n_features"} & set(described)
     assert artifact_type_of(model) is ArtifactType.MODEL
     assert artifact_type_of(LogisticRegression) is artifact_type_of(3) is ArtifactType.DATA
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["a", "b", "c"], [True, False, True]], ids=["int", "text", "bool"])
+def test_trained_models_say_what_they_learned(labels: list[Any]) -> None:
+    """A trained model says how many features it takes and which classes it tells apart, as Python values."""
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]], labels)
+    described = CloudpickleMaterializer().metadata(model)
+
+    assert described["n_features"] == 2
+    assert described["classes"] == sorted(set(labels))
+    assert set(map(type, described["classes"])) == {type(labels[0])}
+    assert decode(encode_metadata("model", dict(described))) == described
+
+
+def test_models_that_do_not_answer_are_stored_all_the_same() -> None:
+    """A model whose attributes raise, or that knows a great many classes, is described by the rest."""
+
+    class Odd:
+        classes_ = range(1_000)
+
+        def fit(self) -> None: ...
+
+        def get_params(self, deep: bool) -> dict[str, int]:
+            raise RuntimeError("no")
+
+        @property
+        def n_features_in_(self) -> int:
+            raise AttributeError("not trained")
+
+    assert set(CloudpickleMaterializer().metadata(Odd())) == {"class", "pickle"}
+
+
+def test_arrays_and_frames_that_are_pickled_say_their_shape() -> None:
+    """An array or frame that has no exact form, and is pickled, says shape and dtype all the same."""
+    masked = CloudpickleMaterializer().metadata(numpy.ma.masked_array([[1, 2]], [[0, 1]], dtype="i4"))
+    frame = CloudpickleMaterializer().metadata(pandas.DataFrame({"a": [1j], "b": ["x"]}))
+
+    assert (masked["shape"], masked["dtype"]) == ([1, 2], "int32")
+    assert (frame["shape"], frame["dtype"]["a"]) == ([1, 2], "complex128")
