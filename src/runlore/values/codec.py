@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
-from runlore.values.text import TAG, Encode, Refused, quote, tagged, write_items
+from runlore.values.text import TAG, Encode, Refused, quote, shown, tagged, write_items
 from runlore.values.zones import decode_zone, encode_zone
 
 #: Version of the rule in ``docs/design/codec.md``.
@@ -288,7 +288,7 @@ def _encode_pairs(value: dict[Any, Any], depth: int, write: Encode) -> str:
             step = ""
             texts.append(f"[{key_text},{write(member, depth + 1)}]")
     except Refused as problem:
-        raise problem.inside(f"{step}{key!r}" if step else f"[{key!r}]", value) from problem.__cause__
+        raise problem.inside(f"{step}{shown(key)}" if step else f"[{shown(key)}]", value) from problem.__cause__
     return "[" + ",".join(texts) + "]"
 
 
@@ -300,7 +300,7 @@ def _encode_set(tag: str) -> Form:
             for member in value:
                 texts.append(write(member, depth + 1))
         except Refused as problem:
-            raise problem.inside(f" member {member!r}", value) from problem.__cause__
+            raise problem.inside(f" member {shown(member)}", value) from problem.__cause__
         return tagged(tag, "[" + ",".join(sorted(texts)) + "]")
 
     return encode_set

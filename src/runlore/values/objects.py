@@ -25,15 +25,16 @@ _HEAP_TYPE = 1 << 9  # a class made by a class statement; its instances hold not
 def encode_object(value: Any, depth: int, write: Encode) -> str:
     """Write a value that is not of a built-in type, its members with ``write``; raises `Refused`."""
     kind = type(value)
-    if isinstance(value, enum.Enum):
+    # asked of the class, since an object may say anything of itself
+    if issubclass(kind, enum.Enum):
         return _encode_enum(value, depth, write)
-    if isinstance(value, type) and kind is not types.GenericAlias:
+    if issubclass(kind, type):
         return _named("class", value, value)
     if kind is types.FunctionType or kind is types.BuiltinFunctionType:
         return _encode_function(value)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(kind):
         return _encode_dataclass(value, depth, write)
-    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return _encode_namedtuple(value, depth, write)
     if _is_pydantic(kind):
         return _encode_pydantic(value, depth, write)
@@ -244,14 +245,15 @@ def _decode_pydantic(found: dict[str, Any]) -> Any:
 
 
 def _why_not(value: Any) -> str:
-    if isinstance(value, types.GeneratorType | types.AsyncGeneratorType):
+    kind = type(value)
+    if kind is types.GeneratorType or kind is types.AsyncGeneratorType:
         return "can be read only once. Make a list of it"
-    if isinstance(value, types.MethodType):
+    if kind is types.MethodType:
         return "is bound to an object, so a name does not say it. Pass the object and the name instead"
-    if hasattr(value, "fileno") and hasattr(value, "read"):
+    if hasattr(kind, "fileno") and hasattr(kind, "read"):
         return "is an open file, which exists in this process only. Pass its path"
     for base in (str, bytes, bool, int, float, list, tuple, dict, set, frozenset):
-        if isinstance(value, base):
+        if issubclass(kind, base):
             return f"{_WAY_OUT}: it is a subclass of {base.__name__}. Convert it with {base.__name__}(...)"
     return _WAY_OUT
 

@@ -137,7 +137,10 @@ _SHAPED_NOTES: dict[str, Callable[[Any], Any]] = {
 
 def is_estimator(value: Any) -> bool:
     """Whether a value behaves like a trained model: it has ``fit``, ``predict`` or ``transform``, and parameters."""
-    return callable(getattr(value, "get_params", None)) and callable(getattr(value, "fit", None))
+    try:
+        return callable(getattr(value, "get_params", None)) and callable(getattr(value, "fit", None))
+    except Exception:  # somebody else's __getattr__
+        return False
 
 
 def artifact_type_of(value: Any) -> ArtifactType:

@@ -35,6 +35,15 @@ class Refused(Exception):
         return self
 
 
+def shown(value: Any) -> str:
+    """The value's ``repr`` for a message, cut to 80 characters; its type where it has none."""
+    try:
+        text = repr(value)
+    except Exception:  # somebody else's __repr__
+        text = f"<a {type(value).__qualname__}>"
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
 def tagged(tag: str, payload: str) -> str:
     """Write the common shape of a typed value."""
     return f'{{"{TAG}":"{tag}","v":{payload}}}'

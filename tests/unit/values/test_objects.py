@@ -7,6 +7,7 @@ import enum
 import functools
 import re
 from collections import namedtuple
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy
@@ -14,6 +15,9 @@ import pydantic
 import pytest
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.record.blobs.local import LocalBlobs
+from runlore.record.memory import MemoryRecord
+from runlore.record.vault import Vault
 from runlore.values.codec import decode, encode, is_codable
 
 T = TypeVar("T")
@@ -191,3 +195,57 @@ def test_a_missing_enum_member_lists_those_that_are_there() -> None:
     """A member that was removed is named together with what there is."""
     with pytest.raises(ValueUnloadable, match="no member 'GREEN' any more. There is RED, CRIMSON, BLUE"):
         decode(encode(Color.RED).replace('"RED"', '"GREEN"'))
+
+
+class Silent:
+    """An object that answers nothing about itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __repr__(self) -> str:
+        raise RuntimeError("repr")
+
+
+class Pretending:
+    """An object that claims to be something else."""
+
+    @property
+    def __class__(self) -> Any:
+        return dict
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (Silent(), "value is a .*Silent"),
+        ([1, Silent()], r"value\[1\] is a .*Silent"),
+        ({Silent(): 1}, "value key <a Silent> is a .*Silent"),
+        ({1: 2, (1,) * 200: Silent()}, r"value\[\(1, 1, .*…\] is a .*Silent"),
+        ({Silent()}, "value member <a Silent> is a .*Silent"),
+        (Pretending(), "value is a .*Pretending, which cannot be carried exactly by the typed codec\\."),
+    ],
+    ids=["alone", "in a list", "as a key", "under a long key", "in a set", "pretending"],
+)
+def test_hostile_objects_are_refused_by_name(value: Any, place: str) -> None:
+    """An object that raises at every touch, or lies about its class, is refused like any other, by place and type."""
+    with pytest.raises(ValueUnstorable, match=place):
+        encode(value)
+
+
+def test_a_hostile_object_is_pickled_by_itself(tmp_path: Path) -> None:
+    """What it does when it is asked for attributes does not keep an object that can be pickled from being stored."""
+    vault = Vault(MemoryRecord(), LocalBlobs(tmp_path / "blobs"), key=b"k" * 32)
+    content = vault.store(Stubborn())
+
+    assert content.materializer == "cloudpickle"
+    assert type(vault.load(content)) is Stubborn
+
+
+class Stubborn:
+    """An object that raises when it is asked for anything that it does not have, and can be pickled."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise RuntimeError(name)
