@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlore.errors import ValueUnloadable
-from runlore.values.codec import decode, encode, is_codable
+from runlore.values.codec import decode, encode, encode_at, is_codable
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata
 
@@ -142,6 +142,15 @@ def test_position_does_not_matter(value: Any) -> None:
     assert encode([value]) == f"[{text}]"
     assert encode({"k": value}) == f'{{"k":{text}}}'
     assert encode((value,)) == f'{{"~":"tuple","v":[{text}]}}'
+
+
+rows = st.lists(st.tuples(plain_scalars, plain_scalars) | st.lists(plain_scalars, max_size=3), max_size=12)
+
+
+@given(values | rows | st.dictionaries(plain_scalars, st.tuples(plain_scalars)))
+def test_the_quick_way_and_the_long_way_write_the_same(value: Any) -> None:
+    """What is written at once has the text that it has when it is written member by member."""
+    assert encode(value) == encode_at(value, 0)
 
 
 @given(st.text(), st.integers(0, 60), st.text(max_size=4))

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,6 @@ MAX_DEPTH = 200
 
 # Python converts this many bits to decimal and back whatever `sys.set_int_max_str_digits` says.
 _MAX_DECIMAL_BITS = 2048
-_MODERATE = 1 << _MAX_DECIMAL_BITS
 
 _dump_plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -137,6 +137,8 @@ _SCALARS = frozenset((type(None), bool, int, float, str))
 _CONTAINERS = frozenset((list, dict))
 _PLAIN = _SCALARS | _CONTAINERS
 _TEXT = frozenset((str,))
+_TUPLES = frozenset((tuple,))
+_LISTS = frozenset((list,))
 # Shorter containers are written faster member by member than by looking whether they can be written at once.
 _WORTH_A_LOOK = 8
 
@@ -192,14 +194,14 @@ def _branch(members: list[Any] | tuple[Any, ...], depth: int) -> Any:
         raise _Unusual
     if _SCALARS.issuperset(kinds):
         return members
+    if (kinds == _TUPLES or kinds == _LISTS) and depth + 1 < MAX_DEPTH:
+        if _are_scalars(list(chain.from_iterable(members))):  # rows: looked at all together, which is much faster
+            return [{TAG: "tuple", "v": row} for row in members] if kinds == _TUPLES else members
     return [member if type(member) in _SCALARS else _tree(member, depth + 1) for member in members]
 
 
 def _are_moderate(members: Iterable[Any]) -> bool:
-    for member in members:
-        if type(member) is int and not -_MODERATE < member < _MODERATE:
-            return False
-    return True
+    return max(map(int.bit_length, [member for member in members if type(member) is int])) <= _MAX_DECIMAL_BITS
 
 
 def _are_scalars(members: Iterable[Any]) -> bool:
