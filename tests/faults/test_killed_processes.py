@@ -57,6 +57,8 @@ def pipeline_with_acks(report: Any) -> Any:
         report("small", first.load())
         data = large(seed)
         report("large", len(data.load()))
+        more = large(seed + 1, id="more")
+        report("more", len(more.load()))
         total(item.map([1, 2, 3], seed=seed), data)
 
     return workload
