@@ -17,9 +17,9 @@ from runlore.workspace import default_workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table; times in seconds for the whole, ``units`` says by how many parts it is divided.
+    """One line of the table. Measured is the whole; ``units`` says by how many parts it is divided.
 
-    With the ``unit`` MB they are bytes.
+    ``unit`` is ``ms`` for times, which are given in seconds; ``MB`` for sizes, given in bytes; else any word.
     """
 
     what: str
@@ -34,14 +34,18 @@ class Row:
         return (self.what, self._shown(self.floor), self._shown(self.runlore), ratio, self.budget)
 
     def _shown(self, measured: float | None) -> str:
-        if self.unit == "MB" and measured is not None:
-            return f"{measured / 1e6:.0f} MB"
-        return duration(measured, self.units)
+        if measured is None:
+            return ""
+        if self.unit == "ms":
+            return duration(measured, self.units)
+        if self.unit == "MB":
+            return f"{measured / self.units / 1e6:.3g} MB"
+        return f"{measured / self.units:.3g} {self.unit}"
 
 
-def duration(seconds: float | None, units: int) -> str:
+def duration(seconds: float, units: int = 1) -> str:
     """Milliseconds per unit with three significant digits."""
-    return "" if seconds is None else f"{seconds / units * 1000:.3g} ms"
+    return f"{seconds / units * 1000:.3g} ms"
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -60,11 +64,12 @@ def alternately(rounds: int, *works: Callable[[], Any]) -> list[float]:
 
 
 @contextmanager
-def emptied() -> Iterator[Path]:
+def emptied(durability: str = "full") -> Iterator[Path]:
     """A folder for one measurement; runlore's record lies in it."""
     with tempfile.TemporaryDirectory(prefix="runlore-bench-") as name:
         os.environ["RUNLORE_HOME"] = str(Path(name, "home"))
         os.environ["RUNLORE_PROGRESS"] = "quiet"
+        os.environ["RUNLORE_DURABILITY"] = durability
         try:
             yield Path(name)
         finally:

@@ -1,7 +1,7 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
     python benchmarks/run.py              everything but the large values
-    python benchmarks/run.py chain map    some sections: start, chain, map, large
+    python benchmarks/run.py chain map    some sections: start, run, chain, map, keep, large
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
 
 Times of one machine scatter; ratios of things measured in turns scatter less. Nothing is asserted here.
@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from large import large
 from measure import table
 from start import start
-from steps import chains, maps
+from steps import chains, keeping, maps, runs
 
-MEASURES = {"start": start, "chain": chains, "map": maps, "large": large}
+MEASURES = {"start": start, "run": runs, "chain": chains, "map": maps, "keep": keeping, "large": large}
 #: Left out unless asked for: it takes minutes, or fills the disk.
 ON_DEMAND = ("large",)
 
