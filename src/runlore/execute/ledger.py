@@ -86,6 +86,11 @@ class Ledger:
         """Give ``produced`` the seq of a new version once it has one."""
         self._made[version] = produced
 
+    @property
+    def makes_versions(self) -> bool:
+        """Whether what was noted makes versions that the record does not have yet."""
+        return bool(self._made)
+
     def pause(self) -> None:
         """Something else comes now, and it may take long: commit what has waited long enough, the rest in time."""
         if self._clock() - self._committed > GROUP:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.filters import exactly
@@ -67,7 +66,6 @@ class Artifact(Notes):
 
     def __getitem__(self, version: str | int) -> ArtifactVersion:
         """Find a version by label or number, or ``latest``."""
-        note_read(f"version {version} of artifact {self.name!r}")
         return self._reader.version(self._reader.lookup.version_of(self.name, str(version)))
 
     def to_row(self) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class Client:
 
     def run_of(self, noun: model.Run) -> Run:
         """The handle of a run that the caller has at hand as the record gave it."""
+        note_read(f"run {noun.pipeline}/{noun.number}")
         return self._reader.run(noun)
 
     def version_of(self, noun: Version) -> ArtifactVersion:
@@ -131,7 +132,6 @@ class Client:
         made_here = _output_of_trace(name_id_or_prefix) if version in (None, "latest") else None
         if made_here is not None:
             return cast(ArtifactVersion, made_here)
-        note_read(f"artifact {name_id_or_prefix!r}" + ("" if version is None else f", version {version}"))
         return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
 
     def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
@@ -146,16 +146,16 @@ class Client:
     def get(self, pathspec: str) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
         """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``."""
         path = parse_pathspec(pathspec)
-        note_read(f"{pathspec!r}")
         if isinstance(path, ArtifactPath):
             return self._get_artifact(path)
+        note_read(f"{pathspec!r}")
         if path.run is None:
             return self._pipeline_or_run(path.pipeline)
         return self._get_in_run(path, path.run)
 
     def _get_artifact(self, path: ArtifactPath) -> Artifact | ArtifactVersion:
         if path.version is None:
-            return self._reader.artifact(self._reader.lookup.artifact(path.name))
+            return self.get_artifact(path.name)
         return self._reader.version(self._reader.lookup.version(path.name, path.version))
 
     def _get_in_run(self, path: RunPath, reference: str) -> Run | Step | Task | ArtifactVersion:
