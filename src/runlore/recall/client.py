@@ -16,7 +16,7 @@ from runlore.model.noun import noun
 from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
 from runlore.recall.filters import exactly
-from runlore.recall.lookup import ambiguous
+from runlore.recall.lookup import ambiguous, made_in_body
 from runlore.recall.pipeline import Pipeline
 from runlore.recall.place import Place
 from runlore.recall.reader import Reader
@@ -129,7 +129,7 @@ class Client:
 
         In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
         """
-        made_here = _output_of_trace(name_id_or_prefix) if version in (None, "latest") else None
+        made_here = made_in_body(name_id_or_prefix, version)
         if made_here is not None:
             return cast(ArtifactVersion, made_here)
         return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
@@ -156,7 +156,7 @@ class Client:
     def _get_artifact(self, path: ArtifactPath) -> Artifact | ArtifactVersion:
         if path.version is None:
             return self.get_artifact(path.name)
-        return self._reader.version(self._reader.lookup.version(path.name, path.version))
+        return self.get_artifact_version(path.name, path.version)
 
     def _get_in_run(self, path: RunPath, reference: str) -> Run | Step | Task | ArtifactVersion:
         pipeline = self._reader.lookup.pipeline(path.pipeline)
@@ -193,13 +193,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._reader.place.settings.home}>"
-
-
-def _output_of_trace(name: str | UUID) -> Any:
-    """The handle of the newest output so far under this artifact name, while a pipeline's body is traced."""
-    trace = current.trace()
-    latest_output = getattr(trace, "latest_output", None)
-    return latest_output(name) if latest_output is not None and isinstance(name, str) else None
 
 
 def _files_folder(home: Path) -> str:

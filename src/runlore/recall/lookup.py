@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from runlore.author import current
 from runlore.author.reads import note_look_up, note_read, settle
 from runlore.errors import Ambiguous, NotFound
 from runlore.model.artifact import Artifact, Version
@@ -192,6 +193,14 @@ class Lookup:
             self.pipeline_named(of)
         where = f" of pipeline {of!r}" if of else ""
         return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known)}")
+
+
+def made_in_body(artifact: str | UUID, version: str | int | None) -> Any:
+    """What the latest version of a name means in a pipeline's body: the newest output so far that makes one, if any."""
+    latest_output = getattr(current.trace(), "latest_output", None)
+    if latest_output is None or not isinstance(artifact, str) or version not in (None, "latest"):
+        return None
+    return latest_output(artifact)
 
 
 def ambiguous(reference: str, kind: str, labels: Iterable[str]) -> Ambiguous:
