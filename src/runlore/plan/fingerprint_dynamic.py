@@ -65,7 +65,7 @@ def is_patched(member: Any) -> bool:
     return bool(patches(member)) if isinstance(member, type) and not is_projects(member) else is_projects(member)
 
 
-def patches(cls: type) -> list[tuple[str, Any]]:
-    """What the project put into an installed class, by name."""
+def patches(cls: type) -> list[str]:
+    """Names of what the project put into an installed class."""
     kinds = (FunctionType, staticmethod, classmethod, property)
-    return sorted((name, item) for name, item in vars(cls).items() if isinstance(item, kinds) and is_projects(item))
+    return sorted(name for name, item in vars(cls).items() if isinstance(item, kinds) and is_projects(item))

@@ -477,7 +477,7 @@ class Walk:
         if origin_of_module(module) != "project" and not values.made_by_factory(subject, module):
             token = self._installed(module, subject.__qualname__)
             self.watch.size(vars(subject))
-            patched = patches(subject) if module != "builtins" else ()
+            patched = [(name, self.watch.lookup(vars(subject), name)) for name in patches(subject)]
             return ["patched", token, [[n, self.token(item, n)] for n, item in patched]] if patched else token
         return self._node(subject, values.label_of(subject), lambda number: self._describe_class(subject, number))
 
