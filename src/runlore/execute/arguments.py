@@ -9,7 +9,7 @@ from typing import Any
 
 from runlore.author.reads import Reads
 from runlore.errors import ArtifactCorrupt, ArtifactMissing, ParameterError
-from runlore.execute.named import classes_named, may_name
+from runlore.execute.named import classes_named, may_name, reader_of
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.model.artifact import Content, LookedUp, Version
 from runlore.model.change import Input
@@ -127,10 +127,14 @@ class Arguments:
         return text
 
     def _all_classes(self, produced: Produced) -> tuple[type, ...]:
-        """Classes of the project in a value, or in the elements of a collection, by first appearance."""
-        if produced.elements is None:
-            return self._classes(produced.content)
-        return tuple(dict.fromkeys(cls for element in produced.elements for cls in self._classes(element)))
+        """Classes of the project in a value, or in the elements of a collection, and those that read them."""
+        contents = (produced.content,) if produced.elements is None else produced.elements
+        found = dict.fromkeys(cls for content in contents for cls in self._classes(content))
+        for content in {content.materializer: content for content in contents}.values():
+            cls = reader_of(content)
+            if cls is not None:
+                found.setdefault(cls)
+        return tuple(found)
 
     def _classes(self, content: Content) -> tuple[type, ...]:
         if content.type in _PLAIN or content.materializer == "collection" or content.form == "tree":
