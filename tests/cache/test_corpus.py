@@ -233,6 +233,22 @@ def test_keys_are_the_same_whatever_the_hash_seed_and_the_folder(tmp_path: Path)
     assert len(keys) == 1
 
 
+def test_a_moved_and_renamed_file_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same code in a module of another name and place, helpers and classes included, has the same fingerprint."""
+    found = []
+    for name in ("first_place", "another_place"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(corpus.CLASSES)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(folder))
+            found.append(fingerprint(importlib.import_module(name).step).digest)
+        del sys.modules[name]
+
+    assert found[0] is not None
+    assert found[0] == found[1]
+
+
 def test_code_in_a_zip_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A helper inside a zip archive is the project's: a change of it counts."""
     import zipfile

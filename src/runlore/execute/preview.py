@@ -93,10 +93,8 @@ def _walk(plan: Plan, keys: StepKeys, record: Record, vault: Vault, caching: boo
             cached = hit is not None
             open_ = [] if hit is None else [one for one in hit.looked_up if _may_change(one, making)]
             if open_:
-                cached, reason = (
-                    None,
-                    f"looks up {open_[0].name}, of which {making[open_[0].artifact]!r} makes a version",
-                )
+                maker = making[open_[0].artifact]
+                cached, reason = None, f"looks up {open_[0].name}, of which {maker!r} makes a version"
             elif hit is not None:
                 outcomes[step.index] = Outcome(Status.CACHED, _outputs(step, hit))
         for output in step.outputs if not cached else ():
