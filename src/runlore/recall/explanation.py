@@ -58,7 +58,7 @@ class Explanation:
 
 
 def _shown(one: Difference) -> Iterator[str]:
-    subject = f"{one.part or one.kind} {one.name}"
+    subject = f"{one.part or {'version': 'package'}.get(one.kind, one.kind)} {one.name}"
     if one.kind == "look-up":
         old, new = (f"version {one.old}" if one.old != "nothing" else "nothing", one.new)
         yield from _wrapped(f"{one.name} resolved to {old} then and {new} now", "    ")
