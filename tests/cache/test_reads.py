@@ -82,6 +82,31 @@ def test_an_earlier_step_of_the_run_makes_what_is_looked_up() -> None:
     assert [run.steps["look"].status for run in runs] == ["completed", "completed", "cached"]
 
 
+def test_a_repeated_run_does_not_fetch_look_ups_ahead() -> None:
+    """In a long run that repeats an earlier one, a step in the middle still sees that a name means something else."""
+
+    @step
+    def count(x: int) -> int:
+        return x + 1
+
+    @pipeline
+    def long() -> Any:
+        x: Any = 0
+        for number in range(12):
+            x = count(x)
+            if number == 8:
+                look()
+        return x
+
+    save_artifact(1, "thing")
+    assert [long().status, long().status] == ["completed", "cached"]
+    save_artifact(2, "thing")
+    run = long()
+
+    assert [name for name, step in run.steps.items() if step.status != "cached"] == ["look"]
+    assert run.steps["look"].output.load() == 20
+
+
 def test_the_latest_version_is_the_newest_one_even_if_an_earlier_step_was_cached() -> None:
     """A cached step makes no version, so the latest of the name stays what was created last, in any run."""
     runs = [both(1), both(2), both(1)]

@@ -17,7 +17,9 @@ FIRST, MOST = 16, 1024
 class Hits:
     """Looks for results in runs older than ``before``, or in all."""
 
-    def __init__(self, record: Record, holds: Callable[[Hit], bool], *, before: int | None = None) -> None:
+    def __init__(
+        self, record: Record, holds: Callable[[Hit], bool] = lambda hit: True, *, before: int | None = None
+    ) -> None:
         self._record = record
         #: Whether what the record cannot tell is as it was: the code of what a task looked up by name.
         self._holds = holds

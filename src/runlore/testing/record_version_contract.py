@@ -200,6 +200,24 @@ class RecordVersionContract:
         hit = record.cached(b"k")
         assert hit is not None and hit.looked_up == (LookedUp(artifact="base", version=later),)
 
+    def test_what_looked_something_up_is_not_fetched_ahead(self, record: Record) -> None:
+        """Tasks that looked something up by name are found one by one, when what the name means is known."""
+        run, fence = begun(record, *(new_step(index, f"s{index}") for index in range(3)))
+        asked = (LookedUp(artifact="base"),)
+        record.commit(
+            [
+                finished(0, new_version(), key=b"0"),
+                finished(1, new_version(), key=b"1", looked_up=asked),
+                finished(2, new_version(), key=b"2"),
+                END,
+            ],
+            fence=fence,
+        )
+        first = record.cached(b"0")
+
+        assert first is not None
+        assert [key for key, _ in record.cached_after(first, 9)] == [b"2"]
+
     def test_nothing_looked_up_is_nothing_still(self, record: Record) -> None:
         """A look-up that found nothing holds until there is the label, or an artifact whose name begins so."""
         name, label = LookedUp(artifact="base"), LookedUp(artifact="model", asked="gold")
