@@ -181,8 +181,8 @@ class Record(ABC):
     def cached_after(self, hit: Hit, limit: int) -> tuple[tuple[bytes, Hit], ...]:
         """Keys and results of at most ``limit`` tasks that follow ``hit`` in its run and could serve others as it does.
 
-        Tasks that looked something up by name are left to `cached`. In order of steps and items. A run that repeats this
-        one asks for them next.
+        Tasks that looked something up by name are left to `cached`. In order of steps and items. A run that repeats
+        this one asks for them next.
         """
 
     @abstractmethod
