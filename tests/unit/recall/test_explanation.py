@@ -196,5 +196,5 @@ def test_a_package_and_things_that_come_and_go() -> None:
         "    package numpy: 2.1.0 -> 2.2.0",
         "    parameter lr is 0.1 and was not there",
         "    function work.f is gone:",
-        "      -def f(): ...",
+        "      -def f(): pass",
     ]
