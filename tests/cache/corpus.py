@@ -635,7 +635,260 @@ def step(x):
     return Square().grow(x), Flags.A.shown(), WORDS, Size() > Size()
 """
 
+REPLACED = """
+import builtins, colorsys, fractions, functools
+
+def shade(k, *args):
+    return k
+
+colorsys.rgb_to_hsv = lambda *args: 1
+colorsys.hsv_to_rgb = functools.partial(shade, 2)
+fractions.Fraction.corpus_method = lambda self: 3
+builtins.corpus_constant = 4
+
+def step(x):
+    import fractions as f
+    return colorsys.rgb_to_hsv(x), colorsys.hsv_to_rgb(x), f.Fraction(1).corpus_method(), corpus_constant
+"""
+MADE = """
+import abc, collections, dataclasses, enum, functools, operator, types, typing
+
+Row = dataclasses.make_dataclass("Row", [("x", int, 1)])
+Typed = type("Typed", (), {"k": 2, "go": lambda self: 3})
+Kind = enum.Enum("Kind", {"A": 4})
+
+class Point(typing.NamedTuple):
+    x: int = 5
+
+    def total(self):
+        return self.x + 6
+
+class Shape(abc.ABC):
+    pass
+
+class Square:
+    pass
+
+Shape.register(Square)
+
+class Base:
+    known = {}
+
+    def __init_subclass__(cls, **options):
+        Base.known[cls.__name__] = cls
+
+class Heir(Base):
+    def go(self):
+        return 7
+
+class Meta(type):
+    def __getattr__(cls, name):
+        return 8
+
+    @classmethod
+    def __prepare__(meta, name, bases):
+        return {"prepared": 9}
+
+class Odd(metaclass=Meta):
+    pass
+
+def mark(n):
+    def decorate(cls):
+        cls.mark = n
+        return cls
+    return decorate
+
+@mark(10)
+class Marked:
+    __match_args__ = ("x", "y")
+    plain = 11
+
+Marked.plain = 12
+Marked.late = property(lambda self: 13)
+
+class Plain:
+    pass
+
+patched = Plain()
+patched.go = lambda: 14
+namespace = {"K": 15}
+exec("def made(x): return x * K", namespace)
+made = namespace["made"]
+elsewhere = types.FunctionType((lambda x: x + K).__code__, {"K": 16})
+key = operator.itemgetter(17)
+total = functools.partial(functools.reduce, lambda a, b: a + 18)
+CASES = [lambda x, k=k: x + k for k in (19, 20)]
+
+@functools.singledispatch
+def kind(x):
+    return 0
+
+def late(x):
+    return 21
+
+kind.register(int, late)
+
+class Doubled:
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        return self.name * 22
+
+    def __set__(self, instance, value):
+        instance.__dict__["v"] = value + 23
+
+class Owner:
+    doubled = Doubled()
+
+    def __class_getitem__(cls, key):
+        return 24
+
+async def ticks():
+    for tick in range(25):
+        yield tick
+
+def collect():
+    kept = [26]
+    def inner():
+        return kept
+    kept.append(27)
+    return inner
+
+collected = collect()
+
+def step(x):
+    match Marked():
+        case Marked(a, b):
+            pass
+    return (
+        Row(), Typed().go(), Kind.A, Point().total(), issubclass(Square, Shape), Base.known["Heir"]().go(), Odd.any,
+        Odd.prepared, Marked.mark, Marked.plain, Marked().late, patched.go(), made(x), elsewhere(x), key(x), total(x),
+        CASES[0](x), kind(x), Owner.doubled, Owner[x], ticks, collected(),
+    )
+"""
+LAZY_PACKAGE = """
+import pack
+
+try:
+    import corpus_absent as chosen
+except ImportError:
+    import slow as chosen
+
+def step(x):
+    from space import part
+    return pack.go(x) + chosen.go(x) + part.K + pack.star(x)
+--- pack/__init__.py
+import importlib
+from .stars import *
+
+def __getattr__(name):
+    return getattr(importlib.import_module("pack.inner"), name)
+--- pack/inner.py
+def go(x):
+    return x + 1
+--- pack/stars.py
+from .deep.core import star
+__all__ = ["star"]
+--- pack/deep/__init__.py
+--- pack/deep/core.py
+def star(x):
+    from .. import limits
+    return x + limits.TOP
+--- pack/limits.py
+TOP = 2
+--- slow.py
+def go(x):
+    return x + 3
+--- space/part.py
+K = 4
+"""
+PASSED_ON = """
+import operator
+import config
+
+TABLE = {"config": config}
+get = operator.attrgetter("second")
+
+def look(module):
+    return module.first
+
+def step(x):
+    return look(config), get(config), "{0.third}".format(config), TABLE["config"].fourth, config.__all__, dir(config)
+--- config.py
+__all__ = ["first"]
+first = 1
+second = 2
+third = 3
+fourth = 4
+"""
+LAYOUT = """
+import numpy as np
+
+TABLE = np.ones((2, 3))
+FROZEN = np.zeros(3)
+FROZEN.flags.writeable = False
+
+def step(x):
+    return TABLE.ravel(order="K"), FROZEN
+"""
+METHODS = """
+class A:
+    def first(self):
+        return 1
+
+    def second(self):
+        return 2
+
+def step(x):
+    return A()
+"""
+
 CHANGES = [
+    edit("replaced-installed-function", REPLACED, "*args: 1", "*args: 11"),
+    edit("replaced-installed-function-by-partial", REPLACED, "shade, 2", "shade, 22"),
+    edit("method-put-into-installed-class", REPLACED, "self: 3", "self: 33"),
+    edit("name-put-into-builtins", REPLACED, "corpus_constant = 4", "corpus_constant = 44"),
+    edit("make-dataclass", MADE, "int, 1)", "int, 100)"),
+    edit("type-called-attribute", MADE, '"k": 2', '"k": 200'),
+    edit("type-called-method", MADE, "self: 3}", "self: 300}"),
+    edit("enum-called", MADE, '"A": 4', '"A": 400'),
+    edit("typing-namedtuple-default", MADE, "x: int = 5", "x: int = 500"),
+    edit("typing-namedtuple-method", MADE, "self.x + 6", "self.x + 600"),
+    edit("abstract-registration", MADE, "Shape.register(Square)\n", ""),
+    edit("registered-by-init-subclass", MADE, "return 7", "return 700"),
+    edit("metaclass-getattr", MADE, "return 8", "return 800"),
+    edit("metaclass-prepare", MADE, '"prepared": 9', '"prepared": 900'),
+    edit("class-decorator-argument", MADE, "@mark(10)", "@mark(1000)"),
+    edit("match-args", MADE, '("x", "y")', '("y", "x")'),
+    edit("class-attribute-set-later", MADE, "plain = 12", "plain = 1200"),
+    edit("property-set-later", MADE, "self: 13)", "self: 1300)"),
+    edit("method-set-on-instance", MADE, "lambda: 14", "lambda: 1400"),
+    edit("exec-made-constant", MADE, '"K": 15', '"K": 1500'),
+    edit("exec-made-body", MADE, "return x * K", "return x / K"),
+    edit("function-with-other-globals", MADE, '"K": 16', '"K": 1600'),
+    edit("itemgetter", MADE, "itemgetter(17)", "itemgetter(1700)"),
+    edit("lambda-in-partial", MADE, "a + 18", "a + 1800"),
+    edit("lambdas-of-a-comprehension", MADE, "(19, 20)", "(19, 2000)"),
+    edit("singledispatch-registered-later", MADE, "return 21", "return 2100"),
+    edit("descriptor-get", MADE, "self.name * 22", "self.name * 2200"),
+    edit("descriptor-set", MADE, "value + 23", "value + 2300"),
+    edit("descriptor-set-name", MADE, "self.name = name", "self.name = name + name"),
+    edit("class-getitem", MADE, "return 24", "return 2400"),
+    edit("async-generator", MADE, "range(25)", "range(2500)"),
+    edit("closure-over-a-list", MADE, "append(27)", "append(2700)"),
+    edit("lazy-package-attribute", LAZY_PACKAGE, "x + 1", "x + 11"),
+    edit("relative-import-within-function", LAZY_PACKAGE, "TOP = 2", "TOP = 22"),
+    edit("conditional-import", LAZY_PACKAGE, "x + 3", "x + 33"),
+    edit("namespace-package", LAZY_PACKAGE, "K = 4", "K = 44"),
+    edit("module-passed-to-helper", PASSED_ON, "first = 1", "first = 11"),
+    edit("attrgetter-of-module", PASSED_ON, "second = 2", "second = 22"),
+    edit("format-of-module", PASSED_ON, "third = 3", "third = 33"),
+    edit("module-in-a-table", PASSED_ON, "fourth = 4", "fourth = 44"),
+    edit("dunder-all", PASSED_ON, '["first"]', '["first", "second"]'),
+    edit("dir-of-module", PASSED_ON, "fourth = 4", "fourth = 4\nfifth = 5"),
+    edit("array-order", LAYOUT, "np.ones((2, 3))", "np.asfortranarray(np.ones((2, 3)))"),
+    edit("array-read-only", LAYOUT, "writeable = False", "writeable = True"),
     edit("pydantic-default", MODELS, "default=0.1", "default=0.2"),
     edit("pydantic-constraint", MODELS, "ge=0", "gt=0"),
     edit("pydantic-default-factory", MODELS, '["a"]', '["b"]'),
@@ -815,6 +1068,22 @@ HARMLESS = [
     edit("decorator-comment", DECORATED, "@times(3)", "@times(3)  # thrice"),
     edit("runlore-decorator-options", STEPPED, "@runlore_step\ndef step", "@runlore_step(enable_cache=True)\ndef step"),
     edit("runlore-decorator-removed", STEPPED, "@runlore_step\ndef helper", "def helper"),
+    edit("order-of-functions", RECURSIVE, "def odd", "def unused(n):\n    return n\n\ndef odd"),
+    edit(
+        "order-of-methods",
+        METHODS,
+        "    def first(self):\n        return 1\n\n    def second(self):\n        return 2\n",
+        "    def second(self):\n        return 2\n\n    def first(self):\n        return 1\n",
+    ),
+    edit("lambda-wrapped-in-parentheses", DISPATCH, "lambda x: -x", "(lambda x:\n    -x)"),
+    edit("string-spelling", DYNAMIC, 'name="one"', 'name="o" "ne"'),
+    edit("constant-folding", MODULE, "RATE = 2", "RATE = (1 + 1)"),
+    edit("pass-in-class", PARTIAL, "    k = 7", "    k = 7\n    pass"),
+    edit("docstring-of-inner-function", NESTED, "        return [z", '        """Say."""\n        return [z'),
+    edit("future-import", HELPER, "def helper", "from __future__ import annotations\n\ndef helper"),
+    edit("unused-name-beside-star", STAR, "def one", "TWO = 2\n\ndef one"),
+    edit("logger-in-class", LOGGED, "lock =", "class Named:\n    log = logging.getLogger('c')\n\nlock ="),
+    edit("layout-of-c-order", LAYOUT, "np.ones((2, 3))", "np.ascontiguousarray(np.ones((2, 3)))"),
     edit("unused-local-module", IMPORTS, "x + 5", "x + 5\n\ndef unused():\n    return 0"),
 ]
 
@@ -835,5 +1104,13 @@ UNCACHEABLE = [
     ("buffer", "VIEW = memoryview(b'x')\n\ndef step(x):\n    return VIEW\n", "`VIEW`"),
     ("generator", "NUMBERS = (n for n in range(3))\n\ndef step(x):\n    return NUMBERS\n", "generator"),
     ("thread-local", "import threading\nLOCAL = threading.local()\n\ndef step(x):\n    return LOCAL\n", "local"),
+    ("source-text", "import inspect\n\ndef step(x):\n    return inspect.getsource(step)\n", "getsource"),
+    ("comparison-key", "import functools\nK = functools.cmp_to_key(min)\n\ndef step(x):\n    return K\n", "`K`"),
+    ("view-of-a-dict", "V = {1: 2}.items()\n\ndef step(x):\n    return V\n", "dict_items"),
+    (
+        "context-variable",
+        "import contextvars\nV = contextvars.ContextVar('v')\n\ndef step(x):\n    return V.get()\n",
+        "ContextVar",
+    ),
     ("within-a-list", "KEPT = [(1, iter(()), (n for n in ()))]\n\ndef step(x):\n    return KEPT\n", "`KEPT`"),
 ]

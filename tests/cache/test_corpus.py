@@ -39,6 +39,11 @@ def write(program: str, folder: Path) -> Path:
     return folder
 
 
+def place_of(module: ModuleType) -> str:
+    """Where a module lies; a namespace package has a folder only."""
+    return getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+
+
 def imported(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fingerprint:
     """Fingerprint of ``step``, from real files that are imported afresh."""
     write(program, folder)
@@ -50,8 +55,7 @@ def imported(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fin
             return fingerprint(importlib.import_module("work").step)
         finally:
             for name in set(sys.modules) - known:
-                module = sys.modules[name]
-                if str(getattr(module, "__file__", "")).startswith(str(folder)):
+                if place_of(sys.modules[name]).startswith(str(folder)):
                     del sys.modules[name]
 
 
@@ -123,7 +127,8 @@ for folder in sys.argv[1:]:
     print(fingerprint(importlib.import_module("work").step).digest.hex())
     sys.path.remove(folder)
     for name in set(sys.modules) - known:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+        module = sys.modules[name]
+        if str(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")).startswith(folder):
             del sys.modules[name]
 """
 
@@ -183,3 +188,107 @@ def test_a_file_edited_under_a_running_process_is_not_trusted(tmp_path: Path, mo
     assert running.digest != edited.digest
     assert any(part.kind == "function" and "x * 3" in part.text for part in edited.parts)
     assert not any("x * 3" in part.text for part in running.parts)
+
+
+#: Parameters whose order in memory follows the seed of string hashes.
+SHOW_KEYS = """
+import sys
+from pathlib import Path
+from runlore import pipeline, step
+from runlore.author.current import use_workspace
+from runlore.settings import Settings
+from runlore.workspace import Workspace
+
+NAMES = {"a", "bc", "def", ("x", 1), frozenset(["y", "z"])}
+
+@step
+def take(x: object) -> int:
+    return len(NAMES)
+
+@pipeline
+def taking() -> None:
+    take({"k": {"one", "two", "three"}, "f": frozenset([("a", 1), ("b", 2), frozenset(["c", "d"])])})
+
+opened = Workspace.open(Settings(home=Path(sys.argv[1]), progress="quiet"))
+with use_workspace(opened):
+    print(taking().steps["take"].tasks[0]._noun.key.hex())
+"""
+
+
+def test_keys_are_the_same_whatever_the_hash_seed_and_the_folder(tmp_path: Path) -> None:
+    """One script in two folders, under two seeds and from two working directories, has one key."""
+    keys = set()
+    for number, seed in enumerate(("1", "2", "3")):
+        folder = tmp_path / f"folder {number}"
+        folder.mkdir()
+        script = folder / f"script_{number}.py"
+        script.write_text(SHOW_KEYS)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, str(script), str(folder / "home")],
+            env=environment, cwd=folder if number else tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        keys.add(done.stdout.strip())
+
+    assert len(keys) == 1
+
+
+def test_a_moved_and_renamed_file_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same code in a module of another name and place, helpers and classes included, has the same fingerprint."""
+    found = []
+    for name in ("first_place", "another_place"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(corpus.CLASSES)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(folder))
+            found.append(fingerprint(importlib.import_module(name).step).digest)
+        del sys.modules[name]
+
+    assert found[0] is not None
+    assert found[0] == found[1]
+
+
+def test_code_in_a_zip_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A helper inside a zip archive is the project's: a change of it counts."""
+    import zipfile
+
+    found = []
+    for number, text in enumerate(("x * 2", "x * 3")):
+        archive = tmp_path / f"code{number}.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr("zipped_helper.py", f"def helper(x):\n    return {text}\n")
+            opened.writestr(
+                "zipped_work.py", "import zipped_helper\n\ndef step(x):\n    return zipped_helper.helper(x)\n"
+            )
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(archive))
+            found.append(fingerprint(importlib.import_module("zipped_work").step))
+            for name in ("zipped_work", "zipped_helper"):
+                del sys.modules[name]
+
+    assert [one.reason for one in found] == [None, None]
+    assert found[0].digest != found[1].digest
+
+
+def test_a_reloaded_module_counts_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an edit and `importlib.reload`, the step that calls the module's function has another fingerprint."""
+    helper = tmp_path / "reloaded_helper.py"
+    helper.write_text("RATE = 2\n\ndef scale(x):\n    return x * RATE\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    module = importlib.import_module("reloaded_helper")
+    namespace: dict[str, object] = {"__name__": "__main__", "helper": module}
+    exec("def step(x):\n    return helper.scale(x)", namespace)
+    found = [fingerprint(namespace["step"])]
+    for text in (
+        "RATE = 3\n\ndef scale(x):\n    return x * RATE\n",
+        "RATE = 3\n\ndef scale(x):\n    return x + RATE\n",
+    ):
+        helper.write_text(text)
+        linecache.clearcache()
+        importlib.reload(module)
+        found.append(fingerprint(namespace["step"]))
+    del sys.modules["reloaded_helper"]
+
+    assert len({one.digest for one in found}) == 3

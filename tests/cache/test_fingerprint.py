@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
+import textwrap
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +25,10 @@ RATE = 1
 TABLE = {"a": [1, 2]}
 WEIGHTS = np.zeros(3)
 NAMES = {"x"}
+
+class Other:
+    def score(self, x):
+        return x
 
 class Model:
     power = 2
@@ -43,8 +50,21 @@ def make(n):
 
 inner, move = make(1)
 
+import abc, functools, textwrap
+from fractions import Fraction
+
+class Shape(abc.ABC):
+    pass
+
+bound = functools.partial(helper, 3, k=[1])
+
+@functools.singledispatch
+def kind(x):
+    return 0
+
 def step(x):
-    return helper(x), TABLE, WEIGHTS, NAMES, MODEL.score(x), inner(x), missing
+    first = helper(x), TABLE, WEIGHTS, NAMES, MODEL.score(x), inner(x), missing
+    return first, bound(x), kind(x), isinstance(x, Shape), corpus_name, textwrap.indent(x, ""), Fraction(1).anything()
 """
 
 
@@ -77,7 +97,34 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "instance attribute": lambda work: setattr(work.MODEL, "power", 5),
     "closure": lambda work: work.move(2),
     "missing name": lambda work: setattr(work, "missing", 1),
+    "class of an instance": lambda work: setattr(work.MODEL, "__class__", work.Other),
+    "partial in place": lambda work: work.bound.__setstate__((work.helper, (4,), {"k": [1]}, {})),
+    "argument of a partial": lambda work: work.bound.keywords["k"].append(2),
+    "dispatch": lambda work: work.kind.register(int, lambda x: 1),
+    "abstract registration": lambda work: work.Shape.register(work.Model),
 }
+#: Changes to what others share, and how to undo them.
+SHARED: dict[str, tuple[Any, str]] = {
+    "builtin name": (builtins, "corpus_name"),
+    "installed function": (textwrap, "indent"),
+    "installed class": (Fraction, "anything"),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_change_to_what_is_installed_is_noticed(name: str, work: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the project puts into builtins, or an installed module or class, counts with its code."""
+    owner, attribute = SHARED[name]
+    monkeypatch.setitem(sys.modules, work.__name__, work)
+    found = [fingerprint(work.step)]
+    for text in ("1", "2"):
+        exec(f"def put(*args):\n    return {text}", vars(work))
+        monkeypatch.setattr(owner, attribute, work.put, raising=False)
+        found.append(fingerprint(work.step))
+
+    assert [one.reason for one in found] == [None] * 3
+    assert found[0].digest != found[1].digest
+    assert found[1].digest != found[2].digest
 
 
 @pytest.mark.parametrize("name", CHANGES)

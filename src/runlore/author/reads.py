@@ -1,29 +1,78 @@
-"""Reads: what a running step looked up in the record by itself, which decides whether its result may serve others."""
+"""Reads: what a running step takes from the record by itself, which decides whom its result may serve.
+
+An artifact that is looked up by name is kept with what the name meant; reading anything else makes the result
+uncacheable (`docs/design/cache-key.md`, "Reads").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
-#: Sentences about what was read, and what brings the record up to date; ``None`` outside a step.
-_reads: ContextVar[tuple[list[str], Callable[[], None]] | None] = ContextVar("runlore_reads", default=None)
+
+@dataclass(slots=True, eq=False)
+class Reads:
+    """What one attempt has read so far."""
+
+    #: (artifact, label or ``None``: the latest, `Version.seq` or ``None``: nothing), in the order of first asking.
+    looked_up: dict[tuple[str, str | None, int | None], None] = field(default_factory=dict)
+    #: What was read that rules the cache out; each completes "it read …".
+    others: dict[str, None] = field(default_factory=dict)
+    #: Brings the record up to date with what the run has done.
+    settle: Callable[[], None] = lambda: None
+    #: Those of the step that runs the pipeline to which this step belongs.
+    outer: Reads | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the result may serve nobody else, or ``None``."""
+        return f"it read {' and '.join(self.others)} while it ran" if self.others else None
+
+
+_reads: ContextVar[Reads | None] = ContextVar("runlore_reads", default=None)
+#: Those of every step that is running in this process.
+_running: list[Reads] = []
+
+
+def note_look_up(artifact: str, asked: str | None, version: int | None) -> None:
+    """Note that an artifact was looked up by its exact name, and which version that was; ``None`` is nothing."""
+    for reads in _watching():
+        reads.looked_up.setdefault((artifact, asked, version))
+
+
+def settle() -> None:
+    """Bring the record up to date, before it is looked into, with what the run of the asking step has done."""
+    for reads in _watching():
+        asking: Reads | None = reads
+        while asking is not None:
+            asking.settle()
+            asking = asking.outer
 
 
 def note_read(what: str) -> None:
-    """Note that the record is about to be consulted, if a step is running; ``what`` completes "it read …"."""
-    watching = _reads.get()
-    if watching is not None:
-        reads, settle = watching
-        settle()
-        reads.append(what)
+    """Note that the record is about to be consulted otherwise; ``what`` completes "it read …"."""
+    settle()
+    for reads in _watching():
+        reads.others.setdefault(what)
 
 
-def watch(settle: Callable[[], None]) -> tuple[list[str], object]:
-    """Begin to collect reads; return the list and a token for `unwatch`. ``settle`` is called before each read."""
-    reads: list[str] = []
-    return reads, _reads.set((reads, settle))
+def _watching() -> list[Reads]:
+    """Who has to know: the step that runs here; in a thread that a step started, every step that is running."""
+    reads = _reads.get()
+    return list(_running) if reads is None else [reads]
+
+
+def watch(settle: Callable[[], None]) -> tuple[Reads, object]:
+    """Begin to collect reads; return them and a token for `unwatch`. ``settle`` is called before each read."""
+    reads = Reads(settle=settle, outer=_reads.get())
+    _running.append(reads)
+    return reads, _reads.set(reads)
 
 
 def unwatch(token: object) -> None:
     """Stop collecting the reads begun with `watch`."""
+    reads = _reads.get()
+    if reads is not None:
+        _running.remove(reads)
     _reads.reset(token)  # type: ignore[arg-type]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
+from runlore.author.reads import Reads
 from runlore.errors import ArtifactCorrupt, ArtifactMissing, ParameterError
-from runlore.execute.named import classes_named, may_name
+from runlore.execute.named import classes_named, may_name, reader_of
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
-from runlore.model.artifact import Content, Version
+from runlore.model.artifact import Content, LookedUp, Version
 from runlore.model.change import Input
 from runlore.model.plan import Argument, External, FromRecord, FromStep, Gathered, Literal, Mapped
 from runlore.plan.fingerprint import class_fingerprint, value_fingerprint
-from runlore.record.port import Record
+from runlore.record.port import Hit, Record
 from runlore.record.vault import Vault
 from runlore.values import codec
 
@@ -49,6 +51,30 @@ class Arguments:
         """Remember under which version an external value was saved."""
         self._externals[id(argument)] = produced
 
+    def same_code(self, hit: Hit) -> bool:
+        """Whether the project's classes in what a task looked up by name are as they were then."""
+        return all(self._code(one.version)[0] == one.code for one in hit.looked_up)
+
+    def looked_up(self, reads: Reads) -> tuple[tuple[LookedUp, ...], str | None]:
+        """What a task looked up by name, as it is recorded, and why that has no identity, if it has none."""
+        found, reason = [], None
+        for artifact, asked, version in reads.looked_up:
+            code, unknown = self._code(version)
+            reason = reason or (unknown and f"the code of artifact {artifact!r}, which it looked up, has no identity")
+            found.append(LookedUp(artifact=artifact, asked=asked, version=version, code=code))
+        return tuple(found), reason
+
+    def _code(self, version: int | None) -> tuple[bytes | None, str | None]:
+        """Digest of the project's classes in a recorded value, ``None`` without any; and why there is none."""
+        if version is None:
+            return None, None
+        produced = self._produced(FromRecord(version))
+        digests = [class_fingerprint(cls) for cls in self._all_classes(produced)]
+        unknown = next((one.reason for one in digests if one.digest is None), None)
+        if unknown is not None or not digests:
+            return None, unknown
+        return sha256(b"".join(one.digest or b"" for one in digests)).digest(), None
+
     def resolve(self, name: str, argument: Argument) -> Resolved:
         """Find one argument that goes to the step as a whole."""
         if isinstance(argument, Literal):
@@ -77,7 +103,7 @@ class Arguments:
             return self._stored(name, produced, index)
         sequence = self._sequence(produced)
         value = sequence[index]
-        whole = self._identity(produced.content)
+        whole = self._identity(produced)
         identity = codec.encode(value) if type(value) in IMMUTABLE else whole and f"{whole}[{index}]"
         return Resolved(
             identity,
@@ -85,19 +111,30 @@ class Arguments:
             lambda: value,
         )
 
-    def _identity(self, content: Content) -> str | None:
+    def _identity(self, produced: Produced) -> str | None:
         """Identity of a stored value: its materializer, its type and the digest of its bytes.
 
         The code of the project's classes counts, wherever in the value their instances are, since a step may call
         their methods. ``None`` if such code has no identity.
         """
+        content = produced.content
         text = f"{content.materializer}|{content.type}|{content.digest}"
-        for cls in self._classes(content):
+        for cls in self._all_classes(produced):
             digest = class_fingerprint(cls).digest
             if digest is None:
                 return None
             text += f"|{digest.hex()}"
         return text
+
+    def _all_classes(self, produced: Produced) -> tuple[type, ...]:
+        """Classes of the project in a value, or in the elements of a collection, and those that read them."""
+        contents = (produced.content,) if produced.elements is None else produced.elements
+        found = dict.fromkeys(cls for content in contents for cls in self._classes(content))
+        for content in {content.materializer: content for content in contents}.values():
+            cls = reader_of(content)
+            if cls is not None:
+                found.setdefault(cls)
+        return tuple(found)
 
     def _classes(self, content: Content) -> tuple[type, ...]:
         if content.type in _PLAIN or content.materializer == "collection" or content.form == "tree":
@@ -127,14 +164,13 @@ class Arguments:
             elements = produced.elements
             if element is not None:
                 content = elements[element]
-                return Resolved(self._identity(content), edge, lambda: vault.load(content, about=name))
-            return Resolved(
-                self._identity(produced.content), edge, lambda: [vault.load(each, about=name) for each in elements]
-            )
+                identity = self._identity(Produced(content, produced.version))
+                return Resolved(identity, edge, lambda: vault.load(content, about=name))
+            return Resolved(self._identity(produced), edge, lambda: [vault.load(each, about=name) for each in elements])
         if produced.value is not ABSENT:
             value = produced.value
-            return Resolved(self._identity(produced.content), edge, lambda: value)
-        return Resolved(self._identity(produced.content), edge, lambda: vault.load(produced.content, about=name))
+            return Resolved(self._identity(produced), edge, lambda: value)
+        return Resolved(self._identity(produced), edge, lambda: vault.load(produced.content, about=name))
 
     def _gathered(self, name: str, argument: Gathered) -> Resolved:
         keys: Sequence[Any] = argument.keys or range(len(argument.items))

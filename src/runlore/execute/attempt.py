@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from runlore.author import reads
 from runlore.author.current import use_trace
+from runlore.author.reads import Reads, unwatch, watch
 from runlore.errors import LeaseLost, TypeMismatch
 from runlore.execute import context as step_context
 from runlore.execute.arguments import Resolved
@@ -19,7 +19,7 @@ from runlore.execute.hooks import call_hook
 from runlore.execute.ledger import Ledger
 from runlore.execute.logs import LogCapture
 from runlore.execute.services import Services
-from runlore.model.artifact import Content
+from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import LogWritten, NewVersion, Output
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
 from runlore.model.run import Run, Usage
@@ -37,7 +37,8 @@ class Attempt:
     saved: tuple[Output, ...] = ()
     error: BaseException | None = None
     context: step_context.StepContext | None = None
-    reads: Sequence[str] = ()
+    reads: Reads = field(default_factory=Reads)
+    looked_up: tuple[LookedUp, ...] = ()
     #: What it printed last, to be recorded with its end.
     logs: list[LogWritten] = field(default_factory=list)
     usage: Usage = Usage()
@@ -100,7 +101,7 @@ class Attempts:
                 self._ledger.write(written)
 
         token = step_context.enter(context)
-        attempt.reads, watching = reads.watch(self._ledger.flush)
+        attempt.reads, watching = watch(self._ledger.flush)
         try:
             with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
                 try:
@@ -111,7 +112,7 @@ class Attempts:
                 raise capture.failure
             return result
         finally:
-            reads.unwatch(watching)
+            unwatch(watching)
             step_context.leave(token)
 
     def _open_run(self) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from runlore.author.reads import note_read
 from runlore.errors import StepContextError
 from runlore.model.change import Output
 from runlore.model.suggest import did_you_mean
@@ -19,8 +20,8 @@ _current: ContextVar[StepContext | None] = ContextVar("runlore_step_context", de
 class StepContext:
     """The running step, as `get_step_context` gives it."""
 
-    run_name: str
-    run_id: UUID
+    _run_name: str
+    _run_id: UUID
     step_name: str
     #: Index of the mapped item; 0 for a plain step.
     item: int
@@ -33,6 +34,18 @@ class StepContext:
     output_tags: dict[str, list[str]] = field(default_factory=dict)
     #: Versions that the step saved by hand, as edges to be recorded with its end.
     saved: list[Output] = field(default_factory=list)
+
+    @property
+    def run_name(self) -> str:
+        """Name of the running run. Asking for it makes the step's result serve no other run."""
+        note_read("the name of its run")
+        return self._run_name
+
+    @property
+    def run_id(self) -> UUID:
+        """Id of the running run. Asking for it makes the step's result serve no other run."""
+        note_read("the id of its run")
+        return self._run_id
 
     @property
     def pipeline_run(self) -> Any:

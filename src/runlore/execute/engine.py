@@ -42,6 +42,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedOutput, PlannedStep
 from runlore.model.run import Fence, Run
 from runlore.model.status import Status
+from runlore.plan.cache_key import DAMAGED, NO_RESULT
 from runlore.plan.redaction import Redaction
 from runlore.record.port import Hit
 from runlore.record.vault import collection_of
@@ -64,13 +65,15 @@ class Engine:
         self._keys = keys
         self._ledger = Ledger(services.record, fence, services.emit)
         self._ordinals: Counter[bytes] = Counter()
-        self._hits = Hits(services.record, before=run.seq)
         self.outcomes: dict[int, Outcome] = {}
         self._arguments = Arguments(services.record, services.vault, self.outcomes)
+        self._hits = Hits(services.record, self._arguments.same_code, before=run.seq)
         self._attempts = Attempts(services, run, self._ledger, redaction)
         self._planned = 0
         #: Steps that take a value from outside.
         self._outside: set[int] = set()
+        #: Why tasks of a mapped step may serve nobody, by index of the step.
+        self._notes: dict[int, str] = {}
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -122,8 +125,7 @@ class Engine:
     def _completed(
         self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: Attempt, key: bytes | None, note: str | None
     ) -> Outcome:
-        if attempt.reads:
-            key, note = None, "it read " + " and ".join(dict.fromkeys(attempt.reads)) + " while it ran"
+        key, note = self._judged(attempt, key, note)
         outcome = Outcome(Status.COMPLETED)
         outputs = []
         for planned, content, value in attempt.outputs:
@@ -135,6 +137,7 @@ class Engine:
         return self._end(step, outcome, attempt=attempt, note=note)
 
     def _failed(self, step: PlannedStep, resolved: Mapping[str, Resolved], attempt: Attempt) -> Outcome:
+        self._judged(attempt, None, None)
         self._task_finished(step, 0, attempt, None, resolved, attempt.saved)
         self._note_metadata(step, attempt)
         outcome = self._end(step, Outcome(attempt.status, error=attempt.error), attempt=attempt)
@@ -160,6 +163,7 @@ class Engine:
             TaskFinished(
                 step=step.index, status=Status.CACHED, started=None, ended=self._services.clock(), key=key,
                 inputs=_edges(resolved), outputs=tuple(outputs), origin=(hit.run, hit.step, hit.item),
+                looked_up=hit.looked_up,
             )
         )  # fmt: skip
         return self._end(step, outcome, origin=(hit.run, hit.step), note="served from the cache")
@@ -204,7 +208,10 @@ class Engine:
             chunk = []
             for item in range(start, min(start + KEYS, count)):
                 own = {name: self._arguments.item(name, argument, item) for name, argument in mapped.items()}
-                chunk.append((item, own, self._key(step, {**shared, **own})[0]))
+                key, note = self._key(step, {**shared, **own})
+                if note is not None:
+                    self._notes.setdefault(step.index, note)
+                chunk.append((item, own, key))
             if self._services.caching:
                 self._hits.expect([key for _, _, key in chunk if key is not None])
             yield from chunk
@@ -228,7 +235,7 @@ class Engine:
             self._ledger.note(
                 TaskFinished(
                     step=step.index, item=item, status=Status.CACHED, started=None, ended=self._services.clock(),
-                    key=key, inputs=_edges(own), origin=(hit.run, hit.step, hit.item),
+                    key=key, inputs=_edges(own), origin=(hit.run, hit.step, hit.item), looked_up=hit.looked_up,
                     outputs=tuple(
                         Output(name=planned.name, value=replace(content, payload=None))
                         for planned, content in zip(step.outputs, found, strict=True)
@@ -242,7 +249,9 @@ class Engine:
         outputs = tuple(Output(name=planned.name, value=content) for planned, content, _ in attempt.outputs)
         for planned, content, _ in attempt.outputs:
             contents[planned.name].append(content)
-        key = None if attempt.reads or attempt.status is not Status.COMPLETED else key
+        key, note = self._judged(attempt, key if attempt.status is Status.COMPLETED else None, None)
+        if note is not None:
+            self._notes.setdefault(step.index, note)
         self._task_finished(step, item, attempt, key, own, (*outputs, *attempt.saved))
         self._note_metadata(step, attempt)
         if attempt.status is Status.CANCELLED:
@@ -279,7 +288,7 @@ class Engine:
             version = self._new_version(planned, collection, None)
             outcome.outputs[planned.name] = self._produced(version, collection, ABSENT, elements)
             outputs.append(Output(name=planned.name, value=version))
-        note = "served from the cache" if cached else None
+        note = "served from the cache" if cached else self._notes.get(step.index)
         return self._end(
             step, outcome, inputs=_edges(shared), outputs=tuple(outputs), origin=origin, note=note, seconds=seconds
         )
@@ -323,6 +332,7 @@ class Engine:
             TaskFinished(
                 step=step.index, item=item, attempt=0, status=attempt.status, started=attempt.started,
                 ended=attempt.ended, key=key, usage=attempt.usage, inputs=_edges(resolved), outputs=outputs,
+                looked_up=attempt.looked_up,
                 failure=failure_of(attempt.error, self._redaction) if attempt.error is not None else None,
             )
         )  # fmt: skip
@@ -422,16 +432,25 @@ class Engine:
         self._ordinals[key] += 1
         return self._keys.numbered(key, ordinal), None
 
+    def _judged(self, attempt: Attempt, key: bytes | None, note: str | None) -> tuple[bytes | None, str | None]:
+        """The key under which the result of an attempt may serve others, given what it read, or why it may not."""
+        attempt.looked_up, unknown = self._arguments.looked_up(attempt.reads)
+        reason = attempt.reads.reason or unknown
+        return (key, note) if reason is None else (None, reason)
+
     def _look_up(self, step: PlannedStep, key: bytes | None) -> tuple[Hit | None, str | None]:
         if key is None or not self._services.caching:
-            return None, None
+            return None, None if key is None else "caching is off"
         hit = self._hits.find(key)
+        if hit is not None and hit.looked_up and self._ledger.makes_versions:
+            self._ledger.flush()  # what earlier steps of this run made may be what was looked up by name
+            hit = self._hits.find(key)
         if hit is None:
-            return None, "no earlier result with this key"
+            return None, NO_RESULT
         complete = len(hit.outputs) == len(step.outputs)  # not so if the run was deleted just now
         if complete and all(self._services.vault.present(output.content) for _, output in hit.outputs):
             return hit, None
-        return None, "the earlier result is damaged or gone"
+        return None, DAMAGED
 
     def _raise_if_cancelled(self, outcome: Outcome) -> None:
         if outcome.status is Status.CANCELLED and outcome.error is not None:

@@ -6,7 +6,7 @@ has happened, what follows there is fetched ahead, more of it each time that it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runlore.record.port import Hit, Record
 
@@ -17,8 +17,12 @@ FIRST, MOST = 16, 1024
 class Hits:
     """Looks for results in runs older than ``before``, or in all."""
 
-    def __init__(self, record: Record, *, before: int | None = None) -> None:
+    def __init__(
+        self, record: Record, holds: Callable[[Hit], bool] = lambda hit: True, *, before: int | None = None
+    ) -> None:
         self._record = record
+        #: Whether what the record cannot tell is as it was: the code of what a task looked up by name.
+        self._holds = holds
         self._before = before
         self._last: Hit | None = None
         self._ahead: dict[bytes, Hit] = {}
@@ -34,6 +38,8 @@ class Hits:
         found = self._ahead.pop(key, None)
         if found is None and key not in self._absent:
             found = self._record.cached(key, before=self._before)
+            while found is not None and not self._holds(found):
+                found = self._record.cached(key, before=found.run)
             if found is not None and self._last is not None and found.run == self._last.run:
                 self._window = FIRST if self._ahead else min(self._window * 4, MOST)
                 self._ahead = dict(self._record.cached_after(found, self._window))

@@ -76,15 +76,22 @@ class Ledger:
 
     def note(self, change: Change) -> None:
         """Write ``change`` with the next commit."""
-        self._changes.append(change)
+        with self._lock:  # a commit beside it would forget what it did not take
+            self._changes.append(change)
 
     def tell(self, event: Any) -> None:
         """Emit ``event`` once everything noted so far is committed."""
-        self._events.append(event)
+        with self._lock:
+            self._events.append(event)
 
     def expect(self, version: UUID, produced: Produced) -> None:
         """Give ``produced`` the seq of a new version once it has one."""
         self._made[version] = produced
+
+    @property
+    def makes_versions(self) -> bool:
+        """Whether what was noted makes versions that the record does not have yet."""
+        return bool(self._made)
 
     def pause(self) -> None:
         """Something else comes now, and it may take long: commit what has waited long enough, the rest in time."""

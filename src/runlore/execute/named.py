@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+from runlore.errors import ValueUnloadable
 from runlore.model.artifact import Content
+from runlore.plan.fingerprint import class_fingerprint
 from runlore.plan.fingerprint_origin import origin_of_module
 from runlore.values.registry import by_name
 
@@ -13,6 +16,26 @@ from runlore.values.registry import by_name
 def may_name(content: Content) -> bool:
     """Whether the format of ``content`` writes classes by name: the typed codec, and what runs code when loaded."""
     return content.materializer == "json" or by_name(content.materializer).runs_code
+
+
+def materializer_code(materializer: Any) -> bytes | None:
+    """Digest of the code of a materializer, or of its class, that the project wrote; ``None`` if it is installed.
+
+    Code that has no identity counts by its name alone: a materializer is asked to give back what it was given.
+    """
+    cls = materializer if isinstance(materializer, type) else type(materializer)
+    if materializer is None or origin_of_module(cls.__module__) != "project":
+        return None
+    return class_fingerprint(cls).digest
+
+
+def reader_of(content: Content) -> type | None:
+    """The project's materializer class that reads ``content``, if it is one of the project's and is there."""
+    try:
+        cls = type(by_name(content.materializer))
+    except ValueUnloadable:
+        return None
+    return cls if origin_of_module(cls.__module__) == "project" else None
 
 
 def classes_named(data: bytes) -> tuple[type, ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runlore.execute.arguments import Arguments
+from runlore.execute.hits import Hits
 from runlore.execute.outcome import Outcome, Produced
 from runlore.execute.stepkey import StepKeys
-from runlore.model.artifact import Version
+from runlore.model.artifact import LookedUp, Version
 from runlore.model.plan import Plan, PlannedStep
 from runlore.model.status import Status
+from runlore.plan.cache_key import DAMAGED
 from runlore.record.port import Hit, Record
 from runlore.record.vault import Vault
 
@@ -76,6 +78,8 @@ def _walk(plan: Plan, keys: StepKeys, record: Record, vault: Vault, caching: boo
     outcomes: dict[int, Outcome] = {}
     arguments = Arguments(record, vault, outcomes)
     ordinals: Counter[bytes] = Counter()
+    #: Artifact → the step before that makes a version of it.
+    making: dict[str, str] = {}
     for step in plan.steps:
         upstream = tuple(plan.steps[index].name for index in step.upstream())
         waiting = [plan.steps[index].name for index in step.upstream() if index not in outcomes]
@@ -87,9 +91,20 @@ def _walk(plan: Plan, keys: StepKeys, record: Record, vault: Vault, caching: boo
         else:
             hit, reason = _look_up(step, keys, arguments, ordinals, record, vault, caching)
             cached = hit is not None
-            if hit is not None:
+            open_ = [] if hit is None else [one for one in hit.looked_up if _may_change(one, making)]
+            if open_:
+                maker = making[open_[0].artifact]
+                cached, reason = None, f"looks up {open_[0].name}, of which {maker!r} makes a version"
+            elif hit is not None:
                 outcomes[step.index] = Outcome(Status.CACHED, _outputs(step, hit))
+        for output in step.outputs if not cached else ():
+            making[output.artifact] = step.name
         yield PreviewedStep(name=step.name, cached=cached, reason=reason, upstream=upstream)
+
+
+def _may_change(one: LookedUp, making: Mapping[str, str]) -> bool:
+    """Whether what a name means may be another version once the steps before have run."""
+    return one.artifact in making and (one.asked is None or one.version is None)
 
 
 def _look_up(
@@ -110,11 +125,11 @@ def _look_up(
         return None, reason or "caching is off"
     ordinal = ordinals[key]
     ordinals[key] += 1
-    hit = record.cached(keys.numbered(key, ordinal))
+    hit = Hits(record, arguments.same_code).find(keys.numbered(key, ordinal))
     if hit is None:
         return None, "no earlier result with this code, these parameters and inputs"
     if not all(vault.present(output.content) for _, output in hit.outputs):
-        return None, "the earlier result is damaged or gone"
+        return None, DAMAGED
     return hit, f"as in run {record.run(hit.run).name}"
 
 

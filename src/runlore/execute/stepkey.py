@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from runlore.execute.named import materializer_code
 from runlore.model.digest import digest_of
-from runlore.model.plan import Literal, PlannedStep
+from runlore.model.plan import Literal, PlannedOutput, PlannedStep
 from runlore.plan.cache_key import cache_key
 from runlore.plan.difference import definition_body
 from runlore.plan.fingerprint import Fingerprint, fingerprint
 from runlore.values import codec
+from runlore.values.registry import by_annotation, by_name
 
 
 class StepKeys:
@@ -24,6 +26,8 @@ class StepKeys:
         self._enable = enable_cache
         #: Key of the digests that tell values of environment variables apart in the record without telling the values.
         self._salt = salt
+        #: By index of the planned step.
+        self._outputs: dict[int, list[tuple[str, str]]] = {}
         self._prints: dict[int, tuple[Any, Fingerprint, tuple[str, bytes]]] = {}
         self._configs: dict[int, tuple[Any, str]] = {}
 
@@ -78,11 +82,14 @@ class StepKeys:
             if identity is None:
                 return None, f"the identity of {name!r} is not known"
             (parameters if type(step.arguments[name]) is Literal else inputs)[name] = identity
+        outputs = self._outputs.get(step.index)
+        if outputs is None:
+            outputs = self._outputs[step.index] = [(one.name, _materializer_identity(one)) for one in step.outputs]
         key = cache_key(
             fingerprint=taken.digest,
             parameters=parameters,
             inputs=inputs,
-            outputs=[(output.name, _materializer_name(output.materializer)) for output in step.outputs],
+            outputs=outputs,
             ordinal=0,
             extras=extras_of(options),
         )
@@ -127,5 +134,12 @@ def _secret_identity(value: str | None) -> str:
     return "absent" if value is None else sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _materializer_name(materializer: Any) -> str:
-    return "" if materializer is None else str(getattr(materializer, "name", materializer))
+def _materializer_identity(output: PlannedOutput) -> str:
+    """Name of what an output is stored with, if that was chosen, and its code, if it is the project's."""
+    chosen = output.materializer
+    name = "" if chosen is None else str(getattr(chosen, "name", chosen))
+    found = by_name(chosen) if isinstance(chosen, str) else chosen
+    if found is None:
+        found = by_annotation(output.annotation)
+    code = materializer_code(found)
+    return name if code is None else f"{name}|{code.hex()}"

@@ -89,12 +89,32 @@ class Edge:
     step: int
     #: -1 for the step as a whole (collections, and inputs that every task of a mapped step shares).
     item: int
-    #: ``input``, ``output``, or ``saved`` for what a step saved by hand.
+    #: ``input``, ``output``, ``saved`` for what a step saved by hand, or ``looked-up`` (see `LookedUp`).
     direction: str
     position: int
-    #: Parameter name of an input (``models.0`` for an element of a list), output name of an output.
+    #: Parameter name of an input (``models.0`` for an element of a list), output name of an output, and for what was
+    #: looked up how it was asked for.
     name: str
     #: `Version.seq`.
     version: int
     #: Which element of a collection, if only one was read.
     element: int | None = None
+
+
+@noun
+class LookedUp:
+    """An artifact that a task looked up by name while it ran, and what it got (`docs/design/cache-key.md`, "Reads")."""
+
+    #: The exact name of the artifact.
+    artifact: str
+    #: The version's label; ``None`` asked for the latest one.
+    asked: str | None = None
+    #: `Version.seq` of what the name meant then; ``None``: there was nothing.
+    version: int | None = None
+    #: Digest of the project's classes in the value, whose methods the task may have called; ``None`` without any.
+    code: bytes | None = None
+
+    @property
+    def name(self) -> str:
+        """How it was asked for, as a pathspec: ``artifact:model``, ``artifact:model@3``."""
+        return f"artifact:{self.artifact}" + ("" if self.asked is None else f"@{self.asked}")

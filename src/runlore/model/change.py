@@ -6,7 +6,7 @@ from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
-from runlore.model.artifact import Content, SaveType
+from runlore.model.artifact import Content, LookedUp, SaveType
 from runlore.model.metadata import Owner
 from runlore.model.noun import noun
 from runlore.model.run import Failure, Usage
@@ -132,6 +132,8 @@ class TaskFinished:
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     origin: tuple[int, int, int] | None = None
+    #: What it looked up by name, in the order of first asking.
+    looked_up: tuple[LookedUp, ...] = ()
 
 
 @noun

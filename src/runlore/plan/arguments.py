@@ -38,8 +38,16 @@ _PROCESS_SALT = secrets.token_bytes(32)
 class Arguments:
     """Turns values into arguments for one trace."""
 
-    def __init__(self, owner: object, lookup: Lookup | None, secret_names: Collection[str], salt: bytes | None) -> None:
+    def __init__(
+        self,
+        owner: object,
+        lookup: Lookup | None,
+        secret_names: Collection[str],
+        salt: bytes | None,
+        latest_output: Callable[[str], OutputHandle | None],
+    ) -> None:
         self._owner = owner
+        self._latest_output = latest_output
         self._lookup = lookup
         self._secret_names = frozenset(secret_names)
         # Without an installation's salt, secrets are told apart within this process only.
@@ -49,7 +57,7 @@ class Arguments:
 
     def argument(self, about: str, parameter: Parameter, value: Any) -> Argument:
         """What the plan says about one argument; `ParameterError` and `TypeMismatch` name ``about`` and parameter."""
-        value = bare(value)
+        value = self._here(bare(value))
         if isinstance(value, OutputHandle):
             self._check_handle(about, parameter, value, value.annotation)
             return self._source(value)
@@ -60,7 +68,7 @@ class Arguments:
 
     def mapped(self, about: str, parameter: Parameter, value: Any) -> Mapped:
         """What the plan says about an argument that is walked item by item."""
-        value = bare(value)
+        value = self._here(bare(value))
         if isinstance(value, OutputHandle):
             item = value.item_annotation if isinstance(value, MappedHandle) else item_annotation(value.annotation)
             self._check_handle(about, parameter, value, item)
@@ -73,6 +81,13 @@ class Arguments:
         if not isinstance(value, (list, tuple, range)):
             raise _not_walkable(about, parameter, value)
         return Mapped(tuple(self.argument(about, parameter, item) for item in value))
+
+    def _here(self, value: Any) -> Any:
+        """A value, or the output that the latest version of a name means in this body."""
+        if isinstance(value, ExternalArtifact) and not value.has_value and value.version in (None, "latest"):
+            made_here = self._latest_output(value.name) if value.name is not None else None
+            return value if made_here is None else made_here
+        return value
 
     def literal(self, about: str, parameter: Parameter, value: Any) -> Literal:
         """A parameter, recorded exactly, or `ParameterError`; its value is a copy if it could be changed later."""
@@ -169,7 +184,8 @@ class Arguments:
 
     def _found(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> Version:
         assert artifact.name is not None  # the constructor asks for a value or a name
-        found = self._lookup(artifact.name, artifact.version) if self._lookup is not None else None
+        version = None if artifact.version == "latest" else artifact.version
+        found = self._lookup(artifact.name, version) if self._lookup is not None else None
         if found is None:
             which = f"version {artifact.version!r} of " if artifact.version is not None else ""
             raise NotFound(

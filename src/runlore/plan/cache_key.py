@@ -8,6 +8,9 @@ from json.encoder import encode_basestring_ascii as quote
 
 #: Part of every key. Raised whenever the same call would get another key, so that old results are never mistaken.
 SCHEME = "runlore cache key 1"
+#: Notes of a step that had a key and was not served; every other note says why it could not have been.
+NO_RESULT = "no earlier result with this key"
+DAMAGED = "the earlier result is damaged or gone"
 
 
 def cache_key(

@@ -22,6 +22,8 @@ class StepFacts:
     inputs: Mapping[str, str] = field(default_factory=dict)
     #: Output name → materializer, or ``""``.
     outputs: Mapping[str, str] = field(default_factory=dict)
+    #: What was looked up by name, such as ``artifact 'model'`` → ``version 3``, or ``nothing``.
+    looked_up: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -29,7 +31,7 @@ class StepFacts:
 class Difference:
     """One thing that is not as it was."""
 
-    #: ``code``, ``parameter``, ``input``, ``output``, ``extra`` or ``version`` (of an installed package).
+    #: ``code``, ``parameter``, ``input``, ``look-up``, ``output``, ``extra`` or ``version`` (of an installed package).
     kind: str
     name: str
     #: ``None``: it was not there.
@@ -38,14 +40,17 @@ class Difference:
     new: str | None
     #: Unified diff, for code.
     diff: str = ""
+    #: Of code: ``function``, ``class`` or ``constant``.
+    part: str = ""
 
 
 def differences(old: StepFacts, new: StepFacts) -> tuple[Difference, ...]:
-    """What changed from ``old`` to ``new``: code first, then parameters, inputs, outputs, extras and versions."""
+    """What changed from ``old`` to ``new``: code, parameters, inputs, look-ups, outputs, extras, versions."""
     return (
         *_parts(old.parts, new.parts, versions=False),
         *_values("parameter", old.parameters, new.parameters),
         *_values("input", old.inputs, new.inputs),
+        *_values("look-up", old.looked_up, new.looked_up),
         *_values("output", old.outputs, new.outputs),
         *_values("extra", old.extras, new.extras),
         *_parts(old.parts, new.parts, versions=True),
@@ -91,7 +96,8 @@ def _parts(old: tuple[Part, ...], new: tuple[Part, ...], *, versions: bool) -> I
             continue
         texts = was.text if was else None, now.text if now else None
         diff = "" if versions else _diff(key[1], *texts)
-        yield Difference(kind="version" if versions else "code", name=key[1], old=texts[0], new=texts[1], diff=diff)
+        kind, part = ("version", "") if versions else ("code", key[0])
+        yield Difference(kind=kind, name=key[1], old=texts[0], new=texts[1], diff=diff, part=part)
 
 
 def _diff(name: str, old: str | None, new: str | None) -> str:

@@ -92,8 +92,15 @@ def array(value: Any) -> Any:
         kind,
         repr(value.dtype.descr),
         repr(value.shape),
+        *_layout(value),
         sha256(data.view(numpy.uint8) if data.size else b"").hexdigest(),
     ]
+
+
+def _layout(value: Any) -> list[str]:
+    """What code can tell about an array beyond its elements: read-only, and not in C order."""
+    flags = value.flags
+    return ["read-only"] * (not flags.writeable) + [f"strides {value.strides}"] * (not flags.c_contiguous)
 
 
 def own_state(value: Any) -> list[tuple[str, Any]] | None:
@@ -155,6 +162,15 @@ def place_of(value: Any) -> tuple[str, str] | None:
         if found is value:
             return str(place), name
     return None
+
+
+#: Modules of the standard library that make classes in their own name.
+_FACTORIES = frozenset({"types", "dataclasses", "typing", "collections", "enum", "abc"})
+
+
+def made_by_factory(cls: type, module: str) -> bool:
+    """Whether a class only says that it is from the standard library, as those of ``make_dataclass`` do."""
+    return module in _FACTORIES and bool(cls.__flags__ & (1 << 9)) and place_of(cls) is None
 
 
 def module_of(cls: type) -> str:
@@ -247,6 +263,9 @@ def class_attributes(cls: type, *, docs: bool) -> list[tuple[str, Any]]:
     found = [(name, item) for name, item in sorted(vars(cls).items()) if name not in skipped]
     if members:
         found.append(("(members)", list(members.items())))
+    registered = _registered(cls)
+    if registered:
+        found.append(("(registered)", registered))
     fields = vars(cls).get("__dataclass_fields__")
     if isinstance(fields, dict):
         found.append(("(fields)", [_field(name, item) for name, item in fields.items()]))
@@ -256,6 +275,16 @@ def class_attributes(cls: type, *, docs: bool) -> list[tuple[str, Any]]:
         found.append(("(model)", [_model_field(name, item) for name, item in model.items()]))
         found.append(("(decorators)", _model_decorators(vars(cls).get("__pydantic_decorators__"))))
     return found
+
+
+def _registered(cls: type) -> list[type]:
+    """Classes that were registered with an abstract class, by name."""
+    if "_abc_impl" not in vars(cls):
+        return []
+    import abc
+
+    known = [reference() for reference in abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+    return sorted((one for one in known if one is not None), key=order)
 
 
 def _field(name: str, item: Any) -> list[Any]:
@@ -324,5 +353,5 @@ def is_constant(token: Any) -> bool:
 
 _REFERENCES = frozenset(
     "node installed extension runlore wrapped method bound partial staticmethod classmethod property descriptor slot "
-    "missing builtin code again".split()
+    "missing builtin code again patched".split()
 )

@@ -21,7 +21,16 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from runlore.plan import fingerprint_values as values
-from runlore.plan.fingerprint_dynamic import DYNAMIC_MODULES, NAMESPACES, UNKNOWABLE, NotImported, installed_member
+from runlore.plan.fingerprint_dynamic import (
+    DYNAMIC_MODULES,
+    NAMESPACES,
+    SOURCES,
+    UNKNOWABLE,
+    NotImported,
+    installed_member,
+    is_patched,
+    patches,
+)
 from runlore.plan.fingerprint_names import Lookup, lookups, mentions
 from runlore.plan.fingerprint_origin import (
     PYTHON,
@@ -153,6 +162,8 @@ class Walk:
         if isinstance(subject, types.MethodType):
             return ["method", self.token(subject.__func__, where), self.token(subject.__self__, where)]
         if isinstance(subject, functools.partial):
+            self.watch.attribute(subject, "func")
+            self.watch.attribute(subject, "args")
             state = [subject.func, list(subject.args), subject.keywords]
             return ["partial", *(self.token(part, where) for part in state), self._state(subject, where)]
         if isinstance(subject, staticmethod | classmethod):
@@ -293,6 +304,8 @@ class Walk:
         self.mentioned |= mentioned
         for name in sorted(mentioned & NAMESPACES):
             raise Uncacheable(f"{where} reads {name}, so what it reaches is not known beforehand")
+        for name in sorted(mentioned & SOURCES):
+            raise Uncacheable(f"{where} uses {name}, so comments and layout may count, which are not looked at")
         text, body = self._body(subject)
         edges = self._edges(subject, where)
         defaults = self._part(f"{where}(defaults)", [subject.__defaults__, subject.__kwdefaults__])
@@ -346,7 +359,7 @@ class Walk:
             else:
                 start = self.watch.lookup(subject.__globals__, lookup.name)
                 if start is MISSING:
-                    start = getattr(builtins, lookup.name, MISSING)
+                    start = self.watch.lookup(vars(builtins), lookup.name)
             token = self._resolve(start, lookup, subject, where)
             edges.append([lookup.scope, lookup.name, list(lookup.attributes), token])
         return edges
@@ -359,9 +372,12 @@ class Walk:
             subject = self._member(subject, rest.pop(0))
         if subject is MISSING:
             return ["missing"]
-        special = self._dynamic(installed_member(subject, rest), lookup, function, where)
+        member = installed_member(subject, rest, self.watch)
+        special = self._dynamic(member, lookup, function, where)
         if special is not None:
             return special
+        if member is not subject and is_patched(member):  # the project replaced what is installed
+            subject = member
         label = f"{function.__globals__.get('__name__', '')}.{path}"
         token = self.token(subject, f"`{path}` in {where}")
         if values.is_constant(token) and not any(other.name == label for other in self.found):
@@ -458,8 +474,11 @@ class Walk:
 
     def _class(self, subject: type) -> Token:
         module = values.module_of(subject)
-        if origin_of_module(module) != "project":
-            return self._installed(module, subject.__qualname__)
+        if origin_of_module(module) != "project" and not values.made_by_factory(subject, module):
+            token = self._installed(module, subject.__qualname__)
+            self.watch.size(vars(subject))
+            patched = [(name, self.watch.lookup(vars(subject), name)) for name in patches(subject)]
+            return ["patched", token, [[n, self.token(item, n)] for n, item in patched]] if patched else token
         return self._node(subject, values.label_of(subject), lambda number: self._describe_class(subject, number))
 
     def _describe_class(self, subject: type, number: int) -> None:
@@ -467,6 +486,8 @@ class Walk:
         self.watch.mapping(vars(subject))
         self.watch.attribute(subject, "__bases__")
         self.watch.volatile |= self.subclasses  # a new subclass leaves no trace here
+        if "_abc_impl" in vars(subject):
+            self.watch.registrations()
         attributes = []
         for name, item in values.class_attributes(subject, docs=self.docs):
             token = self.token(item, f"{where}.{name}")

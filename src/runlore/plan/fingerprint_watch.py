@@ -5,6 +5,7 @@ Every check is by object identity, which errs on one side only: something equal 
 
 from __future__ import annotations
 
+from abc import get_cache_token
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CellType, FunctionType
@@ -35,6 +36,9 @@ class Watch:
     _members: list[tuple[set[Any] | frozenset[Any], tuple[Any, ...]]] = field(default_factory=list)
     _attributes: list[tuple[Any, str, object]] = field(default_factory=list)
     _arrays: list[tuple[Any, object]] = field(default_factory=list)
+    _sizes: list[tuple[Mapping[str, Any], int]] = field(default_factory=list)
+    #: The state of all registrations with abstract classes, where one of the project's was seen.
+    _registrations: object = None
 
     def lookup(self, namespace: Mapping[str, Any], name: str) -> Any:
         """Read a name, and remember what it was bound to."""
@@ -67,10 +71,19 @@ class Watch:
         elif any("__slots__" in vars(cls) and vars(cls)["__slots__"] for cls in type(subject).__mro__):
             self.volatile = True
         else:
+            self.attribute(subject, "__class__")
             self.mapping(vars(subject))
 
     def attribute(self, subject: Any, name: str) -> None:
         self._attributes.append((subject, name, getattr(subject, name)))
+
+    def size(self, subject: Mapping[str, Any]) -> None:
+        """Notice what is added to an installed class; comparing all that it has would take too long."""
+        self._sizes.append((subject, len(subject)))
+
+    def registrations(self) -> None:
+        """Notice that a class is registered with an abstract one, which leaves no other trace."""
+        self._registrations = get_cache_token()
 
     def array(self, subject: Any, token: object) -> None:
         self._arrays.append((subject, token))
@@ -88,6 +101,8 @@ class Watch:
             )
             and all(_contents(cell) is value for cell, value in self._cells)
             and all(getattr(subject, name, MISSING) is value for subject, name, value in self._attributes)
+            and all(len(subject) == size for subject, size in self._sizes)
+            and (self._registrations is None or self._registrations == get_cache_token())
             and self._contents_unchanged()
         )
 

@@ -84,7 +84,7 @@ class Trace:
         options = self.pipeline.options
         self.substitutions = {**moment(started), **options.substitutions, **(substitutions or {})}
         self._scopes = [_Scope(self.pipeline, "", None, {}, self.substitutions)]
-        self._arguments = Arguments(self, resolve_artifact, secret_names, salt)
+        self._arguments = Arguments(self, resolve_artifact, secret_names, salt, self.latest_output)
         #: The secrets that the arguments brought so far.
         self.redaction = self._arguments.redaction
         self._on_load = on_load

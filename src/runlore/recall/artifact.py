@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.filters import exactly
+from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
 
 if TYPE_CHECKING:
@@ -62,12 +62,14 @@ class Artifact(Notes):
 
     @property
     def latest(self) -> ArtifactVersion:
-        """The newest version, whatever its label."""
+        """The newest version, whatever its label; in a pipeline's body, what an earlier step of the body makes."""
         return self["latest"]
 
     def __getitem__(self, version: str | int) -> ArtifactVersion:
         """Find a version by label or number, or ``latest``."""
-        note_read(f"version {version} of artifact {self.name!r}")
+        made_here = made_in_body(self.name, version)
+        if made_here is not None:
+            return cast("ArtifactVersion", made_here)
         return self._reader.version(self._reader.lookup.version_of(self.name, str(version)))
 
     def to_row(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from runlore.model.noun import noun
 from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
 from runlore.recall.filters import exactly
-from runlore.recall.lookup import ambiguous
+from runlore.recall.lookup import ambiguous, made_in_body
 from runlore.recall.pipeline import Pipeline
 from runlore.recall.place import Place
 from runlore.recall.reader import Reader
@@ -101,6 +101,7 @@ class Client:
 
     def run_of(self, noun: model.Run) -> Run:
         """The handle of a run that the caller has at hand as the record gave it."""
+        note_read(f"run {noun.pipeline}/{noun.number}")
         return self._reader.run(noun)
 
     def version_of(self, noun: Version) -> ArtifactVersion:
@@ -128,10 +129,9 @@ class Client:
 
         In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
         """
-        made_here = _output_of_trace(name_id_or_prefix) if version in (None, "latest") else None
+        made_here = made_in_body(name_id_or_prefix, version)
         if made_here is not None:
             return cast(ArtifactVersion, made_here)
-        note_read(f"artifact {name_id_or_prefix!r}" + ("" if version is None else f", version {version}"))
         return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
 
     def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
@@ -146,17 +146,17 @@ class Client:
     def get(self, pathspec: str) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
         """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``."""
         path = parse_pathspec(pathspec)
-        note_read(f"{pathspec!r}")
         if isinstance(path, ArtifactPath):
             return self._get_artifact(path)
+        note_read(f"{pathspec!r}")
         if path.run is None:
             return self._pipeline_or_run(path.pipeline)
         return self._get_in_run(path, path.run)
 
     def _get_artifact(self, path: ArtifactPath) -> Artifact | ArtifactVersion:
         if path.version is None:
-            return self._reader.artifact(self._reader.lookup.artifact(path.name))
-        return self._reader.version(self._reader.lookup.version(path.name, path.version))
+            return self.get_artifact(path.name)
+        return self.get_artifact_version(path.name, path.version)
 
     def _get_in_run(self, path: RunPath, reference: str) -> Run | Step | Task | ArtifactVersion:
         pipeline = self._reader.lookup.pipeline(path.pipeline)
@@ -193,13 +193,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._reader.place.settings.home}>"
-
-
-def _output_of_trace(name: str | UUID) -> Any:
-    """The handle of the newest output so far under this artifact name, while a pipeline's body is traced."""
-    trace = current.trace()
-    latest_output = getattr(trace, "latest_output", None)
-    return latest_output(name) if latest_output is not None and isinstance(name, str) else None
 
 
 def _files_folder(home: Path) -> str:

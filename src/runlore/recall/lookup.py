@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from runlore.author import current
+from runlore.author.reads import note_look_up, note_read, settle
 from runlore.errors import Ambiguous, NotFound
 from runlore.model.artifact import Artifact, Version
 from runlore.model.query import Condition, Operator, Query
@@ -123,28 +125,36 @@ class Lookup:
 
         Without ``version`` an artifact's name means its newest version.
         """
+        settle()
         text = str(reference)
+        asked = None if version is None else str(version)
         if isinstance(reference, UUID) or _uuid(text) is not None:
             return self.version_by_id(UUID(text))
         if self._select("artifact", _equals("name", text)):
-            return self.version_of(text, None if version is None else str(version))
+            return self.version_of(text, asked)
         named = self._beginning("artifact", text)
         if named:
+            note_read(f"an artifact whose name begins with {text!r}")
             artifact = self._only(named, "artifact", text, lambda noun: repr(noun.name))
-            return self.version_of(artifact.name, None if version is None else str(version))
+            return self.version_of(artifact.name, asked)
         if version is None and _ID_BEGINNING.match(text.lower()):
+            note_read(f"an artifact version whose id begins with {text!r}")
             found = self._select("version", Condition("id", Operator.STARTSWITH, text.lower()))
             if found:
                 only: Version = self._only(found, "artifact version", text, _version_label)
                 return only
+        note_look_up(text, _label(asked), None)
         raise self._absent("artifact", text)
 
     def version_of(self, artifact: str, version: str | None = None) -> Version:
         """A version by exact artifact name and label; ``None`` and ``latest`` mean the newest."""
+        settle()
         conditions = [_equals("artifact", artifact)]
-        if version not in (None, "latest"):
-            conditions.append(_equals("version", str(version)))
+        asked = _label(version)
+        if asked is not None:
+            conditions.append(_equals("version", asked))
         found = self._select("version", *conditions, limit=1)
+        note_look_up(artifact, asked, found[0].seq if found else None)
         if found:
             only: Version = found[0]
             return only
@@ -185,6 +195,14 @@ class Lookup:
         return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known)}")
 
 
+def made_in_body(artifact: str | UUID, version: str | int | None) -> Any:
+    """What the latest version of a name means in a pipeline's body: the newest output so far that makes one, if any."""
+    latest_output = getattr(current.trace(), "latest_output", None)
+    if latest_output is None or not isinstance(artifact, str) or version not in (None, "latest"):
+        return None
+    return latest_output(artifact)
+
+
 def ambiguous(reference: str, kind: str, labels: Iterable[str]) -> Ambiguous:
     """Say which candidates ``reference`` could mean."""
     listed = list(labels)
@@ -198,6 +216,11 @@ def _run_label(run: Run) -> str:
 
 def _version_label(version: Version) -> str:
     return f"artifact:{version.artifact}@{version.version} ({str(version.id)[:8]})"
+
+
+def _label(version: str | None) -> str | None:
+    """The label asked for; ``None`` for the latest version."""
+    return None if version == "latest" else version
 
 
 def _equals(field: str, value: str) -> Condition:

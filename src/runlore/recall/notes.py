@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from runlore.author.reads import note_read
 from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
 from runlore.recall.decoding import decode
@@ -56,6 +57,7 @@ class Notes:
     @property
     def run_metadata(self) -> Named[MetadataEntry]:
         """Metadata as entries with ``.value``, ``.type`` and ``.created``, in the order of first writing."""
+        note_read(f"the metadata of {self.pathspec}")
         entries = dict(self._noted())
         for entry in self._record.metadata(self._owner()):
             entries[entry.key] = entry_of(entry)
@@ -69,6 +71,7 @@ class Notes:
 
     def metadata_history(self, key: str) -> tuple[MetadataEntry, ...]:
         """Every value that ``key`` ever had, oldest first."""
+        note_read(f"the metadata of {self.pathspec}")
         return tuple(entry_of(entry) for entry in self._record.metadata_history(self._owner(), key))
 
     def log_metadata(self, values: Mapping[str, Any]) -> None:
@@ -85,11 +88,13 @@ class Notes:
     @property
     def tags(self) -> tuple[str, ...]:
         """Tags that people gave, by name."""
+        note_read(f"the tags of {self.pathspec}")
         return tuple(tag.name for tag in self._record.tags(self._owner()) if not tag.system)
 
     @property
     def system_tags(self) -> tuple[str, ...]:
         """Tags that runlore gave, by name."""
+        note_read(f"the tags of {self.pathspec}")
         return tuple(tag.name for tag in self._record.tags(self._owner()) if tag.system)
 
     def add_tags(self, *tags: str) -> None:

@@ -15,6 +15,7 @@ from runlore.model.status import Status
 from runlore.recall.config import Config
 from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 from runlore.recall.task import Task
@@ -191,11 +192,13 @@ class Step(Notes):
     def inputs(self) -> Named[ArtifactVersion]:
         """Artifact versions that it took, by parameter; an element of a list is ``name.0``.
 
+        What it looked up by name while it ran comes last, under how it asked: ``artifact:model``, ``artifact:model@3``.
         A collection that a mapped step walked item by item is one input; where the items came from several versions,
         each is ``name.<item>``.
         """
         if not self.mapped:
-            return self._versions("input")
+            taken = self._versions("input")
+            return Named({**taken, **self._found()}, kind="input", owner=self.pathspec)
         found = {}
         for name, edges in self._input_edges().items():
             versions = dict.fromkeys(edge.version for edge in edges)
@@ -204,7 +207,16 @@ class Step(Notes):
                 continue
             for edge in edges:
                 found[f"{name}.{edge.item}"] = self._reader.version_at(edge.version, edge.element)
-        return Named(found, kind="input", owner=self.pathspec)
+        return Named({**found, **self._found()}, kind="input", owner=self.pathspec)
+
+    def _found(self) -> dict[str, ArtifactVersion]:
+        return {name: version for name, version in self.looked_up.items() if version is not None}
+
+    @property
+    def looked_up(self) -> Named[ArtifactVersion | None]:
+        """What it looked up by name while it ran, under how it asked; ``None`` where there was nothing."""
+        found = self._record.looked_up(self._noun.run, self._noun.index)
+        return looked_up(self._reader, found, self.pathspec)
 
     def _input_edges(self) -> dict[str, list[Edge]]:
         grouped: dict[str, list[Edge]] = {}

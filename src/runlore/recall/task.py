@@ -9,6 +9,7 @@ from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.status import Status
 from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 
 if TYPE_CHECKING:
@@ -102,12 +103,20 @@ class Task:
 
     @property
     def inputs(self) -> Named[ArtifactVersion]:
-        """What it took, by parameter; of a mapped step, its own and those that all its tasks share."""
+        """What it took, by parameter; of a mapped step, its own and those that all its tasks share.
+
+        What it looked up by name comes last, as in `Step.inputs`.
+        """
         own = self._versions("input", self.index, None)
-        if not self._step.mapped:
-            return own
-        shared = self._versions("input", -1, None)
-        return Named({**shared, **own}, kind="input", owner=self.pathspec)
+        shared = self._versions("input", -1, None) if self._step.mapped else {}
+        found = {name: version for name, version in self.looked_up.items() if version is not None}
+        return Named({**shared, **own, **found}, kind="input", owner=self.pathspec)
+
+    @property
+    def looked_up(self) -> Named[ArtifactVersion | None]:
+        """What it looked up by name while it ran, under how it asked; ``None`` where there was nothing."""
+        found = self._reader.record.looked_up(self._noun.run, self._noun.step, self.index)
+        return looked_up(self._reader, found, self.pathspec)
 
     @property
     def input(self) -> ArtifactVersion:

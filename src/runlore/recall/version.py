@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runlore.author.reads import note_read
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
@@ -141,6 +142,7 @@ class ArtifactVersion(Notes):
     @property
     def deleted(self) -> bool:
         """Whether its bytes were deleted on purpose."""
+        note_read(f"whether {self.pathspec} was deleted")
         return self._record.version(self._noun.seq).deleted
 
     @property
@@ -215,6 +217,10 @@ class ArtifactVersion(Notes):
     @property
     def producer(self) -> Step | None:
         """The step that made it; ``None`` when it was saved by hand or its run was deleted."""
+        note_read(f"the producer of {self.pathspec}")
+        return self._producer()
+
+    def _producer(self) -> Step | None:
         producer = self._noun.producer
         if producer is None:
             return None
@@ -242,7 +248,8 @@ class ArtifactVersion(Notes):
 
     @property
     def consumers(self) -> tuple[Step, ...]:
-        """Steps that read it, across runs and pipelines, oldest run first."""
+        """Steps that took it or looked it up by name, across runs and pipelines, oldest run first."""
+        note_read(f"the consumers of {self.pathspec}")
         places = dict.fromkeys((edge.run, edge.step) for edge in self._record.consumers(self._noun.seq))
         return tuple(self._reader.step_at(run, step) for run, step in places)
 
@@ -259,7 +266,7 @@ class ArtifactVersion(Notes):
         producer = self._noun.producer
         if producer is None:
             return f"{self.pathspec}, {self._noun.save_type}"
-        step = self.producer
+        step = self._producer()
         return f"{self.pathspec}, made by {step.pathspec if step else 'a run that was deleted'}"
 
     def to_row(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Artifact, Edge, Item, Version
+from runlore.model.artifact import Artifact, Edge, Item, LookedUp, Version
 from runlore.model.change import (
     RUN_BOUND,
     Change,
@@ -23,6 +23,7 @@ from runlore.model.query import Condition, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
 from runlore.record.matching import comparable, matches_fact, matches_field, matches_tags
+from runlore.record.meaning import means_the_same
 from runlore.record.memory_write import MemoryWriter
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text, cursor_values
@@ -121,7 +122,9 @@ class MemoryRecord(MemoryWriter, Record):
             pipeline, fingerprint = self._t.pipelines[run.pipeline]
             self._put(self._t.pipelines, run.pipeline, (replace(pipeline, runs=pipeline.runs - 1), fingerprint))
             self._drop(self._t.runs, seq)
-            by_run: tuple[dict[Any, Any], ...] = (self._t.steps, self._t.tasks, self._t.edges, self._t.logs)
+            by_run: tuple[dict[Any, Any], ...] = (
+                self._t.steps, self._t.tasks, self._t.edges, self._t.looked_up, self._t.logs,
+            )  # fmt: skip
             for table in by_run:
                 for key in [key for key in table if key[0] == seq]:
                     self._drop(table, key)
@@ -210,7 +213,21 @@ class MemoryRecord(MemoryWriter, Record):
     def consumers(self, version: int) -> tuple[Edge, ...]:
         with self._lock:
             found = [(k, e) for k, e in self._t.edges.items() if e.version == version and e.direction == "input"]
+            for (run, step, item, attempt), asked in self._t.looked_up.items():
+                for number, one in enumerate(asked):
+                    if one.version == version:
+                        place = (run, step, item, 3, (attempt << 16) + number)
+                        edge = Edge(
+                            run=run, step=step, item=item, direction="looked-up", position=place[4], name=one.name,
+                            version=version,
+                        )  # fmt: skip
+                        found.append((place, edge))
         return tuple(edge for _, edge in sorted(found, key=lambda entry: entry[0]))
+
+    def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:
+        with self._lock:
+            keys = sorted(k for k in self._t.looked_up if k[:2] == (run, step) and item in (None, k[2]))
+            return tuple(dict.fromkeys(one for key in keys for one in self._t.looked_up[key]))
 
     def version(self, seq: int) -> Version:
         return self._version(seq)
@@ -272,7 +289,7 @@ class MemoryRecord(MemoryWriter, Record):
             ]
             for place in sorted(found, reverse=True):
                 hit = self._hit(place)
-                if hit is not None:
+                if hit is not None and all(means_the_same(self, one) for one in hit.looked_up):
                     return hit
         return None
 
@@ -281,7 +298,10 @@ class MemoryRecord(MemoryWriter, Record):
             following = sorted(
                 place
                 for place, task in self._t.tasks.items()
-                if place[0] == hit.run and place[1:3] > (hit.step, hit.item) and task.status is Status.COMPLETED
+                if place[0] == hit.run
+                and place[1:3] > (hit.step, hit.item)
+                and task.status is Status.COMPLETED
+                and place not in self._t.looked_up
             )
             tasks = [(self._t.tasks[place].key, place) for place in following]
             hits = [(key, self._hit(place)) for key, place in tasks if key is not None][:limit]
@@ -297,8 +317,9 @@ class MemoryRecord(MemoryWriter, Record):
         outputs = self._outputs(place)
         if any(isinstance(value, Version) and value.deleted for _, value in outputs):
             return None
-        run, step, item, _ = place
-        return Hit(run=run, step=step, item=item, ended=self._t.tasks[place].ended, outputs=outputs)
+        (run, step, item, _), ended = place, self._t.tasks[place].ended
+        asked = self._t.looked_up.get(place, ())
+        return Hit(run=run, step=step, item=item, ended=ended, outputs=outputs, looked_up=asked)
 
     def _outputs(self, place: tuple[int, int, int, int]) -> tuple[tuple[str, Version | Item], ...]:
         run, step, item, _ = place

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, NotFound
-from runlore.model.artifact import Artifact, Content, Edge, Version
+from runlore.model.artifact import Artifact, Content, Edge, LookedUp, Version
 from runlore.model.change import (
     Change,
     Input,
@@ -47,6 +47,8 @@ class _Tables:
     tasks: dict[tuple[int, int, int, int], Task] = field(default_factory=dict)
     edges: dict[tuple[int, int, int, int, int], Edge] = field(default_factory=dict)
     items: dict[tuple[int, int, int, int], tuple[str, Content]] = field(default_factory=dict)
+    #: Under (run, step, item, attempt).
+    looked_up: dict[tuple[int, int, int, int], tuple[LookedUp, ...]] = field(default_factory=dict)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     #: The last automatic number of each artifact.
     numbers: dict[str, int] = field(default_factory=dict)
@@ -223,6 +225,11 @@ class MemoryWriter:
         at = change.ended or self._clock()
         self._take_inputs(run, change.step, change.item, change.inputs, made)
         self._take_outputs(key, change.outputs, at, made)
+        for one in change.looked_up:
+            if one.version is not None:
+                self._version(one.version)
+        if change.looked_up:
+            self._put(self._t.looked_up, key, change.looked_up)
         if step.tasks is not None:
             self._event(run, change.step, change.item, change.status, at)
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.model.artifact import Edge, Item, Version
+from runlore.model.artifact import Edge, Item, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.noun import noun
 from runlore.model.query import Page, Query
@@ -42,6 +42,8 @@ class Hit:
     ended: datetime | None
     #: One per output, in declared order: the version, or for a mapped item its content's row.
     outputs: tuple[tuple[str, Version | Item], ...]
+    #: What the task looked up by name, which means the same now as it did then.
+    looked_up: tuple[LookedUp, ...] = ()
 
 
 @noun
@@ -123,7 +125,11 @@ class Record(ABC):
 
     @abstractmethod
     def consumers(self, version: int) -> tuple[Edge, ...]:
-        """Edges from tasks that read this version, in order of runs."""
+        """Edges from tasks that took this version or looked it up by name, in order of runs."""
+
+    @abstractmethod
+    def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:
+        """What the tasks of a step looked up by name, by item and in the order of asking, each once."""
 
     @abstractmethod
     def version(self, seq: int) -> Version: ...
@@ -165,13 +171,18 @@ class Record(ABC):
 
     @abstractmethod
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
-        """The newest completed task with this key whose outputs are all there, from a run older than ``before``."""
+        """The newest completed task with this key whose result still holds, from a run older than ``before``.
+
+        It holds if its outputs are all there and what the task looked up by name means the same version now, or still
+        nothing: no version of that label; for an unknown artifact, none whose name begins like it.
+        """
 
     @abstractmethod
     def cached_after(self, hit: Hit, limit: int) -> tuple[tuple[bytes, Hit], ...]:
         """Keys and results of at most ``limit`` tasks that follow ``hit`` in its run and could serve others as it does.
 
-        In order of steps and items. A run that repeats this one asks for them next.
+        Tasks that looked something up by name are left to `cached`. In order of steps and items. A run that repeats
+        this one asks for them next.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from runlore.model.artifact import Content
+from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import (
     Change,
     NewRun,
@@ -97,10 +97,17 @@ def begun(record: Record, *steps: NewStep, **given: Any) -> tuple[Run, Fence]:
     return record.begin_run(new_run(**given), also=[StepsPlanned(steps=steps or (new_step(),))])
 
 
-def done(record: Record, *outputs: NewVersion | int | Content, key: bytes | None = None, **given: Any) -> Run:
+def done(
+    record: Record,
+    *outputs: NewVersion | int | Content,
+    key: bytes | None = None,
+    looked_up: tuple[LookedUp, ...] = (),
+    **given: Any,
+) -> Run:
     """A completed run of one step."""
     run, fence = begun(record, **given)
-    changes: list[Change] = [StepStarted(index=0, at=at(1)), finished(0, *outputs, key=key), step_end(), END]
+    task = finished(0, *outputs, key=key, looked_up=looked_up)
+    changes: list[Change] = [StepStarted(index=0, at=at(1)), task, step_end(), END]
     record.commit(changes, fence=fence)
     return record.run(run.seq)
 

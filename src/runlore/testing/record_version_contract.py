@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runlore.errors import AlreadyExists
-from runlore.model.artifact import Item, SaveType, Version
+from runlore.errors import AlreadyExists, NotFound
+from runlore.model.artifact import Item, LookedUp, SaveType, Version
 from runlore.model.change import (
+    Input,
     MetadataSet,
     Output,
     TagsChanged,
@@ -178,6 +179,94 @@ class RecordVersionContract:
             record.commit([finished(step, status=status, key=b"k")], fence=fence)
 
         assert record.cached(b"k") is None
+
+    def test_a_result_serves_while_what_it_looked_up_means_the_same(self, record: Record) -> None:
+        """The newest result under a key is found whose look-ups mean now what they meant then."""
+        one, two = new_version("base"), new_version("base", b"2")
+        seq = record.commit([VersionSaved(version=one)]).versions[one.id][0]
+        by_name, by_label = (
+            LookedUp(artifact="base", version=seq, code=b"c"),
+            LookedUp(artifact="base", asked="1", version=seq),
+        )
+        pinned = done(record, new_version("p"), key=b"k", looked_up=(by_label,))
+        latest = done(record, new_version("l"), key=b"k", looked_up=(by_name, by_label))
+
+        hit = record.cached(b"k")
+        assert hit is not None and (hit.run, hit.looked_up) == (latest.seq, (by_name, by_label))
+        later = record.commit([VersionSaved(version=two)]).versions[two.id][0]
+        hit = record.cached(b"k")
+        assert hit is not None and (hit.run, hit.looked_up) == (pinned.seq, (by_label,))
+        done(record, new_version("m"), key=b"k", looked_up=(LookedUp(artifact="base", version=later),))
+        hit = record.cached(b"k")
+        assert hit is not None and hit.looked_up == (LookedUp(artifact="base", version=later),)
+
+    def test_what_looked_something_up_is_not_fetched_ahead(self, record: Record) -> None:
+        """Tasks that looked something up by name are found one by one, when what the name means is known."""
+        run, fence = begun(record, *(new_step(index, f"s{index}") for index in range(3)))
+        asked = (LookedUp(artifact="base"),)
+        record.commit(
+            [
+                finished(0, new_version(), key=b"0"),
+                finished(1, new_version(), key=b"1", looked_up=asked),
+                finished(2, new_version(), key=b"2"),
+                END,
+            ],
+            fence=fence,
+        )
+        first = record.cached(b"0")
+
+        assert first is not None
+        assert [key for key, _ in record.cached_after(first, 9)] == [b"2"]
+
+    def test_nothing_looked_up_is_nothing_still(self, record: Record) -> None:
+        """A look-up that found nothing holds until there is the label, or an artifact whose name begins so."""
+        name, label = LookedUp(artifact="base"), LookedUp(artifact="model", asked="gold")
+        done(record, new_version("model"), key=b"n", looked_up=(name,))
+        done(record, new_version("model", b"2"), key=b"l", looked_up=(label,))
+
+        assert record.cached(b"n") is not None and record.cached(b"l") is not None
+        done(record, new_version("base-2030"), new_version("model", b"3", version="gold"))
+        assert record.cached(b"n") is None and record.cached(b"l") is None
+
+    def test_look_ups_make_lineage(self, record: Record) -> None:
+        """What tasks looked up is told by step and item, each once, and makes them consumers of the version."""
+        made = new_version("base")
+        seq = record.commit([VersionSaved(version=made)]).versions[made.id][0]
+        named, absent = LookedUp(artifact="base", asked="1", version=seq), LookedUp(artifact="none")
+        run, fence = begun(record, new_step(0, tasks=2), new_step(1, "b"))
+        record.commit(
+            [
+                finished(0, inline(b"i"), item=0, looked_up=(named, absent)),
+                finished(0, inline(b"j"), item=1, looked_up=(named,)),
+                finished(1, inputs=(Input(name="x", version=seq),)),
+            ],
+            fence=fence,
+        )
+
+        assert record.looked_up(run.seq, 0) == (named, absent)
+        assert record.looked_up(run.seq, 0, 1) == (named,) and record.looked_up(run.seq, 1) == ()
+        found = [(edge.step, edge.item, edge.direction, edge.name) for edge in record.consumers(seq)]
+        assert found == [
+            (0, 0, "looked-up", "artifact:base@1"),
+            (0, 1, "looked-up", "artifact:base@1"),
+            (1, 0, "input", "x"),
+        ]
+        with pytest.raises(NotFound):
+            record.commit([finished(1, attempt=1, looked_up=(LookedUp(artifact="base", version=99),))], fence=fence)
+        record.commit([END], fence=fence)
+        record.delete_run(run.seq)
+        assert record.consumers(seq) == () and record.looked_up(run.seq, 0) == ()
+
+    def test_only_the_look_ups_of_the_attempt_that_completed_count(self, record: Record) -> None:
+        """What a failed attempt looked up does not stand in the way of the result of a later one."""
+        absent = LookedUp(artifact="base")
+        _, fence = begun(record)
+        record.commit([finished(0, status=Status.FAILED, looked_up=(absent,))], fence=fence)
+        record.commit([finished(0, new_version(), attempt=1, key=b"k"), step_end(), END], fence=fence)
+        done(record, new_version("base"))
+
+        hit = record.cached(b"k")
+        assert hit is not None and hit.looked_up == ()
 
     def test_a_mapped_item_is_found_by_its_key(self, record: Record) -> None:
         """A task of a mapped step is found with its content, before its step has ended as well."""

@@ -107,6 +107,13 @@ def by_name(name: str) -> Materializer:
     )
 
 
+def by_annotation(annotation: Any) -> Materializer | None:
+    """Return the materializer that is registered for the class that an annotation names, or a base of it, if any."""
+    _take_in_definitions()
+    classes = [base for cls in _annotated_classes(annotation) for base in cls.__mro__ if base is not object]
+    return next(_registered(classes), None)
+
+
 def register(materializer_class: type[Materializer]) -> type[Materializer]:
     """Make a materializer known for its types and by its name; also usable as a decorator.
 

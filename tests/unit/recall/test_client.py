@@ -330,13 +330,19 @@ def test_reading_is_noted_while_a_step_runs(book: Book) -> None:
     book.run()
     reads, token = watch(lambda: None)
     client = book.client
-    client.get_artifact_version("model", 1)
+    seq = client.get_artifact_version("model", 1).seq
     _ = client.get_pipeline("training").last_run
     client.list_artifacts()
     client.get("training/1")
     unwatch(token)
-    assert len(reads) == 5
-    assert "artifact 'model', version 1" in reads
+    client.list_pipelines()
+    assert list(reads.looked_up) == [("model", "1", seq)]
+    assert list(reads.others) == [
+        "pipeline 'training'",
+        "the last run of 'training'",
+        "a list of artifacts",
+        "'training/1'",
+    ]
 
 
 def test_handles_compare_by_what_they_name(book: Book) -> None:

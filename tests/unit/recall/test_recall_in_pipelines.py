@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 
-from runlore import get_step_context, pipeline, step
+from runlore import ExternalArtifact, get_step_context, pipeline, save_artifact, step
 from runlore.author.current import use_workspace
 from runlore.client import Client
 from runlore.errors import NotFound
@@ -64,18 +64,91 @@ def test_a_version_fetched_in_a_body_is_an_input() -> None:
     assert [after.name for after in version.downstream()] == ["used"]
 
 
-def test_the_latest_of_what_the_body_makes_is_an_edge() -> None:
+LATEST: dict[str, Callable[[Client], Any]] = {
+    "get_artifact_version": lambda client: client.get_artifact_version("thing"),
+    "latest": lambda client: client.get_artifact_version("thing", "latest"),
+    "pathspec": lambda client: client.get("artifact:thing@latest"),
+    "series": lambda client: client.get_artifact("thing").latest,
+    "external": lambda client: ExternalArtifact(name="thing"),
+    "external latest": lambda client: ExternalArtifact(name="thing", version="latest"),
+}
+
+
+@pytest.mark.parametrize("way", LATEST)
+def test_the_latest_of_what_the_body_makes_is_an_edge(way: str) -> None:
     """Looking up the latest of a name that an earlier step of the body makes takes that step's output, in every run."""
+    save_artifact(100, "thing")
 
     @pipeline
     def both(x: int) -> None:
         make(x)
-        use(Client().get_artifact_version("thing"))
+        use(LATEST[way](Client()))
 
-    assert both(1).steps["use"].output.load() == 2
-    second = both(5)
-    assert second.steps["use"].output.load() == 6
-    assert second.steps["use"].inputs["thing"] == second.steps["make"].output
+    runs = [both(1), both(5), both(1)]
+
+    assert [run.steps["use"].output.load() for run in runs] == [2, 6, 2]
+    assert runs[2].steps["make"].status == "cached"
+    for run in runs:
+        assert run.steps["use"].inputs["thing"] == run.steps["make"].output
+        assert run.steps["use"].upstream_steps == (run.steps["make"],)
+
+
+@pytest.mark.parametrize("way", [way for way in LATEST if "external" not in way])
+def test_the_latest_of_what_only_a_later_step_makes_is_pinned(way: str) -> None:
+    """A look-up before the step that makes the name, and one of a label, takes what is on record when it is traced."""
+    first = save_artifact(100, "thing")
+
+    @pipeline
+    def before(x: int) -> None:
+        found = LATEST[way](Client())
+        make(x)
+        use(found)
+        use(Client().get_artifact_version("thing", 1))
+
+    run = before(1)
+
+    assert [run.steps[name].inputs["thing"] for name in ("use", "use_2")] == [first, first]
+    assert set(first.consumers) == {run.steps["use"], run.steps["use_2"]}
+
+
+def test_the_newest_earlier_call_counts_also_in_an_inlined_pipeline() -> None:
+    """Of several earlier calls the newest is taken, whichever pipeline of the body made it, walked item by item too."""
+
+    @pipeline
+    def inner(x: int) -> None:
+        make(x)
+
+    @pipeline
+    def outer(x: int) -> Any:
+        make(x)
+        inner(x + 1)
+        used = use(Client().get_artifact_version("thing"))
+        make.map(x=[1, x])
+        return used, use.map(Client().get_artifact_version("thing"))
+
+    run = outer(5)
+
+    assert run.steps["use"].output.load() == 7
+    assert run.steps["use_2"].output.load() == [2, 6]
+
+
+def test_a_version_in_a_list_is_an_input() -> None:
+    """Versions and look-ups within a list are inputs, each under its position."""
+
+    @step
+    def total(parts: list[int]) -> int:
+        return sum(parts)
+
+    @pipeline
+    def listing(x: int) -> None:
+        make(x)
+        total([Client().get_artifact_version("thing"), ExternalArtifact(name="thing", version="1")])
+
+    first = save_artifact(100, "thing")
+    run = listing(5)
+
+    assert run.steps["total"].output.load() == 105
+    assert dict(run.steps["total"].inputs) == {"parts.0": run.steps["make"].output, "parts.1": first}
 
 
 def test_fetching_what_is_not_there_fails_before_work() -> None:

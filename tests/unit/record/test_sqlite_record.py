@@ -79,17 +79,17 @@ def test_an_older_record_is_upgraded_in_one_go(
     """Opening a record of an earlier schema runs the missing migrations; reading only, it is refused instead."""
     record.commit([saved()])
     record.close()
-    later = tmp_path / "0002.sql"
+    later = tmp_path / f"{migrate.VERSION + 1:04}.sql"
     later.write_text("-- One more; with a semicolon in a comment.\nalter table store add column note text;\n")
-    monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
-    monkeypatch.setattr(migrate, "VERSION", 2)
+    monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS, later))
+    monkeypatch.setattr(migrate, "VERSION", migrate.VERSION + 1)
 
     with pytest.raises(StoreReadOnly, match="upgraded"):
         SQLiteRecord(path, read_only=True)
     upgraded = SQLiteRecord(path)
 
     assert upgraded._db.row("select note from store") == (None,)
-    assert upgraded._db.row("pragma user_version") == (2,) and upgraded.version(1).artifact == "model"
+    assert upgraded._db.row("pragma user_version") == (migrate.VERSION,) and upgraded.version(1).artifact == "model"
     upgraded.close()
 
 
@@ -98,11 +98,11 @@ def test_a_failed_upgrade_changes_nothing(
 ) -> None:
     """When a migration fails, the record keeps its old schema as a whole."""
     record.close()
-    later = tmp_path / "0002.sql"
+    later = tmp_path / f"{migrate.VERSION + 1:04}.sql"
     later.write_text("alter table store add column note text;\ninsert into nowhere values (1);\n")
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
-        patch.setattr(migrate, "VERSION", 2)
+        patch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS, later))
+        patch.setattr(migrate, "VERSION", migrate.VERSION + 1)
         with pytest.raises(StoreError, match="nowhere"):
             SQLiteRecord(path)
 

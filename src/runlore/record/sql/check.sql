@@ -26,6 +26,12 @@ where e.version not in (select seq from version)
 -- name: edge_without_step
 select 'run ' || e.run || ' step ' || e.step, 'An input or output belongs to no step.' from edge e
 where not exists (select 1 from step s where s.run = e.run and s.idx = e.step)
+-- name: lookup_without_task
+select 'run ' || l.run || ' step ' || l.step, 'Something looked up by name belongs to no task.' from lookup l
+where not exists (select 1 from task t where t.run = l.run and t.step = l.step and t.item = l.item)
+-- name: lookup_without_version
+select 'run ' || run || ' step ' || step, 'It looked up version ' || version || ', which is not there.' from lookup
+where version is not null and version not in (select seq from version)
 -- name: version_without_artifact
 select 'version ' || seq, 'Its artifact is not there.' from version where artifact not in (select id from artifact)
 -- name: payload_missing

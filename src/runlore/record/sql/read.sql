@@ -44,7 +44,16 @@ select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from ed
 where e.run = ? and e.step = ? and e.item = ? order by e.way, e.pos
 -- name: consumers
 select e.run, e.step, e.item, e.way, e.pos, w.text, e.version, e.element from edge e join word w on w.id = e.word
-where e.version = ? and e.way = 0 order by e.run, e.step, e.item, e.pos
+where e.version = ?1 and e.way = 0
+union all select l.run, l.step, l.item, 3, l.pos, 'artifact:' || w.text || coalesce('@' || a.text, ''), l.version, null
+from lookup l join word w on w.id = l.artifact left join word a on a.id = l.asked where l.version = ?1
+order by 1, 2, 3, 4, 5
+-- name: looked_up
+select w.text, a.text, l.version, l.code from lookup l join word w on w.id = l.artifact left join word a on a.id = l.asked
+where l.run = ? and l.step = ? order by l.item, l.pos
+-- name: looked_up_of_item
+select w.text, a.text, l.version, l.code from lookup l join word w on w.id = l.artifact left join word a on a.id = l.asked
+where l.run = ? and l.step = ? and l.item = ? and l.pos >= ? and l.pos < ? order by l.pos
 
 -- Where a collection's items are: with its producer, or with the version whose bytes it took over.
 -- name: collection_home
@@ -82,9 +91,10 @@ select seq, run, step, item, status, at from event where seq > ? order by seq li
 -- name: leases
 select l.run, r.uid, l.token, l.host, l.boot, l.pid, l.born, l.beat from lease l join run r on r.seq = l.run order by l.run
 
--- Most look-ups find nothing, and this tells so in half the time.
+-- Most look-ups find nothing, and this tells so in half the time. The last column: the attempt, if it looked anything up.
 -- name: cached
-select run, step, item, ended from task where key = ? and status = 2 and run < ?
+select run, step, item, ended, case when exists(select 1 from lookup l where l.run = task.run and l.step = task.step
+  and l.item = task.item) then attempt end from task where key = ? and status = 2 and run < ?
 order by run desc, step desc, item desc, attempt desc limit 1 offset ?
 -- The versions that a task gave, in declared order.
 -- name: outputs_of_task
@@ -98,7 +108,8 @@ where e.run = ? and e.step = ? and e.item = ? and e.way = 1 order by e.pos
 -- What follows a task in its run: first the tasks, then what they gave, up to the last of them.
 -- name: tasks_after
 select step, item, ended, key from task
-where run = ? and (step, item) > (?, ?) and status = 2 and key is not null order by step, item limit ?
+where run = ? and (step, item) > (?, ?) and status = 2 and key is not null and not exists(select 1 from lookup l
+  where l.run = task.run and l.step = task.step and l.item = task.item) order by step, item limit ?
 -- name: outputs_after
 select e.step, e.item, w.text, v.seq, v.uid, a.name, v.number, v.label, v.created, v.save_type,
   k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, d.data, v.meta, v.run, v.step, v.item, v.pos, v.origin,

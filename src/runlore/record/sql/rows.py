@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from runlore.model.artifact import Artifact, Content, Edge, Item, SaveType, Version
+from runlore.model.artifact import Artifact, Content, Edge, Item, LookedUp, SaveType, Version
 from runlore.model.metadata import Entry, Tag
 from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipeline, Run, Step, Task, Usage
 from runlore.model.status import CODES
@@ -14,7 +14,7 @@ from runlore.record.sql.text import from_digest, from_uid, moment, to_moment, un
 
 #: Positions are stored: only ever append.
 FORMS = ("inline", "blob", "tree")
-WAYS = ("input", "output", "saved")
+WAYS = ("input", "output", "saved", "looked-up")
 SAVE_TYPES = tuple(SaveType)
 
 
@@ -143,10 +143,16 @@ def to_edge(row: Any) -> Edge:
         item=item,
         direction=WAYS[way],
         position=position,
-        name=name,
+        name=unpack(name),
         version=version,
         element=element,
     )
+
+
+def to_looked_up(row: Any) -> LookedUp:
+    artifact, asked, version, code = row
+    asked = None if asked is None else unpack(asked)
+    return LookedUp(artifact=unpack(artifact), asked=asked, version=version, code=code)
 
 
 def to_entry(row: Any) -> Entry:

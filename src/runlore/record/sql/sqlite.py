@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from runlore.errors import NotFound, StoreError
-from runlore.model.artifact import Edge, Item, Version
+from runlore.model.artifact import Edge, Item, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
+from runlore.record.meaning import means_the_same
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
@@ -211,6 +212,13 @@ class SQLiteRecord(Record):
     def consumers(self, version: int) -> tuple[Edge, ...]:
         return tuple(map(rows.to_edge, self._db.rows(READ["consumers"], (version,))))
 
+    def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:
+        if item is None:
+            found = self._db.rows(READ["looked_up"], (run, step))
+        else:
+            found = self._db.rows(READ["looked_up_of_item"], (run, step, item, 0, _MOST))
+        return tuple(dict.fromkeys(map(rows.to_looked_up, found)))
+
     def version(self, seq: int) -> Version:
         row = self._db.row(f"{READ['version_columns']} from {READ['version_tables']} where t.seq = ?", (seq,))
         if row is None:
@@ -265,12 +273,19 @@ class SQLiteRecord(Record):
         limit = _MOST if before is None else before
         offset = 0
         while (found := self._db.row(READ["cached"], (key, limit, offset))) is not None:
-            run, step, item, ended = found
+            run, step, item, ended, looking = found
             outputs = self._outputs(run, step, item)
             if outputs is not None:
-                return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs)
+                asked = () if looking is None else self._looked_up_by(run, step, item, looking)
+                if all(means_the_same(self, one) for one in asked):
+                    return Hit(run=run, step=step, item=item, ended=to_moment(ended), outputs=outputs, looked_up=asked)
             offset += 1
         return None
+
+    def _looked_up_by(self, run: int, step: int, item: int, attempt: int) -> tuple[LookedUp, ...]:
+        first = attempt << 16
+        found = self._db.rows(READ["looked_up_of_item"], (run, step, item, first, first + (1 << 16)))
+        return tuple(map(rows.to_looked_up, found))
 
     def _outputs(self, run: int, step: int, item: int) -> tuple[tuple[str, Version | Item], ...] | None:
         """Outputs of a task in declared order, or ``None`` if one of them was deleted."""

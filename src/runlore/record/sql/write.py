@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Content
+from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import (
     Change,
     Input,
@@ -269,6 +269,8 @@ class Writer:
             at = micros(self._clock())
         self._take_inputs(step, item, change.inputs)
         self._take_outputs(step, item, attempt, change.outputs, at)
+        if change.looked_up:
+            self._take_looked_up(step, item, attempt, change.looked_up)
         if self._is_mapped(step):
             self._event(step, item, change.status, at)
 
@@ -313,6 +315,13 @@ class Writer:
             version = taken.version
             seq = version if isinstance(version, int) else self._seq_of(version)
             self._edges.append((self._run, step, item, 0, position, self._word(taken.name), seq, taken.element))
+
+    def _take_looked_up(self, step: int, item: int, attempt: int, looked_up: Iterable[LookedUp]) -> None:
+        for position, one in enumerate(looked_up):
+            asked = None if one.asked is None else self._word(one.asked)
+            version = None if one.version is None else self._require_version(one.version)
+            place = (self._run, step, item, (attempt << 16) + position)
+            self._execute(SQL["add_lookup"], (*place, self._word(one.artifact), asked, version, one.code))
 
     def _take_outputs(self, step: int, item: int, attempt: int, outputs: Iterable[Output], at: int) -> None:
         position = 0
@@ -506,7 +515,7 @@ class Writer:
             raise StoreError(f"Run {seq} is running; it can be deleted once it has ended.")
         self._execute(SQL["delete_run_executed"], (row[0], seq))
         self._execute(SQL["uncount_run"], (row[0],))
-        for part in ("events", "steps", "tasks", "edges", "logs", "tags", "entries", "facts"):
+        for part in ("events", "steps", "tasks", "edges", "lookups", "logs", "tags", "entries", "facts"):
             self._execute(SQL["delete_run_" + part], (seq,))
         self._execute(SQL["delete_run"], (seq,))
 

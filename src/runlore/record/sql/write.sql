@@ -79,6 +79,8 @@ insert or ignore into task(run, step, item, attempt, status, started, ended, key
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: add_edge
 insert or replace into edge(run, step, item, way, pos, word, version, element) values (?, ?, ?, ?, ?, ?, ?, ?)
+-- name: add_lookup
+insert or replace into lookup(run, step, item, pos, artifact, asked, version, code) values (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: add_item
 insert or replace into item(run, step, item, pos, word, kind, digest, size, form, meta)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -129,6 +131,8 @@ delete from executed where pipeline = ? and run = ?
 delete from task where run = ?
 -- name: delete_run_edges
 delete from edge where run = ?
+-- name: delete_run_lookups
+delete from lookup where run = ?
 -- name: delete_run_logs
 delete from log where run = ?
 -- name: delete_run_tags

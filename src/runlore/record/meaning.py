@@ -1,0 +1,31 @@
+"""Meaning: whether a name that a task looked up means now what it meant then (`docs/design/cache-key.md`, "Reads")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runlore.errors import NotFound
+from runlore.model.artifact import LookedUp
+from runlore.model.query import Condition, Operator, Query
+from runlore.record.port import Record
+
+
+def means_the_same(record: Record, one: LookedUp) -> bool:
+    """Whether looking ``one`` up again would give the same version, or nothing again."""
+    conditions = [Condition("artifact", Operator.EQ, one.artifact)]
+    if one.asked is not None:
+        conditions.append(Condition("version", Operator.EQ, one.asked))
+    found = _first(record, "version", *conditions)
+    if found is not None or one.version is not None:
+        return found is not None and found.seq == one.version
+    # An unknown name may also stand for the only artifact that begins with it.
+    if _first(record, "artifact", Condition("name", Operator.EQ, one.artifact)) is not None:
+        return True
+    return _first(record, "artifact", Condition("name", Operator.STARTSWITH, one.artifact)) is None
+
+
+def _first(record: Record, noun: str, *conditions: Condition) -> Any:
+    try:
+        return next(iter(record.select(Query(noun=noun, conditions=conditions, limit=1)).items), None)
+    except NotFound:
+        return None
