@@ -52,14 +52,19 @@ _factory: Callable[[], Any] | None = None
 trace: Callable[[], Tracer | None] = _trace.get
 
 
-@contextmanager
-def use_trace(value: Tracer | None) -> Iterator[None]:
+class use_trace:
     """Make ``value`` the current trace; ``None`` makes steps plain functions, as they are while a step runs."""
-    token = _trace.set(value)
-    try:
-        yield
-    finally:
-        _trace.reset(token)
+
+    __slots__ = ("_token", "_value")
+
+    def __init__(self, value: Tracer | None) -> None:
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._token = _trace.set(self._value)
+
+    def __exit__(self, *raised: object) -> None:
+        _trace.reset(self._token)
 
 
 def set_workspace_factory(factory: Callable[[], Any] | None) -> None:

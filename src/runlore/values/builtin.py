@@ -10,6 +10,7 @@ from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import codec
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
 
+_NUMBERS = frozenset((int, float, bool))
 _SHOWN_CHARACTERS = 1_000
 _PICTURED_CHARACTERS = 100_000
 
@@ -43,6 +44,8 @@ class BuiltinMaterializer(Materializer):
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """Numbers and booleans are shown as ``string_representation``, sized things by ``length``, dataclasses and
         models by ``fields``."""
+        if type(value) in _NUMBERS:  # what steps return most
+            return {"string_representation": _shown(value)}
         if isinstance(value, str | bytes | bytearray | list | tuple | set | frozenset | dict):
             return {"length": len(value)}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
