@@ -101,11 +101,6 @@ def test_client_is_light() -> None:
     [
         ("from runlore.client import Client", set(), 40),
         ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 65),
-        (
-            "from runlore.show.cli.main import main; main(['run', 'list'], standalone_mode=False)",
-            {"click", "sqlite3"},
-            75,
-        ),
     ],
 )
 def test_looking_up_imports_only_what_it_needs(

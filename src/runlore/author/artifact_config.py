@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.name import checked_name
+from runlore.model.noun import noun
 
 _NOTHING: Any = object()
 
 
-@dataclass(frozen=True)
+@noun(kw_only=False)
 class ArtifactConfig:
     """Name, version, tags and metadata of an output, used as ``Annotated[T, ArtifactConfig(name="model")]``.
 

@@ -59,7 +59,10 @@ def _compiled_new(cls: type[Any]) -> Any:
         taken += ["*", *(_parameter(one, known) for one in by_keyword)]
     lines = [f"def __new__({', '.join(taken)}):", "self = _blank(_draft)"]
     lines += [f"self.{one.name} = {_filled(one)}" for one in fields(cls)]
-    lines += ["self.__class__ = _cls", "return self"]
+    lines.append("self.__class__ = _cls")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    lines.append("return self")
     exec("\n    ".join(lines), known)
     made = known["__new__"]
     made.__qualname__ = cls.__qualname__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -175,6 +176,31 @@ def test_explain_shows_a_change_of_code_as_a_diff(cli: Cli, told: Told, flow: Pa
     assert "-    return {'weight': sum(data) * lr}" in text
     assert "+    return {'weight': sum(data) + lr}" in text
     assert told("step", "show", "training/2/load")["status"] == "cached"
+
+
+def test_a_script_is_compiled_at_every_start(cli: Cli, told: Told, flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit within the same second that keeps the size is seen: no bytecode of a script is kept."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    cli("pipeline", "run", "flow.py:training")
+    times = flow.stat()
+    flow.write_text(flow.read_text(encoding="utf-8").replace("sum(data) * lr", "sum(data) + lr"), encoding="utf-8")
+    os.utime(flow, ns=(times.st_atime_ns, times.st_mtime_ns))
+    cli("pipeline", "run", "flow.py:training")
+
+    assert told("step", "show", "training/2/train")["status"] == "completed"
+    assert not (flow.parent / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("target", ["broken.py:training", "broken:training"])
+def test_a_script_that_raises_on_import_shows_where(cli: Cli, flow: Path, target: str) -> None:
+    """Its own lines are the traceback, without those of the importing; the last line names the file and the error."""
+    flow.with_name("broken.py").write_text("x = 1\ny = x / 0\n", encoding="utf-8")
+    result = cli("pipeline", "run", target)
+
+    assert result.exit_code == 1
+    assert "y = x / 0" in result.stderr and "importlib" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: broken") and last.endswith("since it raises ZeroDivisionError: division by zero")
 
 
 def test_artifacts_are_shown_and_downloaded(cli: Cli, told: Told, tmp_path: Path) -> None:

@@ -91,3 +91,28 @@ def test_copies_and_replacements_are_equal() -> None:
     assert replace(point, y=5) == Point(x=1, y=5, notes=["a"])  # type: ignore[type-var]
     assert asdict(Pair(1)) == {"left": 1, "right": 0}  # type: ignore[call-overload]
     assert repr(Pair(1)) == "Pair(left=1, right=0)"
+
+
+@noun(kw_only=False)
+class Checked:
+    name: str
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.lower())
+
+
+def test_a_noun_may_finish_itself() -> None:
+    """``__post_init__`` is called after the fields are set, for the first instance as for every other."""
+    assert [Checked("A").name, Checked("B", tags=("x",)).name, replace(Checked("C"), name="D").name] == ["a", "b", "d"]
+
+
+def test_what_is_missing_or_unknown_is_named() -> None:
+    """A field without default that is not given, and a keyword that is no field, are the errors of any call."""
+    for _ in range(2):
+        with pytest.raises(TypeError, match="Point.__init__.*'x'"):
+            Point()  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="'z'"):
+            Point(x=1, z=2)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="positional"):
+            Point(1)  # type: ignore[misc]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import sys
 import threading
@@ -172,6 +171,8 @@ class Connection:
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Repeat until the lock is free. SQLite's own waiting grows to 100 ms and starves writers; ours stays short."""
+        import random  # its start takes a millisecond, and few processes ever wait
+
         deadline = time.monotonic() + PATIENCE
         while True:
             time.sleep(random.uniform(0.0002, 0.002))

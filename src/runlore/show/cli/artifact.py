@@ -19,7 +19,8 @@ from runlore.show.cli.table import print_facts, print_json, print_rows, shown_si
 def list_artifacts(**options: Any) -> None:
     """List artifacts, newest first."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
-    rows, more = limited(client().list_artifacts(**given), options["limit"])
+    found, more = limited(client().list_artifacts(**given), options["limit"])
+    rows = [artifact.to_row() for artifact in found]
     columns = ("name", "versions", "created")
     print_rows(rows, columns, as_json=options["as_json"], empty="There are no such artifacts.", more=more)
 
@@ -76,7 +77,8 @@ def list_versions(artifact: str | None, **options: Any) -> None:
     """List versions, newest first: all, or those of ARTIFACT."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"])
     name = None if artifact is None else client().get_artifact(artifact.removeprefix(ARTIFACT_PREFIX)).name
-    rows, more = limited(client().list_artifact_versions(name, **given), options["limit"])
+    found, more = limited(client().list_artifact_versions(name, **given), options["limit"])
+    rows = [one.to_row() for one in found]
     if not options["as_json"]:
         for row in rows:
             row["size"] = shown_size(row["size"])

@@ -66,11 +66,11 @@ def client() -> Client:
     return found
 
 
-def limited(listing: Any, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """Rows of the first ``limit`` handles, and how many more there are."""
+def limited(listing: Any, limit: int) -> tuple[list[Any], int]:
+    """The first ``limit`` handles, and how many more there are."""
     handles = listing[:limit] if limit else list(listing)
     more = len(listing) - len(handles) if limit and len(handles) == limit else 0
-    return [handle.to_row() for handle in handles], more
+    return handles, more
 
 
 def find_run(reference: str) -> Run:
