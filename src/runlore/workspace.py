@@ -102,12 +102,12 @@ class Workspace:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
         made = self._prepare(pipeline, args, kwargs)
         try:
-            return self._run_handle(made.run())
+            with self._progress:
+                return self._run_handle(made.run())
         finally:
             self._asked = {run: git for run, git in self._asked.items() if not git.over}
             if made.git is not None:
                 self._asked[made.seq] = made.git
-            self._progress.close()
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Tell which steps a run would have and which of them the cache would serve, without running anything."""

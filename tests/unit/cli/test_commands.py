@@ -308,3 +308,26 @@ def test_every_command_has_help(cli: Cli) -> None:
     for command in words:
         result = cli(*command.split(), "--help")
         assert result.exit_code == 0 and "Usage: runlore" in result.stdout, command
+
+
+@pytest.mark.parametrize("run", ["1", "latest", "latest-successful", "one", "training/1", "training/latest"])
+def test_a_run_is_named_the_same_way_everywhere(cli: Cli, told: Told, run: str) -> None:
+    """Whatever names a run alone, while that is unambiguous, names it before a step, a task and an output, too."""
+    cli("pipeline", "run", "--run-name", "one", "flow.py:training")
+
+    assert told("run", "show", run)["run"] == "training/1"
+    assert told("step", "show", f"{run}/train")["pathspec"] == "training/1/train"
+    assert told("step", "show", f"{run}/train/0")["pathspec"] == "training/1/train/0"
+    assert cli("step", "logs", f"{run}/load").stdout == "loading 3\n"
+    assert cli("run", "logs", run).stdout == "[load] loading 3\n"
+    assert told("explain", f"{run}/train")["step"] == "training/1/train"
+    assert told("artifact", "show", f"{run}/train/0/model")["artifact"] == "model"
+
+
+def test_a_number_that_fits_several_runs_lists_them(cli: Cli) -> None:
+    """With runs of the same number in two pipelines, each command refuses the number alone and says what fits."""
+    cli("pipeline", "run", "flow.py:training")
+    cli("pipeline", "run", "flow.py:typed", "--count", "1")
+    for words in ("run show 1", "run logs 1", "step show 1/train", "explain 1/train", "artifact show 1/train/0/model"):
+        result = cli(*words.split())
+        assert result.exit_code == 1 and "training/1" in result.stderr and "typed/1" in result.stderr, words

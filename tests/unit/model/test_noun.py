@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
 
@@ -116,3 +117,18 @@ def test_what_is_missing_or_unknown_is_named() -> None:
             Point(x=1, z=2)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="positional"):
             Point(1)  # type: ignore[misc]
+
+
+def test_a_noun_shows_how_it_is_made() -> None:
+    """The signature is that of its fields, before the first instance is made as after it."""
+
+    @noun(kw_only=False)
+    class Fresh:
+        left: int
+        right: list[int] = field(default_factory=list)
+
+    said = "(left: 'int', right: 'list[int]' = <factory>)"
+    assert str(inspect.signature(Fresh)) == said
+    Fresh(1)
+    assert str(inspect.signature(Fresh)) == said
+    assert list(inspect.signature(Point).parameters) == ["x", "y", "seen", "notes"]

@@ -54,10 +54,12 @@ def show(artifact: str, as_json: bool) -> None:
 
 def find_version(reference: str) -> ArtifactVersion:
     """The version that a name, ``name@version`` or pathspec names; of a name alone, the newest."""
-    looks_like_run = reference.count("/") == 4
-    if not looks_like_run and not reference.startswith(ARTIFACT_PREFIX):
-        reference = ARTIFACT_PREFIX + reference
-    found = client().get(reference)
+    try:
+        found = client().get(ARTIFACT_PREFIX + reference.removeprefix(ARTIFACT_PREFIX))
+    except NotFound:
+        if "/" not in reference or reference.startswith(ARTIFACT_PREFIX):
+            raise
+        found = client().get(reference)  # names of artifacts may hold slashes, too
     if isinstance(found, Artifact):
         return found.latest
     if isinstance(found, ArtifactVersion):

@@ -16,6 +16,7 @@ import click
 
 from runlore.author.pipeline import Pipeline
 from runlore.errors import NotFound, RunloreError
+from runlore.model.counted import counted
 from runlore.model.suggest import did_you_mean
 from runlore.show.cli.lazy import one_line
 
@@ -34,7 +35,7 @@ def find_pipeline(target: str) -> Pipeline:
         return next(iter(pipelines.values()))
     if name is None:
         names = ", ".join(f"{place}:{key}" for key in pipelines) or "none"
-        raise NotFound(f"{place} defines {len(pipelines)} pipelines ({names}); say which one: {place}:NAME.")
+        raise NotFound(f"{place} defines {counted(len(pipelines), 'pipeline')} ({names}); say which one: {place}:NAME.")
     if name in pipelines:
         return pipelines[name]
     named = {pipeline.name: pipeline for pipeline in pipelines.values()}
