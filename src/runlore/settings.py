@@ -131,7 +131,14 @@ SETTINGS: tuple[Setting, ...] = (
         "32 KiB",
         "Values up to this size are rows of the metadata store, larger ones are files.",
     ),
-    Setting("log_limit", "RUNLORE_LOG_LIMIT", _size, "bytes", "64 MiB", "Log text kept of one attempt: its head and its tail."),
+    Setting(
+        "log_limit",
+        "RUNLORE_LOG_LIMIT",
+        _size,
+        "bytes",
+        "64 MiB",
+        "Log text kept of one attempt: its head and its tail.",
+    ),
     Setting("enable_cache", "RUNLORE_ENABLE_CACHE", _flag, "true, false", "true", "Whether steps are cached."),
     Setting(
         "pickle",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from runlore.author import current
-from runlore.errors import NotFound, StoreReadOnly
+from runlore.errors import ConfigurationError, NotFound, StoreReadOnly
 from runlore.model.artifact import SaveType
 from runlore.model.name import checked_name
 from runlore.model.query import Condition, Operator, Query
@@ -51,9 +51,17 @@ class Workspace:
     def open(cls, settings: Settings | None = None) -> Workspace:
         """Open the workspace that the settings name, by default those of the environment.
 
-        Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below.
+        Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below, and
+        `ConfigurationError` for a setting that this version cannot follow.
         """
         settings = settings or load_settings()
+        for name in ("store", "artifacts"):
+            given = getattr(settings, name)
+            if given is not None:
+                raise ConfigurationError(
+                    f"The setting {name} (RUNLORE_{name.upper()}) says {given!r}, but this version keeps its record in "
+                    "the home folder only. Leave it out, or choose the folder with RUNLORE_HOME."
+                )
         try:
             settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

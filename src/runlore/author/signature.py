@@ -124,7 +124,8 @@ class Signature:
             if name in bound:
                 raise ParameterError(f"{self.about} got its argument {name!r} twice.")
             if name not in self._keywords and self.rest is None:
-                raise ParameterError(f"{self.about} has no parameter {name!r}.{did_you_mean(name, self._defaults)}")
+                hint = did_you_mean(name, self._defaults, nothing=" It takes no arguments.")
+                raise ParameterError(f"{self.about} has no parameter {name!r}.{hint}")
             bound[name] = value
         return bound
 

@@ -207,6 +207,8 @@ class Client:
                 raise ambiguous(
                     text, "run", [f"{run.pipeline}/{run.number} ({run.name!r})" for run in candidates]
                 ) from None
+            if isinstance(problem, NotFound):
+                raise lookup.neither(text) from None
             raise
         if pipeline.name == text or run is None:
             return self._reader.pipeline(pipeline)

@@ -38,7 +38,10 @@ _MEANING: dict[int, tuple[type[StoreError], str]] = {
         StoreReadOnly,
         "The record {path} cannot be opened or made. Check that its folder exists and may be written.",
     ),
-    sqlite3.SQLITE_NOTADB: (StoreForeign, "{path} is not a runlore record."),
+    sqlite3.SQLITE_NOTADB: (
+        StoreForeign,
+        "{path} is not a runlore record. Move it away, or set RUNLORE_HOME to another folder.",
+    ),
     sqlite3.SQLITE_CORRUPT: (
         StoreCorrupt,
         "The record {path} is damaged. Restore it from a backup, or move it away and start a new one.",

@@ -10,7 +10,7 @@ from runlore.errors import NotFound
 from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.recall.artifact import Artifact
 from runlore.recall.version import ArtifactVersion
-from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options
+from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options, named
 from runlore.show.cli.table import print_facts, print_json, print_rows, shown_size
 
 
@@ -64,7 +64,7 @@ def find_version(reference: str) -> ArtifactVersion:
         return found.latest
     if isinstance(found, ArtifactVersion):
         return found
-    raise NotFound(f"{reference!r} names a {type(found).__name__.lower()}, not an artifact version.")
+    raise NotFound(f"{reference!r} names {named(found)}, not an artifact version.")
 
 
 @click.group()

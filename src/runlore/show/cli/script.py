@@ -34,14 +34,16 @@ def find_pipeline(target: str) -> Pipeline:
     if name is None and len(pipelines) == 1:
         return next(iter(pipelines.values()))
     if name is None:
-        names = ", ".join(f"{place}:{key}" for key in pipelines) or "none"
+        names = ", ".join(f"{place}:{key}" for key in pipelines)
+        if not pipelines:
+            raise NotFound(f"{place} defines no pipeline: a function decorated with @pipeline, at its top level.")
         raise NotFound(f"{place} defines {counted(len(pipelines), 'pipeline')} ({names}); say which one: {place}:NAME.")
     if name in pipelines:
         return pipelines[name]
     named = {pipeline.name: pipeline for pipeline in pipelines.values()}
     if name in named:
         return named[name]
-    raise NotFound(f"{place} defines no pipeline {name!r}.{did_you_mean(name, pipelines)}")
+    raise NotFound(f"{place} defines no pipeline {name!r}.{did_you_mean(name, pipelines, nothing=' It defines none.')}")
 
 
 def _split(target: str) -> tuple[str, str | None]:
@@ -105,6 +107,8 @@ def _is_ours(file: str) -> bool:
 
 
 def _from_name(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise NotFound(f"{name!r} is neither a Python file nor a module; a file is written like flow.py:training.")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
 
