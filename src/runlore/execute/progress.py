@@ -22,6 +22,7 @@ from runlore.execute.events import (
 )
 from runlore.execute.logs import terminal
 from runlore.model.counted import counted
+from runlore.model.status import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -170,13 +171,18 @@ def describe(event: Event, step: str | None = None) -> str:
         case StepStarted():
             return f"{step}  running" + (f"  {counted(event.tasks, 'task')}" if event.tasks is not None else "")
         case TaskFinished():
-            return _line(f"{step}/{event.item}", event.status, event.duration, event.failure)
+            return _line(f"{step}/{event.item}", event.status, event.duration, _failure(event))
         case StepFinished():
-            return _line(str(step), "cached" if event.cached else event.status, event.duration, event.failure)
+            return _line(str(step), "cached" if event.cached else event.status, event.duration, _failure(event))
         case HookFailed():
             return _line(str(step), "hook failed", None, event.message)
         case RunFinished():
             return _line(f"{event.pipeline}/{event.number}", event.status, event.duration, None)
+
+
+def _failure(event: TaskFinished | StepFinished) -> str | None:
+    # whoever pressed Ctrl-C knows that it was a KeyboardInterrupt
+    return None if event.status is Status.CANCELLED else event.failure
 
 
 def duration_text(seconds: float) -> str:

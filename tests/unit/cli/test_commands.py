@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+import runlore
+from runlore.show.cli.table import columns_of, table_lines
+
 Cli = Callable[..., Result]
 Told = Callable[..., Any]
 
@@ -94,7 +97,9 @@ def test_the_users_exception_keeps_its_traceback(cli: Cli, told: Told) -> None:
     """A step that raises ends with exit code 1, its traceback, and a last line that names the error."""
     result = cli("pipeline", "run", "flow.py:training", "--lr=-1")
     assert result.exit_code == 1
-    assert "Traceback" in result.stderr
+    assert "Traceback" in result.stderr and 'raise ValueError("lr is negative")' in result.stderr
+    assert "raised by step 'train' of run" in result.stderr
+    assert str(Path(runlore.__file__).parent) not in result.stderr
     assert result.stderr.splitlines()[-1] == "Error: training failed: ValueError: lr is negative"
     assert told("run", "show", "training/1")["failure"] == "builtins.ValueError: lr is negative"
 
@@ -200,7 +205,7 @@ def test_a_script_that_raises_on_import_shows_where(cli: Cli, flow: Path, target
     assert result.exit_code == 1
     assert "y = x / 0" in result.stderr and "importlib" not in result.stderr
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("Error: broken") and last.endswith("since it raises ZeroDivisionError: division by zero")
+    assert last.startswith("Error: broken") and last.endswith("since it raises: ZeroDivisionError: division by zero")
 
 
 def test_artifacts_are_shown_and_downloaded(cli: Cli, told: Told, tmp_path: Path) -> None:
@@ -331,3 +336,79 @@ def test_a_number_that_fits_several_runs_lists_them(cli: Cli) -> None:
     for words in ("run show 1", "run logs 1", "step show 1/train", "explain 1/train", "artifact show 1/train/0/model"):
         result = cli(*words.split())
         assert result.exit_code == 1 and "training/1" in result.stderr and "typed/1" in result.stderr, words
+
+
+def test_an_error_of_runlore_in_a_step_names_the_step(cli: Cli, flow: Path) -> None:
+    """What is refused while a pipeline runs is one line that says in which step of which run."""
+    flow.write_text(
+        "from runlore import pipeline, step\n@step\ndef make() -> int:\n    return 'x'\n"
+        "@pipeline\ndef making():\n    make()\n",
+        encoding="utf-8",
+    )
+    result = cli("pipeline", "run", "flow.py")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "expected int, got str 'x' (raised by step 'make' of run 'making-" in result.stderr
+
+
+def test_an_interrupt_cancels_the_run(cli: Cli, told: Told, flow: Path) -> None:
+    """Ctrl-C while a step runs ends with exit code 130 and one word, and the run is cancelled."""
+    flow.write_text(
+        "from runlore import pipeline, step\n@step\ndef wait() -> int:\n    raise KeyboardInterrupt\n"
+        "@pipeline\ndef waiting():\n    wait()\n",
+        encoding="utf-8",
+    )
+    result = cli("pipeline", "run", "flow.py")
+    assert result.exit_code == 130
+    assert result.stderr == "Cancelled.\n"
+    assert told("run", "show", "1")["status"] == "cancelled"
+
+
+def test_columns_align_whatever_the_script(cli: Cli, flow: Path) -> None:
+    """Wide and joining characters take as many columns as a terminal gives them, and a table keeps to its width."""
+    names = ["plain", "数据" * 30, "e\u0301te\u0301", "\N{PARTY POPPER}", "مرحبا", "x" * 200]
+    rows = [
+        [name, "completed", "2026-11-24 16:42:29", "a note that is rather long, longer than there is room for"]
+        for name in names
+    ]
+    lines = list(table_lines(["NAME", "STATUS", "CREATED", "NOTE"], rows, 80))
+
+    assert {columns_of(line) for line in lines[1:]} == {80}
+    assert {columns_of(line.partition("completed")[0]) for line in lines[1:]} == {
+        columns_of(lines[0].partition("STATUS")[0])
+    }
+    assert lines[2].startswith("数据数据") and "…" in lines[2]
+
+
+def test_nothing_is_coloured_without_a_terminal(cli: Cli) -> None:
+    """What goes to a file or a pipe holds no control sequences, help and progress included."""
+    for words in ("--help", "pipeline run flow.py:training", "run list", "run show 1", "explain 1/train", "nosuch"):
+        result = cli(*words.split())
+        assert "\x1b" not in result.stdout + result.stderr, words
+
+
+def test_json_has_the_keys_that_the_reference_lists(cli: Cli, told: Told) -> None:
+    """The keys of each listing are those of docs/reference/commands.md, and a limited one says so on stderr."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    documented = {}
+    for line in page.split("## JSON")[1].split("##")[0].splitlines():
+        cells = line.split("|")
+        for command in cells[1].split(",") if len(cells) == 4 else ():
+            documented[command.strip(" `")] = [key.strip(" `") for key in cells[2].split(",")]
+    for _ in range(2):
+        cli("pipeline", "run", "flow.py:training")
+
+    documented["pipeline runs list"] = documented["run list"]
+    for command in ("run list", "pipeline runs list", "pipeline list", "artifact list", "artifact version list"):
+        given = list(dict.fromkeys(key.split(".")[0] + "." * ("." in key) for key in told(*command.split())[0]))
+        assert given == [key.rstrip("…") for key in documented[command] if key != "metadata.…"], command
+    limited = cli("run", "list", "--limit", "1", "--json")
+    assert len(json.loads(limited.stdout)) == 1 and "and 1 more" in limited.stderr
+
+
+def test_exit_codes_are_those_of_the_reference(cli: Cli) -> None:
+    """0 for done or nothing that fits, 1 for what could not be done, 2 for a wrong command line."""
+    codes = {
+        words: cli(*words.split()).exit_code for words in ("run list", "status", "run show 9", "rn", "run list --x")
+    }
+
+    assert codes == {"run list": 0, "status": 0, "run show 9": 1, "rn": 2, "run list --x": 2}

@@ -13,6 +13,9 @@ import click
 from runlore.errors import RunloreError
 from runlore.model.suggest import did_you_mean
 
+#: What shells know a program by that Ctrl-C ended.
+CANCELLED = 130
+
 
 class LazyGroup(click.Group):
     """A group whose commands are given as name → (``module:attribute``, one line of help)."""
@@ -69,13 +72,13 @@ class RootGroup(LazyGroup):
         try:
             return super().invoke(ctx)
         except RunloreError as error:
-            raise click.ClickException(one_line(error)) from error
+            from runlore.show.cli.failure import with_notes  # only needed when something went wrong
+
+            raise click.ClickException(with_notes(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Cancelled.", err=True)
+            raise click.exceptions.Exit(CANCELLED) from None
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise click.ClickException(one_line(error)) from error
-
-
-def one_line(error: BaseException) -> str:
-    """The error's message in one line, or its class where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+            raise click.ClickException(" ".join(str(error).split())) from error

@@ -5,20 +5,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TypeVar
 
-import click
-
 from runlore.author.pipeline import Pipeline
 from runlore.errors import NotFound, RunloreError
 from runlore.model.counted import counted
 from runlore.model.suggest import did_you_mean
-from runlore.show.cli.lazy import one_line
+from runlore.show.cli.failure import failed
 
 T = TypeVar("T")
 
@@ -94,16 +91,7 @@ def _executed(place: str, execute: Callable[[], T]) -> T:
     except RunloreError:
         raise
     except Exception as error:
-        outside = error.__traceback__
-        while outside is not None and _is_ours(outside.tb_frame.f_code.co_filename):
-            outside = outside.tb_next
-        traceback.print_exception(type(error), error, outside or error.__traceback__)
-        told = f"{type(error).__name__}: {one_line(error)}"
-        raise click.ClickException(f"{place} cannot be imported, since it raises {told}") from error
-
-
-def _is_ours(file: str) -> bool:
-    return file.startswith("<frozen importlib") or file == __file__ or file == importlib.__file__
+        raise failed(error, f"{place} cannot be imported, since it raises") from error
 
 
 def _from_name(name: str) -> ModuleType:
