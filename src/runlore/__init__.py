@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from runlore.author.pipeline import pipeline
     from runlore.author.secret import Secret
     from runlore.author.step import step
-    from runlore.client import Client
     from runlore.execute.context import get_step_context, log_metadata
     from runlore.model.status import Status
+    from runlore.recall.client import Client
     from runlore.workspace import load_artifact, save_artifact
 
 __version__ = "0.1.0"

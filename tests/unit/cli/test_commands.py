@@ -412,3 +412,15 @@ def test_exit_codes_are_those_of_the_reference(cli: Cli) -> None:
     }
 
     assert codes == {"run list": 0, "status": 0, "run show 9": 1, "rn": 2, "run list --x": 2}
+
+
+def test_a_file_that_ran_as_a_script_did_not_change(cli: Cli, told: Told, flow: Path) -> None:
+    """After `python flow.py`, the same code run by the command line differs in its parameter only."""
+    script = flow.with_name("script.py")
+    script.write_text(flow.read_text(encoding="utf-8") + "\ntraining(lr=0.6)\n", encoding="utf-8")
+    subprocess.run([sys.executable, script], check=True)
+    cli("pipeline", "run", "flow.py:training", "--lr", "0.7")
+
+    explained = told("explain", "2/train")
+    assert explained["compared"] == "training/1/train"
+    assert [(one["kind"], one["name"]) for one in explained["differences"]] == [("parameter", "lr")]

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-import runlore
-
-_OURS = (str(Path(runlore.__file__).parent), "<frozen importlib", str(Path(traceback.__file__).parent / "importlib"))
+_OURS = (str(Path(__file__).parents[2]), "<frozen importlib", str(Path(traceback.__file__).parent / "importlib"))
 
 
 def failed(error: BaseException, what: str) -> click.ClickException:
