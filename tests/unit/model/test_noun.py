@@ -111,7 +111,7 @@ def test_a_noun_may_finish_itself() -> None:
 def test_what_is_missing_or_unknown_is_named() -> None:
     """A field without default that is not given, and a keyword that is no field, are the errors of any call."""
     for _ in range(2):
-        with pytest.raises(TypeError, match="Point.__init__.*'x'"):
+        with pytest.raises(TypeError, match="Point.*'x'"):
             Point()  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="'z'"):
             Point(x=1, z=2)  # type: ignore[call-arg]
