@@ -22,6 +22,36 @@ FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py; change the code instead. -->\n\n"
 
 
+EXITS = """## Exit codes
+
+| code | when |
+|---|---|
+| 0 | what was asked for is done, or there is nothing that fits |
+| 1 | it could not be done: one line on stderr says why; `check` found damage; a pipeline failed; an answer was no |
+| 2 | the command line itself is wrong: an unknown command or option, a value of the wrong type |
+| 130 | Ctrl-C; a run that was going on is `cancelled` |
+
+What a command prints goes to stdout, and what it says besides to stderr.
+"""
+
+JSON = """## JSON
+
+`--json` prints what a program needs, and nothing else, to stdout. A list is an array of objects, empty when nothing
+fits; `--limit 0` makes it complete, and stderr says how many were left out. Keys stay as they are from one version to
+the next, where new ones may be added:
+
+| command | keys of each object |
+|---|---|
+| `run list` | `id`, `name`, `pipeline`, `number`, `status`, `created`, `duration`, `parameters.…`, `metadata.…` |
+| `pipeline list` | `name`, `version`, `runs`, `id`, `created` |
+| `artifact list` | `name`, `versions`, `id`, `created` |
+| `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest` |
+
+`pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A number that JSON has no
+word for, and a value of any other type, is text.
+"""
+
+
 def settings_page() -> str:
     """Every setting with its variable, form, default and meaning."""
     lines = [
@@ -89,7 +119,7 @@ def first_line(thing: object) -> str:
 
 def commands_page() -> str:
     """What every command does, its arguments and its options."""
-    lines = ["# Command line\n", "`--help` after any command prints the same.\n"]
+    lines = ["# Command line\n", "`--help` after any command prints the same.\n", EXITS, JSON]
     pending: list[tuple[str, click.Command]] = [("runlore", command_line)]
     while pending:
         name, command = pending.pop(0)

@@ -1,7 +1,7 @@
 """runlore runs machine-learning pipelines and remembers everything.
 
-What users write is here; what they read back with is `runlore.client`. Names are imported when they are first used, so
-that importing the package costs next to nothing.
+What users write is here, and `Client`, the way to what was recorded, whose handles `runlore.client` lists. Names are
+imported when they are first used, so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from runlore.author.step import step
     from runlore.execute.context import get_step_context, log_metadata
     from runlore.model.status import Status
+    from runlore.recall.client import Client
     from runlore.workspace import load_artifact, save_artifact
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArtifactConfig",
+    "Client",
     "ExternalArtifact",
     "File",
     "Secret",
@@ -44,6 +46,7 @@ __all__ = [
 #: Public name → the module that holds it.
 _HOMES = {
     "ArtifactConfig": "runlore.author.artifact_config",
+    "Client": "runlore.client",
     "ExternalArtifact": "runlore.author.artifact_config",
     "File": "runlore.author.file",
     "Secret": "runlore.author.secret",

@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 WINDOWS = sys.platform == "win32"
 
@@ -219,8 +219,7 @@ else:
 # -- processes ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """What tells one process from every other one, for as long as records live."""
 
     #: Name of the machine, for people.

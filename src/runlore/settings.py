@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from runlore.errors import ConfigurationError
 
@@ -20,8 +19,10 @@ FOLDER = ".runlore"
 FILE = "settings.toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+# named tuples, since a dataclass takes over a millisecond to declare, at every start of the command line
+
+
+class Settings(NamedTuple):
     """Everything that can be chosen about a workspace. See `SETTINGS` for meaning and defaults."""
 
     #: Folder of the record.
@@ -45,8 +46,7 @@ class Settings:
     user: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One row of the table of settings: the documentation is tested against it."""
 
     #: Field of `Settings` and key in ``settings.toml``.
@@ -131,7 +131,14 @@ SETTINGS: tuple[Setting, ...] = (
         "32 KiB",
         "Values up to this size are rows of the metadata store, larger ones are files.",
     ),
-    Setting("log_limit", "RUNLORE_LOG_LIMIT", _size, "bytes", "64 MiB", "Log text kept of one attempt."),
+    Setting(
+        "log_limit",
+        "RUNLORE_LOG_LIMIT",
+        _size,
+        "bytes",
+        "64 MiB",
+        "Log text kept of one attempt: its head and its tail.",
+    ),
     Setting("enable_cache", "RUNLORE_ENABLE_CACHE", _flag, "true, false", "true", "Whether steps are cached."),
     Setting(
         "pickle",
@@ -191,14 +198,14 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: str | os.PathLi
     return Settings(home=home, home_reason=reason, user_folder=user_folder, **chosen)
 
 
-@dataclass(frozen=True, slots=True)
 class _Table:
     """A settings file as read."""
 
-    path: Path
-    values: dict[str, Any]
-    #: It belongs to a project, which may come from a stranger.
-    strict: bool
+    def __init__(self, path: Path, values: dict[str, Any], *, strict: bool) -> None:
+        self.path = path
+        self.values = values
+        #: It belongs to a project, which may come from a stranger.
+        self.strict = strict
 
     @property
     def profile(self) -> str | None:
@@ -390,4 +397,4 @@ def _temporary_folder(environ: Mapping[str, str]) -> Path:
     return folder
 
 
-assert {setting.name for setting in SETTINGS} | {"home_reason", "user_folder"} == {f.name for f in fields(Settings)}
+assert {setting.name for setting in SETTINGS} | {"home_reason", "user_folder"} == {*Settings._fields}

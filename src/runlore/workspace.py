@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from runlore.author import current
-from runlore.errors import NotFound, StoreReadOnly
+from runlore.errors import ConfigurationError, NotFound, StoreReadOnly
 from runlore.model.artifact import SaveType
 from runlore.model.name import checked_name
 from runlore.model.query import Condition, Operator, Query
@@ -51,9 +51,17 @@ class Workspace:
     def open(cls, settings: Settings | None = None) -> Workspace:
         """Open the workspace that the settings name, by default those of the environment.
 
-        Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below.
+        Runs whose process is gone are marked interrupted on the way. Raises `StoreError` and below, and
+        `ConfigurationError` for a setting that this version cannot follow.
         """
         settings = settings or load_settings()
+        for name in ("store", "artifacts"):
+            given = getattr(settings, name)
+            if given is not None:
+                raise ConfigurationError(
+                    f"The setting {name} (RUNLORE_{name.upper()}) says {given!r}, but this version keeps its record in "
+                    "the home folder only. Leave it out, or choose the folder with RUNLORE_HOME."
+                )
         try:
             settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -102,12 +110,12 @@ class Workspace:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
         made = self._prepare(pipeline, args, kwargs)
         try:
-            return self._run_handle(made.run())
+            with self._progress:
+                return self._run_handle(made.run())
         finally:
             self._asked = {run: git for run, git in self._asked.items() if not git.over}
             if made.git is not None:
                 self._asked[made.seq] = made.git
-            self._progress.close()
 
     def plan(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Tell which steps a run would have and which of them the cache would serve, without running anything."""

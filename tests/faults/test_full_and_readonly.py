@@ -292,7 +292,7 @@ def test_a_run_waits_while_another_process_holds_the_lock(tmp_path: Path, monkey
             holder.communicate("go on\n")
         return low
 
-    monkeypatch.setattr(connection.random, "uniform", pause)
+    monkeypatch.setattr("random.uniform", pause)
     try:
         with use_workspace(workspace):
             assert storing_blobs(seed=1).status == "completed"

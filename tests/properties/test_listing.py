@@ -29,7 +29,7 @@ class Numbers:
 
 def listing_of(count: int) -> Listing[int]:
     record: Any = Numbers(count)
-    return Listing(record, Query(noun="run"), lambda number: number, what="numbers")
+    return Listing(record, Query(noun="run"), lambda number: number, what="number")
 
 
 BOUND = st.none() | st.integers(-40, 40)

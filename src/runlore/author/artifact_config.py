@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runlore.errors import ConfigurationError, DefinitionError
+from runlore.model.article import with_article
 from runlore.model.name import checked_name
+from runlore.model.noun import noun
 
 _NOTHING: Any = object()
 
 
-@dataclass(frozen=True)
+@noun(kw_only=False)
 class ArtifactConfig:
     """Name, version, tags and metadata of an output, used as ``Annotated[T, ArtifactConfig(name="model")]``.
 
@@ -58,7 +60,9 @@ class ArtifactConfig:
 def checked_tags(tags: object) -> tuple[str, ...]:
     """Return tags as a tuple without repetitions; a lone str is refused, because it would be taken letter by letter."""
     if isinstance(tags, str) or not isinstance(tags, (list, tuple, set, frozenset)):
-        raise ConfigurationError(f"Tags are a list of str, such as ['prod']; {tags!r} is a {type(tags).__name__}.")
+        raise ConfigurationError(
+            f"Tags are a list of str, such as ['prod']; {tags!r} is {with_article(type(tags).__name__)}."
+        )
     ordered = sorted(tags, key=str) if isinstance(tags, (set, frozenset)) else tags
     return tuple(dict.fromkeys(checked_name("tag", tag, slash=True) for tag in ordered))
 

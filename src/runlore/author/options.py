@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, TypeVar
 
 from runlore.author.artifact_config import ArtifactConfig, checked_tags
 from runlore.errors import ConfigurationError
 from runlore.model.name import checked_name, checked_step_id
+from runlore.model.noun import noun
 from runlore.model.suggest import did_you_mean
 
 Hook = Callable[..., Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class StepOptions:
     """Everything that ``@step(...)`` and ``with_options(...)`` take. ``None`` and empty mean: not said."""
 
@@ -45,7 +46,7 @@ class StepOptions:
     outputs: Mapping[str, ArtifactConfig] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class PipelineOptions:
     """Everything that ``@pipeline(...)`` and its ``with_options(...)`` take. ``None`` and empty mean: not said."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Never, NoReturn, get_args, get_origin
 
 from runlore.author import annotations as notes
@@ -13,13 +12,14 @@ from runlore.author.artifact_config import ArtifactConfig
 from runlore.author.secret import is_secret
 from runlore.errors import DefinitionError, ParameterError
 from runlore.model.name import checked_name
+from runlore.model.noun import noun
 from runlore.model.suggest import did_you_mean
 
 #: Default of a parameter that has none.
 REQUIRED: Any = inspect.Parameter.empty
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Parameter:
     """One parameter, with its evaluated annotation (`Any` where there is none or it is unresolved)."""
 
@@ -33,7 +33,7 @@ class Parameter:
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class DeclaredOutput:
     """One output as the annotation declares it. Its name may hold placeholders."""
 
@@ -124,7 +124,8 @@ class Signature:
             if name in bound:
                 raise ParameterError(f"{self.about} got its argument {name!r} twice.")
             if name not in self._keywords and self.rest is None:
-                raise ParameterError(f"{self.about} has no parameter {name!r}.{did_you_mean(name, self._defaults)}")
+                hint = did_you_mean(name, self._defaults, nothing=" It takes no arguments.")
+                raise ParameterError(f"{self.about} has no parameter {name!r}.{hint}")
             bound[name] = value
         return bound
 

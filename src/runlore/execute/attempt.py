@@ -19,6 +19,7 @@ from runlore.execute.hooks import call_hook
 from runlore.execute.ledger import Ledger
 from runlore.execute.logs import LogCapture
 from runlore.execute.services import Services
+from runlore.model.article import with_article
 from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import LogWritten, NewVersion, Output
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
@@ -167,15 +168,15 @@ def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
     if count == 0:
         if result is not None:
             raise TypeMismatch(
-                f"Step {step.name!r} is annotated to return nothing and returned a {type(result).__name__}; annotate "
-                "its return type to keep the value."
+                f"Step {step.name!r} is annotated to return nothing and returned "
+                f"{with_article(type(result).__name__)}; annotate its return type to keep the value."
             )
         return ()
     if not step.step.signature.several:
         return (result,)
     if not isinstance(result, tuple) or len(result) != count:
         names = ", ".join(repr(output.name) for output in step.outputs)
-        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else with_article(type(result).__name__)
         raise TypeMismatch(f"Step {step.name!r} should return a tuple of {count} outputs ({names}), and gave {got}.")
     return result
 

@@ -94,7 +94,9 @@ def get_step_context() -> StepContext:
     """Return the context of the step that is running here. Raise `StepContextError` when none is."""
     context = _current.get()
     if context is None:
-        raise StepContextError("No step is running here; get_step_context() works in the body of a step only.")
+        raise StepContextError(
+            "No step is running here: get_step_context() and log_metadata() work in the body of a step only."
+        )
     return context
 
 

@@ -16,11 +16,13 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
+from runlore.model.counted import counted
 from runlore.model.log import format_line
 
 #: Characters after which a chunk is handed over.
@@ -29,6 +31,8 @@ CHUNK_SIZE = 16 * 1024
 CHUNK_AGE = 1_000_000_000
 #: Characters after which a line without an end is stored as it is, so that memory stays bounded.
 LINE_SIZE = 1024 * 1024
+#: Bytes at the end of a log that are kept when its middle is left out; they are held in memory meanwhile.
+TAIL_SIZE = 1024 * 1024
 #: Characters that are held back for another try while the sink fails.
 HELD_SIZE = 1024 * 1024
 
@@ -38,7 +42,8 @@ Sink = Callable[[int, str], None]
 class LogCapture:
     """While entered, hand what is printed and logged to ``sink(part, text)``, in chunks that count from 0.
 
-    ``limit`` is in bytes of stored text; what exceeds it is counted, and a last line tells how much that was.
+    ``limit`` is in bytes of stored text. Of what exceeds it, the head and the tail are kept: the head is handed over as
+    it comes, the tail at the end, and one line between them tells how much was left out.
     ``clock`` returns nanoseconds since the epoch. ``sink`` is called in whichever thread writes, never twice at once.
     If it raises, the chunk is kept and tried again a second later and at the end; the user's ``print`` is not
     disturbed, and `failure` holds the error for as long as it stands.
@@ -51,12 +56,16 @@ class LogCapture:
         self.dropped_bytes = 0
         self._sink = sink
         self._limit = limit
+        self._tail_limit = min(limit // 2, TAIL_SIZE)
         self._clock = clock
         self._lock = threading.RLock()
         self._open = False
         self._part = 0
         self._stored = 0
         self._full = False
+        self._tail: deque[tuple[int, str, int]] = deque()
+        self._tail_size = 0
+        self._dropped_at = 0
         self._lines: list[str] = []
         self._pending = 0
         self._since = 0
@@ -127,12 +136,20 @@ class LogCapture:
     def _add(self, nanoseconds: int, letter: str, text: str) -> None:
         line = format_line(nanoseconds // 1000, letter, text)
         size = len(line) if line.isascii() else len(line.encode())
-        if self._full or self._stored + size > self._limit:
-            self._full = True  # a gap in the middle would mislead more than a log that ends
-            self._drop(1, size)
+        if self._full or self._stored + size > self._limit - self._tail_limit:
+            self._full = True  # from here on everything is tail: there is one gap, not many
+            self._keep_in_tail(nanoseconds, line, size)
             return
         self._stored += size
         self._append(line, nanoseconds)
+
+    def _keep_in_tail(self, nanoseconds: int, line: str, size: int) -> None:
+        self._tail.append((nanoseconds, line, size))
+        self._tail_size += size
+        while self._tail_size > self._tail_limit:
+            self._dropped_at, _, left_out = self._tail.popleft()
+            self._tail_size -= left_out
+            self._drop(1, left_out)
 
     def _append(self, line: str, nanoseconds: int) -> None:
         if not self._lines:
@@ -184,22 +201,28 @@ class LogCapture:
             self._partial.clear()
             if self.dropped_lines:
                 self._append(self._notice(), self._clock())
+            while self._tail:
+                nanoseconds, line, _ = self._tail.popleft()
+                self._append(line, nanoseconds)
+                if self._pending > CHUNK_SIZE and self.failure is None:
+                    self._hand_over()
             if self._lines:
                 self._hand_over()
             self._open = False
 
     def _notice(self) -> str:
         text = (
-            f"runlore: {self.dropped_lines} further lines ({self.dropped_bytes} bytes) were dropped; "
-            f"the log of one attempt is limited to {self._limit} bytes."
+            f"runlore: {counted(self.dropped_lines, 'line')} ({counted(self.dropped_bytes, 'byte')}) left out here; "
+            f"the log of one attempt is limited to {counted(self._limit, 'byte')} (the setting log_limit)."
         )
-        return format_line(self._clock() // 1000, "l", text)
+        return format_line((self._dropped_at or self._clock()) // 1000, "l", text)
 
     def _abandon(self) -> None:
         """Forget everything, in a forked child: the parent stores these lines, and the lock may be held by nobody."""
         self._lock = threading.RLock()
         self._open = False
         self._lines = []
+        self._tail.clear()
         self._partial = {}
 
 

@@ -11,6 +11,7 @@ from runlore.execute.hits import Hits
 from runlore.execute.outcome import Outcome, Produced
 from runlore.execute.stepkey import StepKeys
 from runlore.model.artifact import LookedUp, Version
+from runlore.model.counted import counted
 from runlore.model.plan import Plan, PlannedStep
 from runlore.model.status import Status
 from runlore.plan.cache_key import DAMAGED
@@ -54,7 +55,7 @@ class Preview:
     def __str__(self) -> str:
         width = max((len(step.name) for step in self.steps), default=0)
         words = {True: "cached", False: "runs", None: "unknown"}
-        lines = [f"{self.pipeline}: {len(self.steps)} steps"]
+        lines = [f"{self.pipeline}: {counted(len(self.steps), 'step')}"]
         for step in self.steps:
             waits = f" (after {', '.join(step.upstream)})" if step.upstream else ""
             lines.append(f"  {step.name:<{width}}  {words[step.cached]:<7}  {step.reason}{waits}")

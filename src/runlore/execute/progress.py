@@ -6,6 +6,7 @@ output. Nothing that goes wrong here reaches the run: a closed or full stream en
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
@@ -20,6 +21,8 @@ from runlore.execute.events import (
     TaskFinished,
 )
 from runlore.execute.logs import terminal
+from runlore.model.counted import counted
+from runlore.model.status import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,6 +59,10 @@ class Progress:
         self._shown: _Display | None = None
         #: Name of the run that the display was opened for: one that runs inside it must not close it.
         self._run: str | None = None
+        #: Runs that have started and not ended: name → pathspec.
+        self._runs: dict[str, str] = {}
+        self._users = 0
+        self._lock = threading.RLock()
         self._tallies: dict[tuple[str, str], _Tally] = {}
         self._broken = mode == "quiet"
 
@@ -63,16 +70,30 @@ class Progress:
         """Show one event. Never raises; after a failure to write, says nothing more."""
         if self._broken:
             return
-        try:
-            self._show(event)
-        except Exception:
-            self._broken = True
-            self.close()
+        with self._lock:
+            try:
+                self._show(event)
+            except Exception:
+                self._broken = True
+                self.close()
+
+    def __enter__(self) -> Progress:
+        with self._lock:
+            self._users += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # runs inside a run, and beside it in other threads, end before the display may close
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self.close()
 
     def close(self) -> None:
         """Leave the terminal as it was found. Not needed after a `RunFinished`, harmless at any time."""
         shown, self._shown, self._run = self._shown, None, None
         self._tallies.clear()
+        self._runs.clear()
         if shown is not None:
             try:
                 shown.close()
@@ -83,23 +104,43 @@ class Progress:
         if isinstance(event, TaskFinished):
             self._show_task(event)
             return
-        if isinstance(event, RunStarted) and self._shown is None:
-            self._shown, self._run = self._open(), event.name
+        if isinstance(event, RunStarted):
+            self._runs[event.name] = f"{event.pipeline}/{event.number}"
+            if self._shown is None:
+                self._shown, self._run = self._open(), event.name
         display = self._display()
         if isinstance(event, StepStarted):
-            tally = self._tallies[event.run, event.step] = _Tally(event.step, event.tasks)
+            tally = self._tallies[event.run, event.step] = _Tally(self._name(event), event.tasks)
             display.started(tally, self._tallies)
         else:
             if isinstance(event, StepFinished):
                 self._tallies.pop((event.run, event.step), None)
-            display.line(describe(event), self._tallies)
-        if isinstance(event, RunFinished) and event.name == self._run:
-            self.close()
+            display.line(self._said(event), self._tallies)
+        if isinstance(event, RunFinished):
+            self._runs.pop(event.name, None)
+            if event.name == self._run:
+                self._end_display()
+
+    def _end_display(self) -> None:
+        shown, self._shown, self._run = self._shown, None, None
+        if shown is not None:
+            shown.close()
+
+    def _said(self, event: Event) -> str:
+        if isinstance(event, (RunStarted, RunFinished)):
+            return describe(event)
+        return describe(event, self._name(event))
+
+    def _name(self, event: StepStarted | StepFinished | TaskFinished | HookFailed) -> str:
+        """Of one run its steps' names suffice; while there are several, each line says which one it is about."""
+        place = self._runs.get(event.run)
+        return event.step if len(self._runs) < 2 or place is None else f"{place}/{event.step}"
 
     def _show_task(self, event: TaskFinished) -> None:
         display = self._display()
         tally = self._tallies.get((event.run, event.step))
-        line = describe(event) if tally is None else tally.add(event, counted=display.moves)
+        said = self._said(event)
+        line = said if tally is None else tally.add(event, self._name(event), said, moves=display.moves)
         if line is not None:
             display.line(line, self._tallies)
         elif display.moves:
@@ -120,21 +161,28 @@ class Progress:
         return _Plain(stream)
 
 
-def describe(event: Event) -> str:
-    """Say an event in one line of plain text."""
+def describe(event: Event, step: str | None = None) -> str:
+    """Say an event in one line of plain text; ``step`` is what to call its step, by default its name."""
+    if step is None and not isinstance(event, (RunStarted, RunFinished)):
+        step = event.step
     match event:
         case RunStarted():
             return f"{event.pipeline}/{event.number}  started  {event.name}"
         case StepStarted():
-            return f"{event.step}  running" + (f"  {event.tasks} tasks" if event.tasks is not None else "")
+            return f"{step}  running" + (f"  {counted(event.tasks, 'task')}" if event.tasks is not None else "")
         case TaskFinished():
-            return _line(f"{event.step}/{event.item}", event.status, event.duration, event.failure)
+            return _line(f"{step}/{event.item}", event.status, event.duration, _failure(event))
         case StepFinished():
-            return _line(event.step, "cached" if event.cached else event.status, event.duration, event.failure)
+            return _line(str(step), "cached" if event.cached else event.status, event.duration, _failure(event))
         case HookFailed():
-            return _line(event.step, "hook failed", None, event.message)
+            return _line(str(step), "hook failed", None, event.message)
         case RunFinished():
             return _line(f"{event.pipeline}/{event.number}", event.status, event.duration, None)
+
+
+def _failure(event: TaskFinished | StepFinished) -> str | None:
+    # whoever pressed Ctrl-C knows that it was a KeyboardInterrupt
+    return None if event.status is Status.CANCELLED else event.failure
 
 
 def duration_text(seconds: float) -> str:
@@ -174,17 +222,21 @@ class _Tally:
         self.done = 0
         self.failed = 0
 
-    def add(self, event: TaskFinished, *, counted: bool) -> str | None:
-        """Count a finished item; return the line that is due, if one is. ``counted``: numbers are shown elsewhere."""
+    def add(self, event: TaskFinished, step: str, said: str, *, moves: bool) -> str | None:
+        """Count a finished item; return the line that is due, if one is.
+
+        ``step`` is what the step is called now, ``said`` the event in words; ``moves``: the display shows numbers.
+        """
+        self.step = step
         self.done += 1
         if not event.status.successful:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
-                return describe(event)
-        if counted:
+                return said
+        if moves:
             return None
         if self.tasks is None or self.tasks <= TASK_LINES:
-            return describe(event)
+            return said
         # A line whenever another tenth is reached, the last being the step's own.
         if self.done < self.tasks and self.done * TASK_LINES // self.tasks > (self.done - 1) * TASK_LINES // self.tasks:
             return f"{self}"
@@ -194,7 +246,7 @@ class _Tally:
         if self.tasks is None:
             return f"{self.step}  running"
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.step}  running  {self.done} of {self.tasks} tasks{failed}"
+        return f"{self.step}  running  {self.done} of {counted(self.tasks, 'task')}{failed}"
 
 
 _Running = dict[tuple[str, str], _Tally]
@@ -233,7 +285,9 @@ class _Plain:
         self._stream.flush()
 
     def started(self, tally: _Tally, running: _Running) -> None:
-        self.line(f"{tally.step}  running" + (f"  {tally.tasks} tasks" if tally.tasks is not None else ""), running)
+        self.line(
+            f"{tally.step}  running" + (f"  {counted(tally.tasks, 'task')}" if tally.tasks is not None else ""), running
+        )
 
     def repaint(self, running: _Running) -> None:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runlore.errors import NameInvalid
+from runlore.model.article import with_article
 
 LONGEST = 255
 #: References that stand for a run; a run may not be called so.
@@ -18,19 +19,20 @@ def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
         if slash or "/" not in name:
             if not name.isspace():
                 return name
+    about = with_article(kind).capitalize()
     if not isinstance(name, str):
-        raise NameInvalid(f"A {kind} name is a str; {name!r} is a {type(name).__name__}.")
+        raise NameInvalid(f"{about} name is a str; {name!r} is {with_article(type(name).__name__)}.")
     import unicodedata  # rarely needed: most names are plain
 
     text = unicodedata.normalize("NFC", name)
     if not text.strip():
-        raise NameInvalid(f"A {kind} name may not be empty.")
+        raise NameInvalid(f"{about} name may not be empty.")
     if len(text) > LONGEST:
-        raise NameInvalid(f"A {kind} name has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
+        raise NameInvalid(f"{about} name has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
     if not slash and "/" in text:
-        raise NameInvalid(f"A {kind} name may not hold '/', which separates the parts of a pathspec: {text!r}.")
+        raise NameInvalid(f"{about} name may not hold '/', which separates the parts of a pathspec: {text!r}.")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
-        raise NameInvalid(f"A {kind} name may not hold control characters: {text!r}.")
+        raise NameInvalid(f"{about} name may not hold control characters: {text!r}.")
     return text
 
 

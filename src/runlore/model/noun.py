@@ -43,6 +43,7 @@ def _made(cls: type[Any], kw_only: bool) -> Any:
         return made.__new__(cls, *args, **values)
 
     made.__new__ = staticmethod(__new__)
+    made.__signature__ = _Signature()
     for name, method in _SHARED.items():
         if name not in cls.__dict__:
             setattr(made, name, method)
@@ -59,10 +60,14 @@ def _compiled_new(cls: type[Any]) -> Any:
         taken += ["*", *(_parameter(one, known) for one in by_keyword)]
     lines = [f"def __new__({', '.join(taken)}):", "self = _blank(_draft)"]
     lines += [f"self.{one.name} = {_filled(one)}" for one in fields(cls)]
-    lines += ["self.__class__ = _cls", "return self"]
+    lines.append("self.__class__ = _cls")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    lines.append("return self")
     exec("\n    ".join(lines), known)
     made = known["__new__"]
     made.__qualname__ = cls.__qualname__
+    made.__annotations__ = {one.name: one.type for one in fields(cls)}
     return made
 
 
@@ -81,6 +86,27 @@ def _filled(one: Field[Any]) -> str:
     if one.default_factory is MISSING:
         return one.name
     return f"_default_{one.name}() if {one.name} is _missing else {one.name}"
+
+
+class _Signature:
+    """What `inspect.signature` and ``help`` show of a noun, whether what makes it is compiled yet or not."""
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        import inspect  # whoever asks has it
+
+        found = inspect.signature(_compiled_new(owner))
+        taken = list(found.parameters.values())[1:]
+        return found.replace(
+            parameters=[one.replace(default=_FACTORY) if one.default is MISSING else one for one in taken]
+        )
+
+
+class _Factory:
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_FACTORY = _Factory()
 
 
 def _draft_of(cls: type[Any]) -> type[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runlore.errors import NameInvalid, PathspecInvalid
+from runlore.model.article import with_article
 from runlore.model.name import checked_name
 from runlore.model.noun import noun
 
@@ -47,7 +48,9 @@ Pathspec = RunPath | ArtifactPath
 def parse_pathspec(text: str) -> Pathspec:
     """Read a pathspec. Raises `PathspecInvalid` naming the part that is wrong."""
     if not isinstance(text, str):
-        raise PathspecInvalid(f"A pathspec is a str of the form {_FORM}; {text!r} is a {type(text).__name__}.")
+        raise PathspecInvalid(
+            f"A pathspec is a str of the form {_FORM}; {text!r} is {with_article(type(text).__name__)}."
+        )
     if text.startswith(ARTIFACT_PREFIX):
         return _artifact_path(text)
     parts = text.split("/")

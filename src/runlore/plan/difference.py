@@ -90,14 +90,24 @@ def _values(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterat
 def _parts(old: tuple[Part, ...], new: tuple[Part, ...], *, versions: bool) -> Iterator[Difference]:
     before = {(part.kind, part.name): part for part in old if (part.kind == "package") == versions}
     after = {(part.kind, part.name): part for part in new if (part.kind == "package") == versions}
+    # the same code under the same name elsewhere: a file that ran as a script and is imported now is no change
+    moved = {_anywhere(before[key]) for key in before.keys() - after} & {
+        _anywhere(after[key]) for key in after.keys() - before
+    }
     for key in {**after, **before}:
         was, now = before.get(key), after.get(key)
+        if (was is None or now is None) and _anywhere(was or now) in moved:
+            continue
         if was is not None and now is not None and was.digest == now.digest:
             continue
         texts = was.text if was else None, now.text if now else None
         diff = "" if versions else _diff(key[1], *texts)
         kind, part = ("version", "") if versions else ("code", key[0])
         yield Difference(kind=kind, name=key[1], old=texts[0], new=texts[1], diff=diff, part=part)
+
+
+def _anywhere(part: Part | None) -> tuple[Any, ...]:
+    return () if part is None else (part.kind, part.name.rpartition(".")[2], part.digest)
 
 
 def _diff(name: str, old: str | None, new: str | None) -> str:

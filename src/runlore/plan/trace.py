@@ -276,7 +276,8 @@ class Trace:
                 if name in self._index:
                     return self._index[name]
             raise DefinitionError(
-                f"{about} waits for a step {item!r} that was not called before it.{did_you_mean(item, self._index)}"
+                f"{about} waits for a step {item!r} that was not called before it, so that no circle can close."
+                f"{did_you_mean(item, self._index, nothing=' No step was called before it.')}"
             )
         raise DefinitionError(
             f"{about}: after= takes handles or ids of steps called before, not {item!r}. A step without outputs "

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from runlore.model import artifact as model
+from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
@@ -81,7 +82,7 @@ class Artifact(Notes):
         return iter(self.versions)
 
     def __repr__(self) -> str:
-        return f"<Artifact {self.name!r}, {self._noun.versions} versions>"
+        return f"<Artifact {self.name!r}, {counted(self._noun.versions, 'version')}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Artifact) and (self._record.id, self.id) == (other._record.id, other.id)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from runlore.author import current
 from runlore.author.reads import note_read
-from runlore.errors import Ambiguous, NotFound
+from runlore.errors import Ambiguous, NotFound, PathspecInvalid
 from runlore.model import run as model
 from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
@@ -145,22 +145,44 @@ class Client:
 
     def get(self, pathspec: str) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
         """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``."""
-        path = parse_pathspec(pathspec)
-        if isinstance(path, ArtifactPath):
-            return self._get_artifact(path)
+        try:
+            path = parse_pathspec(pathspec)
+            if isinstance(path, ArtifactPath):
+                return self._get_artifact(path)  # which notes by itself what it reads
+            note_read(f"{pathspec!r}")
+            if path.run is None:
+                return self._pipeline_or_run(path.pipeline)
+            pipeline = self._reader.lookup.pipeline(path.pipeline)
+        except (NotFound, PathspecInvalid):
+            found = self._in_run_alone(pathspec) if isinstance(pathspec, str) else None
+            if found is None:
+                raise
+            pipeline, path = found
+        return self._get_in_run(path, pipeline.name, path.run or "")
+
+    def _in_run_alone(self, pathspec: str) -> tuple[model.Pipeline, RunPath] | None:
+        """Read ``12/train`` and ``latest/train/0/model``: a run that alone is unambiguous, and what is in it."""
+        head, _, rest = pathspec.partition("/")
+        if not head or not rest or ":" in head:
+            return None
         note_read(f"{pathspec!r}")
-        if path.run is None:
-            return self._pipeline_or_run(path.pipeline)
-        return self._get_in_run(path, path.run)
+        try:
+            run = self._pipeline_or_run(head)
+        except (NotFound, PathspecInvalid):
+            return None
+        if not isinstance(run, Run):
+            return None
+        path = parse_pathspec(f"{run.pathspec}/{rest}")
+        assert isinstance(path, RunPath)
+        return self._reader.lookup.pipeline_named(path.pipeline), path
 
     def _get_artifact(self, path: ArtifactPath) -> Artifact | ArtifactVersion:
         if path.version is None:
             return self.get_artifact(path.name)
         return self.get_artifact_version(path.name, path.version)
 
-    def _get_in_run(self, path: RunPath, reference: str) -> Run | Step | Task | ArtifactVersion:
-        pipeline = self._reader.lookup.pipeline(path.pipeline)
-        run = self._reader.run(self._reader.lookup.run(reference, pipeline.name))
+    def _get_in_run(self, path: RunPath, pipeline: str, reference: str) -> Run | Step | Task | ArtifactVersion:
+        run = self._reader.run(self._reader.lookup.run(reference, pipeline))
         if path.step is None:
             return run
         step = run.steps[path.step]
@@ -186,6 +208,8 @@ class Client:
                 raise ambiguous(
                     text, "run", [f"{run.pipeline}/{run.number} ({run.name!r})" for run in candidates]
                 ) from None
+            if isinstance(problem, NotFound):
+                raise lookup.neither(text) from None
             raise
         if pipeline.name == text or run is None:
             return self._reader.pipeline(pipeline)

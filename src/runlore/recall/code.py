@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from runlore.errors import AlreadyExists, ArtifactCorrupt
+from runlore.model.counted import counted
 from runlore.recall.named import Named
 
 
@@ -53,7 +54,7 @@ class Code(Mapping[str, str]):
         return self._read(digest).decode("utf-8", "replace")
 
     def __repr__(self) -> str:
-        return f"<Code of {self._owner}: {len(self)} files>"
+        return f"<Code of {self._owner}: {counted(len(self), 'file')}>"
 
 
 def _inside(name: str) -> str:

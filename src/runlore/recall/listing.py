@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from runlore.model.counted import counted
 from runlore.model.query import Query
 
 if TYPE_CHECKING:
@@ -58,19 +59,20 @@ class Listing(Sequence[Handle], Generic[Handle]):
             return self._from_end(index)
         self._fetch(index + 1)
         if index >= len(self._known):
-            raise IndexError(f"There are {len(self._known)} {self._what}; there is none at position {index}.")
+            there = counted(len(self._known), self._what)
+            raise IndexError(f"There is no position {index}: the list holds {there}.")
         return self._make(self._known[index])
 
     def __repr__(self) -> str:
         shown = ", ".join(str(getattr(handle, "pathspec", handle)) for handle in self[:3])
         total = len(self)
-        return f"<{total} {self._what}{': ' if shown else ''}{shown}{', …' if total > 3 else ''}>"
+        return f"<{counted(total, self._what)}{': ' if shown else ''}{shown}{', …' if total > 3 else ''}>"
 
     def _repr_html_(self) -> str:
         from html import escape
 
         rows = "".join(f"<li>{escape(repr(handle))}</li>" for handle in self[:20])
-        return f"<p>{len(self)} {escape(self._what)}</p><ol start='0'>{rows}</ol>"
+        return f"<p>{escape(counted(len(self), self._what))}</p><ol start='0'>{rows}</ol>"
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a pandas frame with one row each. Raises `MissingExtra` where pandas is not installed."""
@@ -94,7 +96,7 @@ class Listing(Sequence[Handle], Generic[Handle]):
         for position, handle in enumerate(reversed(self), start=1):
             if position == -index:
                 return handle
-        raise IndexError(f"There are fewer than {-index} {self._what}.")
+        raise IndexError(f"There is no position {index}: the list holds {counted(len(self), self._what)}.")
 
     def _reversed_query(self) -> Query:
         return replace(self._query, descending=not self._query.descending)

@@ -72,6 +72,13 @@ class Lookup:
         found = self._run_exactly(reference, (), numbers=False)
         return found[0] if found else None
 
+    def neither(self, reference: str) -> NotFound:
+        """Say that this is neither a pipeline nor a run, and which there are."""
+        pipelines = [known.name for known in self._select("pipeline", limit=KNOWN)]
+        runs = [known.name for known in self._select("run", limit=KNOWN)]
+        hint = did_you_mean(reference, [*pipelines, *runs], limit=min(len(pipelines), CANDIDATES) or 1)
+        return NotFound(f"There is no pipeline or run {reference!r}.{hint}")
+
     def runs_beginning(self, reference: str) -> Sequence[Run]:
         """Candidates whose id or name begins with this."""
         return self._runs_beginning(reference, ())
@@ -192,7 +199,10 @@ class Lookup:
         if of is not None:
             self.pipeline_named(of)
         where = f" of pipeline {of!r}" if of else ""
-        return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known)}")
+        if of and known and reference.isdigit():
+            newest = self._select(noun, *within, limit=1)[0].number
+            return NotFound(f"There is no {noun} {reference!r}{where}; its newest is {of}/{newest}.")
+        return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known, limit=5)}")
 
 
 def made_in_body(artifact: str | UUID, version: str | int | None) -> Any:

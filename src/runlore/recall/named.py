@@ -23,7 +23,7 @@ class Named(Mapping[str, Value]):
         try:
             return self._things[name]
         except KeyError:
-            hint = did_you_mean(str(name), self._things)
+            hint = did_you_mean(str(name), self._things, nothing=" It has none.")
             raise NotFound(f"{self._owner} has no {self._kind} {name!r}.{hint}") from None
 
     def __iter__(self) -> Iterator[str]:
@@ -40,8 +40,10 @@ class Named(Mapping[str, Value]):
 
     def only(self, attribute: str) -> Value:
         """Return the only one. Raises ValueError naming all of them when there is not exactly one."""
+        if not self._things:
+            raise ValueError(f"{self._owner} has no {self._kind}s, so .{attribute} is not defined.")
         if len(self._things) != 1:
-            names = ", ".join(repr(name) for name in self._things) or "none"
+            names = ", ".join(repr(name) for name in self._things)
             raise ValueError(
                 f"{self._owner} has {len(self._things)} {self._kind}s ({names}), so .{attribute} is not defined; "
                 f'choose one with .{attribute}s["name"].'

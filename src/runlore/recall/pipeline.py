@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.author.reads import note_read
 from runlore.model import run as model
+from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
@@ -96,7 +97,7 @@ class Pipeline(Notes):
         return self._reader.run(self._reader.lookup.run(reference, self.name))
 
     def __repr__(self) -> str:
-        return f"<Pipeline {self.name!r}, version {self._noun.version}, {self._noun.runs} runs>"
+        return f"<Pipeline {self.name!r}, version {self._noun.version}, {counted(self._noun.runs, 'run')}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and (self._record.id, self.id) == (other._record.id, other.id)

@@ -107,8 +107,8 @@ class Reader:
         query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
         if noun in ("pipeline", "artifact") and sort_by is None:
             query = replace(query, descending=False)
-        what = {"version": "artifact versions"}.get(noun, noun + "s")
-        note_read(f"a list of {what}")
+        what = {"version": "artifact version"}.get(noun, noun)
+        note_read(f"a list of {what}s")
         listing: Listing[Any] = Listing(self.record, query, self._maker(noun), what=what)
         if size is None and page is None:
             return listing

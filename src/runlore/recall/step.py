@@ -285,8 +285,8 @@ class Step(Notes):
     def __getitem__(self, task: int) -> Task:
         found = {candidate.index: candidate for candidate in self.tasks}
         if task not in found:
-            has = f"0 to {max(found)}" if found else "none, as it has not started"
-            raise NotFound(f"{self.pathspec} has no task {task!r}; its tasks are {has}.")
+            has = f"its tasks are 0 to {max(found)}" if len(found) > 1 else "its only task is 0"
+            raise NotFound(f"{self.pathspec} has no task {task!r}; {has if found else 'it has not started'}.")
         return found[task]
 
     def __repr__(self) -> str:

@@ -49,7 +49,10 @@ class MemoryRecord(MemoryWriter, Record):
             taken = {run.name for run in self._t.runs.values()}
             while name in taken:
                 if new.name_given:
-                    raise AlreadyExists(f"There is a run called {name!r} already. Choose another name.")
+                    raise AlreadyExists(
+                        f"There is a run called {name!r} already. Choose another name, or have one made "
+                        "each time, as with run_name='nightly-{date}-{time}'."
+                    )
                 suffix += 1
                 name = f"{new.name}-{suffix}"
             pipeline = self._count_run(new)

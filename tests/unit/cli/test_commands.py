@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+
+import runlore
+from runlore.show.cli.table import columns_of, table_lines
 
 Cli = Callable[..., Result]
 Told = Callable[..., Any]
@@ -93,7 +97,9 @@ def test_the_users_exception_keeps_its_traceback(cli: Cli, told: Told) -> None:
     """A step that raises ends with exit code 1, its traceback, and a last line that names the error."""
     result = cli("pipeline", "run", "flow.py:training", "--lr=-1")
     assert result.exit_code == 1
-    assert "Traceback" in result.stderr
+    assert "Traceback" in result.stderr and 'raise ValueError("lr is negative")' in result.stderr
+    assert "raised by step 'train' of run" in result.stderr
+    assert str(Path(runlore.__file__).parent) not in result.stderr
     assert result.stderr.splitlines()[-1] == "Error: training failed: ValueError: lr is negative"
     assert told("run", "show", "training/1")["failure"] == "builtins.ValueError: lr is negative"
 
@@ -175,6 +181,31 @@ def test_explain_shows_a_change_of_code_as_a_diff(cli: Cli, told: Told, flow: Pa
     assert "-    return {'weight': sum(data) * lr}" in text
     assert "+    return {'weight': sum(data) + lr}" in text
     assert told("step", "show", "training/2/load")["status"] == "cached"
+
+
+def test_a_script_is_compiled_at_every_start(cli: Cli, told: Told, flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit within the same second that keeps the size is seen: no bytecode of a script is kept."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    cli("pipeline", "run", "flow.py:training")
+    times = flow.stat()
+    flow.write_text(flow.read_text(encoding="utf-8").replace("sum(data) * lr", "sum(data) + lr"), encoding="utf-8")
+    os.utime(flow, ns=(times.st_atime_ns, times.st_mtime_ns))
+    cli("pipeline", "run", "flow.py:training")
+
+    assert told("step", "show", "training/2/train")["status"] == "completed"
+    assert not (flow.parent / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("target", ["broken.py:training", "broken:training"])
+def test_a_script_that_raises_on_import_shows_where(cli: Cli, flow: Path, target: str) -> None:
+    """Its own lines are the traceback, without those of the importing; the last line names the file and the error."""
+    flow.with_name("broken.py").write_text("x = 1\ny = x / 0\n", encoding="utf-8")
+    result = cli("pipeline", "run", target)
+
+    assert result.exit_code == 1
+    assert "y = x / 0" in result.stderr and "importlib" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: broken") and last.endswith("since it raises: ZeroDivisionError: division by zero")
 
 
 def test_artifacts_are_shown_and_downloaded(cli: Cli, told: Told, tmp_path: Path) -> None:
@@ -282,3 +313,114 @@ def test_every_command_has_help(cli: Cli) -> None:
     for command in words:
         result = cli(*command.split(), "--help")
         assert result.exit_code == 0 and "Usage: runlore" in result.stdout, command
+
+
+@pytest.mark.parametrize("run", ["1", "latest", "latest-successful", "one", "training/1", "training/latest"])
+def test_a_run_is_named_the_same_way_everywhere(cli: Cli, told: Told, run: str) -> None:
+    """Whatever names a run alone, while that is unambiguous, names it before a step, a task and an output, too."""
+    cli("pipeline", "run", "--run-name", "one", "flow.py:training")
+
+    assert told("run", "show", run)["run"] == "training/1"
+    assert told("step", "show", f"{run}/train")["pathspec"] == "training/1/train"
+    assert told("step", "show", f"{run}/train/0")["pathspec"] == "training/1/train/0"
+    assert cli("step", "logs", f"{run}/load").stdout == "loading 3\n"
+    assert cli("run", "logs", run).stdout == "[load] loading 3\n"
+    assert told("explain", f"{run}/train")["step"] == "training/1/train"
+    assert told("artifact", "show", f"{run}/train/0/model")["artifact"] == "model"
+
+
+def test_a_number_that_fits_several_runs_lists_them(cli: Cli) -> None:
+    """With runs of the same number in two pipelines, each command refuses the number alone and says what fits."""
+    cli("pipeline", "run", "flow.py:training")
+    cli("pipeline", "run", "flow.py:typed", "--count", "1")
+    for words in ("run show 1", "run logs 1", "step show 1/train", "explain 1/train", "artifact show 1/train/0/model"):
+        result = cli(*words.split())
+        assert result.exit_code == 1 and "training/1" in result.stderr and "typed/1" in result.stderr, words
+
+
+def test_an_error_of_runlore_in_a_step_names_the_step(cli: Cli, flow: Path) -> None:
+    """What is refused while a pipeline runs is one line that says in which step of which run."""
+    flow.write_text(
+        "from runlore import pipeline, step\n@step\ndef make() -> int:\n    return 'x'\n"
+        "@pipeline\ndef making():\n    make()\n",
+        encoding="utf-8",
+    )
+    result = cli("pipeline", "run", "flow.py")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "expected int, got str 'x' (raised by step 'make' of run 'making-" in result.stderr
+
+
+def test_an_interrupt_cancels_the_run(cli: Cli, told: Told, flow: Path) -> None:
+    """Ctrl-C while a step runs ends with exit code 130 and one word, and the run is cancelled."""
+    flow.write_text(
+        "from runlore import pipeline, step\n@step\ndef wait() -> int:\n    raise KeyboardInterrupt\n"
+        "@pipeline\ndef waiting():\n    wait()\n",
+        encoding="utf-8",
+    )
+    result = cli("pipeline", "run", "flow.py")
+    assert result.exit_code == 130
+    assert result.stderr == "Cancelled.\n"
+    assert told("run", "show", "1")["status"] == "cancelled"
+
+
+def test_columns_align_whatever_the_script(cli: Cli, flow: Path) -> None:
+    """Wide and joining characters take as many columns as a terminal gives them, and a table keeps to its width."""
+    names = ["plain", "数据" * 30, "e\u0301te\u0301", "\N{PARTY POPPER}", "مرحبا", "x" * 200]
+    rows = [
+        [name, "completed", "2026-11-24 16:42:29", "a note that is rather long, longer than there is room for"]
+        for name in names
+    ]
+    lines = list(table_lines(["NAME", "STATUS", "CREATED", "NOTE"], rows, 80))
+
+    assert {columns_of(line) for line in lines[1:]} == {80}
+    assert {columns_of(line.partition("completed")[0]) for line in lines[1:]} == {
+        columns_of(lines[0].partition("STATUS")[0])
+    }
+    assert lines[2].startswith("数据数据") and "…" in lines[2]
+
+
+def test_nothing_is_coloured_without_a_terminal(cli: Cli) -> None:
+    """What goes to a file or a pipe holds no control sequences, help and progress included."""
+    for words in ("--help", "pipeline run flow.py:training", "run list", "run show 1", "explain 1/train", "nosuch"):
+        result = cli(*words.split())
+        assert "\x1b" not in result.stdout + result.stderr, words
+
+
+def test_json_has_the_keys_that_the_reference_lists(cli: Cli, told: Told) -> None:
+    """The keys of each listing are those of docs/reference/commands.md, and a limited one says so on stderr."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    documented = {}
+    for line in page.split("## JSON")[1].split("##")[0].splitlines():
+        cells = line.split("|")
+        for command in cells[1].split(",") if len(cells) == 4 else ():
+            documented[command.strip(" `")] = [key.strip(" `") for key in cells[2].split(",")]
+    for _ in range(2):
+        cli("pipeline", "run", "flow.py:training")
+
+    documented["pipeline runs list"] = documented["run list"]
+    for command in ("run list", "pipeline runs list", "pipeline list", "artifact list", "artifact version list"):
+        given = list(dict.fromkeys(key.split(".")[0] + "." * ("." in key) for key in told(*command.split())[0]))
+        assert given == [key.rstrip("…") for key in documented[command] if key != "metadata.…"], command
+    limited = cli("run", "list", "--limit", "1", "--json")
+    assert len(json.loads(limited.stdout)) == 1 and "and 1 more" in limited.stderr
+
+
+def test_exit_codes_are_those_of_the_reference(cli: Cli) -> None:
+    """0 for done or nothing that fits, 1 for what could not be done, 2 for a wrong command line."""
+    codes = {
+        words: cli(*words.split()).exit_code for words in ("run list", "status", "run show 9", "rn", "run list --x")
+    }
+
+    assert codes == {"run list": 0, "status": 0, "run show 9": 1, "rn": 2, "run list --x": 2}
+
+
+def test_a_file_that_ran_as_a_script_did_not_change(cli: Cli, told: Told, flow: Path) -> None:
+    """After `python flow.py`, the same code run by the command line differs in its parameter only."""
+    script = flow.with_name("script.py")
+    script.write_text(flow.read_text(encoding="utf-8") + "\ntraining(lr=0.6)\n", encoding="utf-8")
+    subprocess.run([sys.executable, script], check=True)
+    cli("pipeline", "run", "flow.py:training", "--lr", "0.7")
+
+    explained = told("explain", "2/train")
+    assert explained["compared"] == "training/1/train"
+    assert [(one["kind"], one["name"]) for one in explained["differences"]] == [("parameter", "lr")]

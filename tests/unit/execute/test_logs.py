@@ -126,18 +126,68 @@ def test_old_chunk_is_handed_over_by_the_next_write(chunks: Chunks, clock: Clock
         assert chunks.lines == [("stdout", "one"), ("stdout", "two")]
 
 
-def test_limit_drops_and_says_so(chunks: Chunks) -> None:
-    """Beyond the limit lines are counted, not stored, and the last line tells how many."""
-    with LogCapture(chunks, limit=200) as capture:
+def test_limit_keeps_head_and_tail(chunks: Chunks, clock: Clock) -> None:
+    """Beyond the limit the middle is left out, and one line in its place tells how much that was."""
+    with LogCapture(chunks, limit=400, clock=clock) as capture:
         for number in range(100):
+            clock.now += 1_000_000
             print(f"line {number:03}")
 
     kept = [text for stream, text in chunks.lines if stream == "stdout"]
-    assert kept == [f"line {number:03}" for number in range(len(kept))]
-    assert capture.dropped_lines == 100 - len(kept) > 0
-    stream, last = chunks.lines[-1]
-    assert stream == "logging"
-    assert f"{capture.dropped_lines} further lines ({capture.dropped_bytes} bytes) were dropped" in last
+    gap = next(index for index, (stream, _) in enumerate(chunks.lines) if stream == "logging")
+    numbers = [int(text.removeprefix("line ")) for text in kept]
+    assert 3 < gap < len(kept) and len(chunks.lines) == len(kept) + 1
+    assert numbers[:gap] == list(range(gap)) and numbers[gap:] == list(range(100 - len(kept) + gap, 100))
+    assert capture.dropped_lines == 100 - len(kept)
+    assert sum(len(format_line(10**15, "o", text)) for text in kept) <= 400
+    said = chunks.lines[gap][1]
+    assert f"{capture.dropped_lines} lines ({capture.dropped_bytes} bytes) left out here" in said and "400" in said
+    times = [line.time for line in parse_log(chunks.text)]
+    assert times == sorted(times)
+
+
+def test_the_head_is_streamed_and_the_tail_waits(chunks: Chunks, clock: Clock) -> None:
+    """While a step runs, the head of its log is handed over as ever; what may turn out to be the middle is not."""
+    with LogCapture(chunks, limit=400, clock=clock):
+        for number in range(100):
+            clock.now += 2_000_000_000
+            print(f"line {number:03}")
+        streamed = [text for _, text in chunks.lines]
+        assert streamed == [f"line {number:03}" for number in range(len(streamed))] and streamed
+
+    assert chunks.lines[-1] == ("stdout", "line 099")
+
+
+def test_a_log_at_its_limit_is_whole(chunks: Chunks) -> None:
+    """A log that fits the limit is kept whole and in order, with no line about anything left out."""
+    size = len(format_line(10**15, "o", "line 00")) * 40
+    with LogCapture(chunks, limit=size) as capture:
+        for number in range(40):
+            print(f"line {number:02}")
+
+    assert capture.dropped_lines == 0
+    assert [text for _, text in chunks.lines] == [f"line {number:02}" for number in range(40)]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 60])
+def test_a_line_longer_than_the_tail_is_left_out(chunks: Chunks, limit: int) -> None:
+    """What does not fit at all is counted; the log then holds the line that says so."""
+    with LogCapture(chunks, limit=limit) as capture:
+        print("x" * 500)
+
+    assert capture.dropped_lines == 1
+    assert [stream for stream, _ in chunks.lines] == ["logging"] and "1 line (" in chunks.lines[0][1]
+
+
+def test_the_tail_is_bounded(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the limit, no more than the tail's size is held in memory."""
+    monkeypatch.setattr(logs, "TAIL_SIZE", 100)
+    with LogCapture(chunks, limit=10_000) as capture:
+        for number in range(1_000):
+            print(f"line {number:03}")
+        assert capture._tail_size <= 100 and sum(size for _, _, size in capture._tail) == capture._tail_size
+
+    assert len(chunks.text) <= 10_000 + 300
 
 
 def test_logging_is_kept_whatever_the_logger_is_like(chunks: Chunks, logger: logging.Logger) -> None:

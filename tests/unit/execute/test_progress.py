@@ -254,3 +254,57 @@ def test_rich_is_imported_for_live_only() -> None:
 def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
     """A duration has the unit that suits it, and never sixty of one."""
     assert duration_text(seconds) == text
+
+
+def test_lines_of_several_runs_tell_them_apart() -> None:
+    """While several runs go on at once, each line names its run; of one run the step's name suffices."""
+    stream = io.StringIO()
+    progress = Progress(stream, "plain")
+
+    def started(number: int) -> None:
+        progress.handle(RunStarted(pipeline="training", number=number, name=f"name-{number}"))
+
+    def ended(number: int) -> None:
+        status = Status.COMPLETED
+        progress.handle(
+            RunFinished(pipeline="training", number=number, name=f"name-{number}", status=status, duration=1.0)
+        )
+
+    started(1)
+    progress.handle(StepStarted(run="name-1", step="load"))
+    started(2)
+    progress.handle(StepStarted(run="name-2", step="load", tasks=1))
+    progress.handle(StepFinished(run="name-1", step="load", status=Status.COMPLETED))
+    progress.handle(TaskFinished(run="name-2", step="load", item=0, status=Status.FAILED))
+    progress.handle(HookFailed(run="name-2", step="load", message="oh"))
+    ended(1)
+    progress.handle(StepFinished(run="name-2", step="load", status=Status.FAILED))
+    ended(2)
+
+    assert [line.partition("  ")[0] for line in stream.getvalue().splitlines()] == [
+        "training/1",
+        "load",
+        "training/2",
+        "training/2/load",
+        "training/1/load",
+        "training/2/load/0",
+        "training/2/load",
+        "training/1",
+        "load",
+        "training/2",
+    ]
+    assert "1 task\n" in stream.getvalue()
+
+
+def test_a_display_stays_until_its_last_user_leaves() -> None:
+    """A run inside another one, or in another thread, ends without ending what the others show."""
+    stream = io.StringIO()
+    progress = Progress(stream, "plain")
+    with progress:
+        progress.handle(RunStarted(pipeline="outer", number=1, name="outer-1"))
+        progress.handle(StepStarted(run="outer-1", step="train", tasks=100))
+        with progress:
+            pass
+        progress.handle(TaskFinished(run="outer-1", step="train", item=0, status=Status.COMPLETED))
+
+    assert "train/0" not in stream.getvalue()

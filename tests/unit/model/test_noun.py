@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
 
@@ -91,3 +92,43 @@ def test_copies_and_replacements_are_equal() -> None:
     assert replace(point, y=5) == Point(x=1, y=5, notes=["a"])  # type: ignore[type-var]
     assert asdict(Pair(1)) == {"left": 1, "right": 0}  # type: ignore[call-overload]
     assert repr(Pair(1)) == "Pair(left=1, right=0)"
+
+
+@noun(kw_only=False)
+class Checked:
+    name: str
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.lower())
+
+
+def test_a_noun_may_finish_itself() -> None:
+    """``__post_init__`` is called after the fields are set, for the first instance as for every other."""
+    assert [Checked("A").name, Checked("B", tags=("x",)).name, replace(Checked("C"), name="D").name] == ["a", "b", "d"]
+
+
+def test_what_is_missing_or_unknown_is_named() -> None:
+    """A field without default that is not given, and a keyword that is no field, are the errors of any call."""
+    for _ in range(2):
+        with pytest.raises(TypeError, match="Point.*'x'"):
+            Point()  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="'z'"):
+            Point(x=1, z=2)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="positional"):
+            Point(1)  # type: ignore[misc]
+
+
+def test_a_noun_shows_how_it_is_made() -> None:
+    """The signature is that of its fields, before the first instance is made as after it."""
+
+    @noun(kw_only=False)
+    class Fresh:
+        left: int
+        right: list[int] = field(default_factory=list)
+
+    said = "(left: 'int', right: 'list[int]' = <factory>)"
+    assert str(inspect.signature(Fresh)) == said
+    Fresh(1)
+    assert str(inspect.signature(Fresh)) == said
+    assert list(inspect.signature(Point).parameters) == ["x", "y", "seen", "notes"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import sys
 import threading
@@ -39,7 +38,10 @@ _MEANING: dict[int, tuple[type[StoreError], str]] = {
         StoreReadOnly,
         "The record {path} cannot be opened or made. Check that its folder exists and may be written.",
     ),
-    sqlite3.SQLITE_NOTADB: (StoreForeign, "{path} is not a runlore record."),
+    sqlite3.SQLITE_NOTADB: (
+        StoreForeign,
+        "{path} is not a runlore record. Move it away, or set RUNLORE_HOME to another folder.",
+    ),
     sqlite3.SQLITE_CORRUPT: (
         StoreCorrupt,
         "The record {path} is damaged. Restore it from a backup, or move it away and start a new one.",
@@ -172,6 +174,8 @@ class Connection:
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Repeat until the lock is free. SQLite's own waiting grows to 100 ms and starves writers; ours stays short."""
+        import random  # its start takes a millisecond, and few processes ever wait
+
         deadline = time.monotonic() + PATIENCE
         while True:
             time.sleep(random.uniform(0.0002, 0.002))

@@ -66,7 +66,10 @@ def _version(connection: Connection) -> int:
     version = int(connection.row("pragma user_version")[0])
     if application != APPLICATION:
         if application or version or connection.row("select 1 from sqlite_master limit 1"):
-            raise StoreForeign(f"{connection.path} is a database of another program, not a runlore record.")
+            raise StoreForeign(
+                f"{connection.path} is a database of another program, not a runlore record. "
+                "Move it away, or set RUNLORE_HOME to another folder."
+            )
         return 0
     if version > VERSION:
         raise StoreTooNew(

@@ -145,7 +145,10 @@ class Writer:
         name, suffix = new.name, 1
         while self._execute(SQL["run_named"], (name,)).fetchone():
             if new.name_given:
-                raise AlreadyExists(f"There is a run called {name!r} already. Choose another name.")
+                raise AlreadyExists(
+                    f"There is a run called {name!r} already. Choose another name, or have one made "
+                    "each time, as with run_name='nightly-{date}-{time}'."
+                )
             suffix += 1
             name = f"{new.name}-{suffix}"
         return name

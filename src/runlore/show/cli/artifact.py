@@ -10,7 +10,7 @@ from runlore.errors import NotFound
 from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.recall.artifact import Artifact
 from runlore.recall.version import ArtifactVersion
-from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options
+from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options, named
 from runlore.show.cli.table import print_facts, print_json, print_rows, shown_size
 
 
@@ -19,7 +19,8 @@ from runlore.show.cli.table import print_facts, print_json, print_rows, shown_si
 def list_artifacts(**options: Any) -> None:
     """List artifacts, newest first."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
-    rows, more = limited(client().list_artifacts(**given), options["limit"])
+    found, more = limited(client().list_artifacts(**given), options["limit"])
+    rows = [artifact.to_row() for artifact in found]
     columns = ("name", "versions", "created")
     print_rows(rows, columns, as_json=options["as_json"], empty="There are no such artifacts.", more=more)
 
@@ -53,15 +54,17 @@ def show(artifact: str, as_json: bool) -> None:
 
 def find_version(reference: str) -> ArtifactVersion:
     """The version that a name, ``name@version`` or pathspec names; of a name alone, the newest."""
-    looks_like_run = reference.count("/") == 4
-    if not looks_like_run and not reference.startswith(ARTIFACT_PREFIX):
-        reference = ARTIFACT_PREFIX + reference
-    found = client().get(reference)
+    try:
+        found = client().get(ARTIFACT_PREFIX + reference.removeprefix(ARTIFACT_PREFIX))
+    except NotFound:
+        if "/" not in reference or reference.startswith(ARTIFACT_PREFIX):
+            raise
+        found = client().get(reference)  # names of artifacts may hold slashes, too
     if isinstance(found, Artifact):
         return found.latest
     if isinstance(found, ArtifactVersion):
         return found
-    raise NotFound(f"{reference!r} names a {type(found).__name__.lower()}, not an artifact version.")
+    raise NotFound(f"{reference!r} names {named(found)}, not an artifact version.")
 
 
 @click.group()
@@ -76,7 +79,8 @@ def list_versions(artifact: str | None, **options: Any) -> None:
     """List versions, newest first: all, or those of ARTIFACT."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"])
     name = None if artifact is None else client().get_artifact(artifact.removeprefix(ARTIFACT_PREFIX)).name
-    rows, more = limited(client().list_artifact_versions(name, **given), options["limit"])
+    found, more = limited(client().list_artifact_versions(name, **given), options["limit"])
+    rows = [one.to_row() for one in found]
     if not options["as_json"]:
         for row in rows:
             row["size"] = shown_size(row["size"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from runlore.author.pipeline import Pipeline
 from runlore.errors import RunloreError
 from runlore.recall.run import Run
-from runlore.show.cli.lazy import one_line
+from runlore.show.cli.failure import failed
 from runlore.show.cli.options import argument_of, options_of
 from runlore.show.cli.script import find_pipeline
 from runlore.show.cli.table import print_json
@@ -25,7 +24,10 @@ from runlore.show.cli.table import print_json
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PARAMETERS]")
 @click.pass_context
 def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Run a pipeline of a Python file: runlore pipeline run flow.py:training --lr 0.2
+    """Run a pipeline of a Python file.
+
+    \b
+    runlore pipeline run flow.py:training --lr 0.2
 
     The options after the pipeline are its parameters; --help there lists them with their types and defaults. Options of
     this command stand before the pipeline.
@@ -59,7 +61,5 @@ def _run(pipeline: Pipeline, arguments: dict[str, Any]) -> Run:
     except RunloreError:
         raise
     except Exception as error:
-        # the user's own exception: its traceback is what they need
-        traceback.print_exception(error)
-        raise click.ClickException(f"{pipeline.name} failed: {type(error).__name__}: {one_line(error)}") from error
+        raise failed(error, f"{pipeline.name} failed") from error
     return finished

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import click
 
 from runlore.errors import RunloreError
 from runlore.model.suggest import did_you_mean
+
+#: What shells know a program by that Ctrl-C ended.
+CANCELLED = 130
 
 
 class LazyGroup(click.Group):
@@ -26,7 +31,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = getattr(_imported(module), attribute)
         return command
 
     def resolve_command(
@@ -49,6 +54,17 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
 
+def _imported(module: str) -> ModuleType:
+    # importing makes many objects and no garbage: looking for some meanwhile takes a tenth of a listing's time
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class RootGroup(LazyGroup):
     """The outermost group: what runlore raises becomes one line and exit code 1, never a traceback."""
 
@@ -56,13 +72,13 @@ class RootGroup(LazyGroup):
         try:
             return super().invoke(ctx)
         except RunloreError as error:
-            raise click.ClickException(one_line(error)) from error
+            from runlore.show.cli.failure import with_notes  # only needed when something went wrong
+
+            raise click.ClickException(with_notes(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Cancelled.", err=True)
+            raise click.exceptions.Exit(CANCELLED) from None
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise click.ClickException(one_line(error)) from error
-
-
-def one_line(error: BaseException) -> str:
-    """The error's message in one line, or its class where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+            raise click.ClickException(" ".join(str(error).split())) from error

@@ -19,7 +19,8 @@ NEWEST = 10
 def list_pipelines(**options: Any) -> None:
     """List pipelines, newest first."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
-    rows, more = limited(client().list_pipelines(**given), options["limit"])
+    found, more = limited(client().list_pipelines(**given), options["limit"])
+    rows = [pipeline.to_row() for pipeline in found]
     columns = ("name", "version", "runs", "created")
     print_rows(rows, columns, as_json=options["as_json"], empty="There are no pipelines yet.", more=more)
 
@@ -30,9 +31,9 @@ def list_pipelines(**options: Any) -> None:
 def show(pipeline: str, as_json: bool) -> None:
     """Show PIPELINE and its newest runs."""
     found = client().get_pipeline(pipeline)
-    runs = [run.to_row() for run in found.runs[:NEWEST]]
+    runs = found.runs[:NEWEST]
     if as_json:
-        print_json({**found.to_row(), "tags": list(found.tags), "newest_runs": runs})
+        print_json({**found.to_row(), "tags": list(found.tags), "newest_runs": [run.to_row() for run in runs]})
         return
     print_facts({**found.to_row(), "tags": ", ".join(found.tags) or None})
     click.echo()

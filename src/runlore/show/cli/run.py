@@ -37,17 +37,25 @@ def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...
         given["run_metadata"] = list(metadata)
     if options["parameter"]:
         given["parameters"] = list(options["parameter"])
-    rows, more = limited(client().runs(pipeline, **given), options["limit"])
-    print_runs(rows, as_json=options["as_json"], more=more)
+    found, more = limited(client().runs(pipeline, **given), options["limit"])
+    print_runs(found, as_json=options["as_json"], more=more)
 
 
-def print_runs(rows: list[dict[str, Any]], *, as_json: bool, more: int = 0) -> None:
-    """Print rows of runs."""
-    if not as_json:
-        for row in rows:
-            row["run"] = f"{row['pipeline']}/{row['number']}"
-            row["took"] = shown_seconds(row["duration"])
+def print_runs(runs: list[Run], *, as_json: bool, more: int = 0) -> None:
+    """Print one row for each run."""
+    # the table shows neither parameters nor metadata, and reading these takes as long as all the rest
+    rows = [run.to_row() if as_json else _row(run) for run in runs]
     print_rows(rows, COLUMNS, as_json=as_json, empty="There are no such runs.", more=more)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.pathspec,
+        "name": run.name,
+        "status": run.status,
+        "created": run.created,
+        "took": shown_seconds(run.duration),
+    }
 
 
 @click.command()

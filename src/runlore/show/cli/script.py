@@ -5,12 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import TypeVar
 
 from runlore.author.pipeline import Pipeline
-from runlore.errors import DefinitionError, NotFound
+from runlore.errors import NotFound, RunloreError
+from runlore.model.counted import counted
 from runlore.model.suggest import did_you_mean
+from runlore.show.cli.failure import failed
+
+T = TypeVar("T")
 
 
 def find_pipeline(target: str) -> Pipeline:
@@ -19,19 +26,21 @@ def find_pipeline(target: str) -> Pipeline:
     The import runs the module's own code; what stands under ``if __name__ == "__main__"`` does not run.
     """
     place, name = _split(target)
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+    module = _from_file(place) if place.endswith(".py") else _from_name(place)
     pipelines = {key: value for key, value in vars(module).items() if isinstance(value, Pipeline)}
     if name is None and len(pipelines) == 1:
         return next(iter(pipelines.values()))
     if name is None:
-        names = ", ".join(f"{place}:{key}" for key in pipelines) or "none"
-        raise NotFound(f"{place} defines {len(pipelines)} pipelines ({names}); say which one: {place}:NAME.")
+        names = ", ".join(f"{place}:{key}" for key in pipelines)
+        if not pipelines:
+            raise NotFound(f"{place} defines no pipeline: a function decorated with @pipeline, at its top level.")
+        raise NotFound(f"{place} defines {counted(len(pipelines), 'pipeline')} ({names}); say which one: {place}:NAME.")
     if name in pipelines:
         return pipelines[name]
     named = {pipeline.name: pipeline for pipeline in pipelines.values()}
     if name in named:
         return named[name]
-    raise NotFound(f"{place} defines no pipeline {name!r}.{did_you_mean(name, pipelines)}")
+    raise NotFound(f"{place} defines no pipeline {name!r}.{did_you_mean(name, pipelines, nothing=' It defines none.')}")
 
 
 def _split(target: str) -> tuple[str, str | None]:
@@ -41,7 +50,8 @@ def _split(target: str) -> tuple[str, str | None]:
     return place, name
 
 
-def _from_file(path: Path) -> ModuleType:
+def _from_file(place: str) -> ModuleType:
+    path = Path(place)
     if not path.is_file():
         raise NotFound(f"There is no file {str(path)!r} here ({Path.cwd()}).")
     folder = str(path.resolve().parent)
@@ -52,21 +62,50 @@ def _from_file(path: Path) -> ModuleType:
     taken = name in sys.modules and loaded != str(path.resolve())
     if taken or not name.isidentifier() or name in sys.stdlib_module_names:
         name = f"_runlore_script_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise DefinitionError(f"{path} cannot be imported as Python.")
+    loader = _ScriptLoader(name, str(path.resolve()))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        _executed(place, lambda: loader.exec_module(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
+class _ScriptLoader(SourceFileLoader):
+    """Compiles the file at every start, as Python does with a script: bytecode kept beside it counts as current after
+    an edit in the same second that leaves the size alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def _executed(place: str, execute: Callable[[], T]) -> T:
+    """Run a module's own code; what it raises is told with the lines of the user's files alone."""
+    try:
+        return execute()
+    except RunloreError:
+        raise
+    except Exception as error:
+        raise failed(error, f"{place} cannot be imported, since it raises") from error
+
+
 def _from_name(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise NotFound(f"{name!r} is neither a Python file nor a module; a file is written like flow.py:training.")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
-            raise
-        raise NotFound(f"There is no module {name!r} here; a file is written like flow.py:training.") from None
+
+    def found() -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+                raise
+            raise NotFound(f"There is no module {name!r} here; a file is written like flow.py:training.") from None
+
+    return _executed(name, found)

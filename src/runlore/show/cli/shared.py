@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from runlore.errors import NotFound
+from runlore.model.article import with_article
 from runlore.recall.client import Client
 from runlore.recall.run import Run
 from runlore.recall.step import Step
@@ -66,11 +67,11 @@ def client() -> Client:
     return found
 
 
-def limited(listing: Any, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """Rows of the first ``limit`` handles, and how many more there are."""
+def limited(listing: Any, limit: int) -> tuple[list[Any], int]:
+    """The first ``limit`` handles, and how many more there are."""
     handles = listing[:limit] if limit else list(listing)
     more = len(listing) - len(handles) if limit and len(handles) == limit else 0
-    return [handle.to_row() for handle in handles], more
+    return handles, more
 
 
 def find_run(reference: str) -> Run:
@@ -79,8 +80,7 @@ def find_run(reference: str) -> Run:
     if isinstance(found, Run):
         return found
     raise NotFound(
-        f"{reference!r} names a {type(found).__name__.lower()}, not a run. "
-        f"Runs are written like training/12 or training/latest."
+        f"{reference!r} names {named(found)}, not a run. Runs are written like training/12 or training/latest."
     )
 
 
@@ -90,9 +90,16 @@ def find_step(reference: str) -> Step | Task:
     if isinstance(found, (Step, Task)):
         return found
     raise NotFound(
-        f"{reference!r} names a {type(found).__name__.lower()}, not a step. "
+        f"{reference!r} names {named(found)}, not a step. "
         f"Steps are written like training/12/train or training/latest/train."
     )
+
+
+def named(found: object) -> str:
+    """What kind of thing a handle is, in words: ``a pipeline``, ``an artifact version``."""
+    words = {"ArtifactVersion": "artifact version"}
+    name = type(found).__name__
+    return with_article(words.get(name, name.lower()))
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ import click
 Row = Mapping[str, Any]
 _GAP = "  "
 _NARROWEST = 6
+#: What a column keeps before the first one gives way.
+_READABLE = 19
 
 
 def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str, more: int = 0) -> None:
@@ -24,13 +27,12 @@ def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, em
     listed = list(rows)
     if as_json:
         print_json(listed)
-        return
-    if not listed:
+    elif not listed:
         click.echo(empty, err=True)
-        return
-    cells = [[shown(row.get(column)) for column in columns] for row in listed]
-    for line in table_lines([column.upper().replace("_", " ") for column in columns], cells, _width()):
-        click.echo(line)
+    else:
+        cells = [[shown(row.get(column)) for column in columns] for row in listed]
+        for line in table_lines([column.upper().replace("_", " ") for column in columns], cells, _width()):
+            click.echo(line)
     if more > 0:
         click.echo(f"… and {more} more; --limit 0 shows all.", err=True)
 
@@ -54,25 +56,47 @@ def echo_line(text: str) -> None:
 
 
 def table_lines(header: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> Iterable[str]:
-    """Lay out a table in at most ``width`` columns, shortening the widest ones but the first with an ellipsis."""
+    """Lay out a table in at most ``width`` columns; long texts are shortened before short ones."""
     rows = [list(header), *map(list, cells)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(header))]
+    widths = [max(columns_of(row[index]) for row in rows) for index in range(len(header))]
     _shrink(widths, width - len(_GAP) * (len(widths) - 1))
     for row in rows:
         yield _GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
 
 
+def columns_of(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a wide character, none for one that joins the last."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # rarely needed: most names are plain
+
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 2
+        if unicodedata.east_asian_width(char) in ("W", "F")
+        else 1
+        for char in text
+    )
+
+
 def _shrink(widths: list[int], room: int) -> None:
-    for candidates in (range(1, len(widths)), range(len(widths))):
+    # the first column names the thing and stays whole for longest; words such as a status stay readable beside it
+    first, others = [0], range(1, len(widths))
+    for candidates, least in ((others, _READABLE), (first, room // 2), (others, _NARROWEST), (first, _NARROWEST)):
         while sum(widths) > room:
             widest = max(candidates, key=widths.__getitem__, default=None)
-            if widest is None or widths[widest] <= _NARROWEST:
+            if widest is None or widths[widest] <= least:
                 break
             widths[widest] -= 1
 
 
 def _fitted(cell: str, size: int) -> str:
-    return cell.ljust(size) if len(cell) <= size else cell[: size - 1] + "…"
+    if columns_of(cell) <= size:
+        return cell + " " * (size - columns_of(cell))
+    while columns_of(cell) > size - 1:
+        cell = cell[:-1]
+    return f"{cell}…" + " " * (size - 1 - columns_of(cell))
 
 
 def shown(value: Any) -> str:
@@ -130,4 +154,11 @@ def jsonable(value: Any) -> Any:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((80, 24)).columns
+    """Columns of the terminal; 80 where there is none. `shutil` knows the same, and imports three compressors."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no stream, a closed one, no terminal
+        return 80

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def init() -> None:
     if not ignore.exists():
         ignore.write_text(_IGNORE, encoding="utf-8")
     settings = load_settings()
-    Workspace.open(replace(settings, home=folder)).close()
+    Workspace.open(settings._replace(home=folder)).close()
     click.echo(f"{'There is already a record' if existed else 'Made a record'} in {folder}.", err=True)
     if settings.home.resolve() != folder.resolve():
         click.echo(f"It is not in use: the record is {settings.home} ({settings.home_reason}).", err=True)
