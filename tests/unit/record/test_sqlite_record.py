@@ -79,17 +79,18 @@ def test_an_older_record_is_upgraded_in_one_go(
     """Opening a record of an earlier schema runs the missing migrations; reading only, it is refused instead."""
     record.commit([saved()])
     record.close()
-    later = tmp_path / "0002.sql"
+    number = migrate.VERSION + 1
+    later = tmp_path / f"{number:04}.sql"
     later.write_text("-- One more; with a semicolon in a comment.\nalter table store add column note text;\n")
-    monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
-    monkeypatch.setattr(migrate, "VERSION", 2)
+    monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS, later))
+    monkeypatch.setattr(migrate, "VERSION", number)
 
     with pytest.raises(StoreReadOnly, match="upgraded"):
         SQLiteRecord(path, read_only=True)
     upgraded = SQLiteRecord(path)
 
     assert upgraded._db.row("select note from store") == (None,)
-    assert upgraded._db.row("pragma user_version") == (2,) and upgraded.version(1).artifact == "model"
+    assert upgraded._db.row("pragma user_version") == (number,) and upgraded.version(1).artifact == "model"
     upgraded.close()
 
 
@@ -98,11 +99,11 @@ def test_a_failed_upgrade_changes_nothing(
 ) -> None:
     """When a migration fails, the record keeps its old schema as a whole."""
     record.close()
-    later = tmp_path / "0002.sql"
+    later = tmp_path / f"{migrate.VERSION + 1:04}.sql"
     later.write_text("alter table store add column note text;\ninsert into nowhere values (1);\n")
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS[:1], later))
-        patch.setattr(migrate, "VERSION", 2)
+        patch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS, later))
+        patch.setattr(migrate, "VERSION", migrate.VERSION + 1)
         with pytest.raises(StoreError, match="nowhere"):
             SQLiteRecord(path)
 
@@ -314,7 +315,15 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
             "insert into edge(run, step, item, way, pos, word, version) values (5, 0, 0, 0, 0, 1, 9)",
             "edge-without-version",
         ),
-        ("insert into fact(kind, owner, key, num) values (0, 5, 1, 1)", "fact-without-owner"),
+        ("insert into fact(kind, owner, key, step, num) values (0, 5, 1, -1, 1)", "fact-without-owner"),
+        ("insert into fact(kind, owner, key, step, num) values (2, 1, 1, -1, 1)", "fact-outside-zone"),
+        ("insert into metric(run, step, key, count) values (5, -1, 1, 0)", "metric-without-run"),
+        ("insert into metric(run, step, key, count) values (5, -1, 1, 1)", "metric-count"),
+        (
+            "insert into point(run, step, item, attempt, key, part, pos, at) values (5, -1, 0, 0, 1, 0, 0, 1)",
+            "point-without-metric",
+        ),
+        ("insert into alias(artifact, word, version, at) values (1, 1, 9, 0)", "alias-without-version"),
         ("update pipeline set runs = 2; insert into pipeline values (9, 'p', 1, 1, 1, 0, x'')", "run-count"),
         ("insert into payload values (x'00', x'01')", "payload-without-owner"),
     ],
@@ -322,6 +331,8 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
 def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule: str) -> None:
     """Each broken invariant is found and named."""
     record.commit([saved(), saved()])
+    with record._db.writing(durable=False) as cursor:
+        cursor.execute("insert into word(id, text) values (1, 'word')")
     assert list(record.check()) == []
     with record._db.writing(durable=False) as cursor:
         for statement in damage.split(";"):
@@ -340,7 +351,11 @@ def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule:
         ("run", (("tag", "eq", "t"),)),
         ("run", (("parameter:lr", "eq", 1),)),
         ("run", (("parameter:lr", "eq", "x"),)),
+        ("run", (("parameter:lr", "le", 1),)),
         ("run", (("metadata:loss", "gt", 1),)),
+        ("run", (("metadata:loss", "eq", 1),)),
+        ("run", (("metadata:loss", "ge", "x"),)),
+        ("run", (("metric.max:accuracy", "ge", 1),)),
         ("run", (("name", "eq", "x"),)),
         ("run", (("id", "eq", str(uuid4())),)),
         ("version", ()),
