@@ -88,8 +88,7 @@ class MemoryRecord(MemoryWriter, Record):
                 born=new.lease_born,
             )
             self._put(self._t.leases, seq, lease)
-            for key, value in new.facts:
-                self._put(self._t.facts, ("run", seq, "parameter", key, OWN), value)
+            self._put(self._t.facts, ("run", seq), {("parameter", key, OWN): value for key, value in new.facts})
             owner = Owner(kind=OwnerKind.RUN, seq=seq)
             self._add_tags(owner, new.tags, system=False)
             self._add_tags(owner, new.system_tags, system=True)
@@ -139,8 +138,7 @@ class MemoryRecord(MemoryWriter, Record):
                 self._drop(self._t.entries, owner)
             for tagged in [key for key in self._t.tags if key[0].kind in kinds and key[0].seq == seq]:
                 self._drop(self._t.tags, tagged)
-            for fact in [key for key in self._t.facts if key[:2] == ("run", seq)]:
-                self._drop(self._t.facts, fact)
+            self._drop(self._t.facts, ("run", seq))
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
@@ -173,8 +171,8 @@ class MemoryRecord(MemoryWriter, Record):
         seq = _sequence(noun)
         prefix, separator, key = condition.field.partition(":")
         if separator:
-            place = (kind, seq, prefix, key)
-            return matches_fact(condition, *(value for fact, value in self._t.facts.items() if fact[:4] == place))
+            facts = self._t.facts.get((kind, seq), {})
+            return matches_fact(condition, *(value for fact, value in facts.items() if fact[:2] == (prefix, key)))
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
         return matches_field(kind, condition, _field(noun, condition.field))

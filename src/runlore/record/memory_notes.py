@@ -35,16 +35,22 @@ class MemoryNotes(MemoryTables):
         owner = change.owner
         if owner.kind not in (OwnerKind.RUN, OwnerKind.STEP, OwnerKind.VERSION):
             return
-        noun = "version" if owner.kind is OwnerKind.VERSION else "run"
+        place = ("version" if owner.kind is OwnerKind.VERSION else "run", owner.seq)
         step = owner.step if owner.kind is OwnerKind.STEP else OWN
-        for key, _ in change.values:
-            for fact in [f for f in self._t.facts if f[:3] == (noun, owner.seq, "metadata")]:
-                if _is_within(fact[3], key) and step in (OWN, fact[4]):
-                    self._drop(self._t.facts, fact)
+        kept = {
+            fact: value
+            for fact, value in self._t.facts.get(place, {}).items()
+            if not (
+                fact[0] == "metadata"
+                and step in (OWN, fact[2])
+                and any(_is_within(fact[1], key) for key, _ in change.values)
+            )
+        }
         told = self._t.entries.get(Owner(kind=OwnerKind.RUN, seq=owner.seq), ()) if step != OWN else ()
         for key, value in change.facts:
             if not any(_is_within(key, entry.key) for entry in told):
-                self._put(self._t.facts, (noun, owner.seq, "metadata", key, step), value)
+                kept["metadata", key, step] = value
+        self._put(self._t.facts, place, kept)
 
     def _log_metrics(self, run: int, change: MetricsLogged) -> None:
         step = OWN if change.step is None else self._step(run, change.step).index
@@ -60,14 +66,15 @@ class MemoryNotes(MemoryTables):
 
     def _sum_up(self, run: int, step: int, name: str) -> None:
         metric = self._metric(run, step, name)
-        if step != OWN and ("run", run, "metric", name, OWN) in self._t.facts:
+        facts = dict(self._t.facts.get(("run", run), {}))
+        if step != OWN and ("metric", name, OWN) in facts:
             return
         for prefix in ("metric", "metric.min", "metric.max", "metric.count"):
-            for fact in [f for f in self._t.facts if f[:4] == ("run", run, prefix, name)]:
-                if step == OWN:
-                    self._drop(self._t.facts, fact)
-            value = getattr(metric, prefix.partition(".")[2] or "last")
-            self._put(self._t.facts, ("run", run, prefix, name, step), value)
+            if step == OWN:
+                for fact in [fact for fact in facts if fact[:2] == (prefix, name)]:
+                    del facts[fact]
+            facts[prefix, name, step] = getattr(metric, prefix.partition(".")[2] or "last")
+        self._put(self._t.facts, ("run", run), facts)
 
     def _metric(self, run: int, step: int, name: str) -> Metric:
         parts = [p for k, p in self._t.points.items() if (k[0], k[1], k[4]) == (run, step, name)]

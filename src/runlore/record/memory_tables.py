@@ -39,8 +39,8 @@ class _Tables:
     payloads: dict[str, bytes] = field(default_factory=dict)
     definitions: dict[bytes, Definition] = field(default_factory=dict)
     entries: dict[Owner, tuple[Entry, ...]] = field(default_factory=dict)
-    #: (noun, sequence, prefix of the field, key, step or `OWN`) → value.
-    facts: dict[tuple[str, int, str, str, int], object] = field(default_factory=dict)
+    #: (noun, sequence) → (prefix of the field, key, step or `OWN`) → value.
+    facts: dict[tuple[str, int], dict[tuple[str, str, int], object]] = field(default_factory=dict)
     #: (run, step or `OWN`, item, attempt, name, part) → points.
     points: dict[tuple[int, int, int, int, str, int], tuple[Point, ...]] = field(default_factory=dict)
     aliases: dict[tuple[str, str], Alias] = field(default_factory=dict)

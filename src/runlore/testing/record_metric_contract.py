@@ -162,7 +162,7 @@ class RecordMetricContract:
     # -- metadata of steps ---------------------------------------------------------------------------------------
 
     def test_a_run_is_found_by_what_its_steps_noted(self, record: Record) -> None:
-        """A condition on a run's metadata is met when any of its steps' values meets it, a negative one when none does."""
+        """A condition on a run's metadata is met if any of its steps' values meets it, a negative one if none does."""
         run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
         other, _ = begun(record)
         record.commit([noted(run.seq, 0, accuracy=0.7, kind="tree"), noted(run.seq, 1, accuracy=0.95)], fence=fence)

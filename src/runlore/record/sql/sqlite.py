@@ -164,9 +164,9 @@ class SQLiteRecord(Record):
             cursor=None if place is None else cursor_text(place),
         )
 
-    def _driver(self, query: Query) -> Driver | None:
-        """The index to walk: the only one there is, or the one with the fewest rows."""
-        candidates = drivers(query)
+    def _driver(self, query: Query, *, counting: bool = False) -> Driver | None:
+        """The index to walk: the only one there is, or the one with the fewest rows; in order, except for counting."""
+        candidates = [driver for driver in drivers(query) if not (counting and driver.last)]
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         best, fewest = None, _MOST
@@ -175,7 +175,7 @@ class SQLiteRecord(Record):
             if not driver.last:
                 piece = estimating(query.noun, driver)
                 estimate = self._db.row(piece.sql, piece.values)[0]
-                if estimate > ENOUGH and driver.sort:
+                if estimate > ENOUGH and driver.sort and not counting:
                     continue
             if estimate < fewest:
                 best, fewest = driver, estimate
@@ -187,7 +187,7 @@ class SQLiteRecord(Record):
         if known is not None:
             return known
         with self._db.reading():
-            piece = counting(query, self._driver(query), READ[query.noun + "_tables"])
+            piece = counting(query, self._driver(query, counting=True), READ[query.noun + "_tables"])
             return int(self._db.row(piece.sql, piece.values)[0])
 
     def _counter(self, query: Query) -> int | None:
