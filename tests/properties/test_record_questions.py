@@ -99,17 +99,19 @@ TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operat
 NUMBERS = st.one_of(st.integers(-2, RUNS + 2), st.floats(-2, 30), st.booleans(), st.sampled_from([2**70, float("nan")]))
 TEXTS = st.sampled_from(["", "a", "b", "m", "x", "y", "one", "run-1", "ada", "label 1", "1", "7", "%"])
 
+KEYS = {
+    "run": [
+        *("parameter:lr", "parameter:common", "parameter:rare", "parameter:none"),
+        *("metadata:m", "metadata:m.x", "metadata:m.x.y", "metadata:old"),
+        *("metric:loss", "metric.min:loss", "metric.max:a.b", "metric.count:loss"),
+    ],
+    "version": ["metadata:loss"],
+}
+
 
 def conditions(noun: str) -> st.SearchStrategy[Condition]:
     """A condition that makes sense for the noun."""
-    keys = {
-        "run": [
-            *("parameter:lr", "parameter:common", "parameter:rare", "parameter:none"),
-            *("metadata:m", "metadata:m.x", "metadata:m.x.y", "metadata:old"),
-            *("metric:loss", "metric.min:loss", "metric.max:a.b", "metric.count:loss"),
-        ],
-        "version": ["metadata:loss"],
-    }
+    keys = KEYS
     texts = {"run": ["name", "pipeline", "user", "tag"], "version": ["artifact", "version", "tag"]}[noun]
     numbers = {"run": ["seq", "number", "duration"], "version": ["seq", "size", "run"]}[noun]
     several = st.sampled_from([Operator.IN, Operator.NOT_IN])
@@ -144,6 +146,20 @@ def queries(noun: str) -> st.SearchStrategy[Query]:
     )
 
 
+def ranges(noun: str) -> st.SearchStrategy[Query]:
+    """A question with one range over a searchable value, which is what goes from block to block."""
+    bounds = st.one_of(st.integers(-RUNS, RUNS + 2), st.floats(-10, 110))
+    return st.builds(
+        Query,
+        noun=st.just(noun),
+        conditions=st.builds(Condition, st.sampled_from(KEYS[noun]), st.sampled_from(ORDERED[2:]), bounds).map(
+            lambda condition: (condition,)
+        ),
+        descending=st.booleans(),
+        limit=st.sampled_from([7, 50, 500]),
+    )
+
+
 def answers(record: Record, query: Query) -> list[int]:
     """Every page, joined."""
     found: list[int] = []
@@ -156,7 +172,7 @@ def answers(record: Record, query: Query) -> list[int]:
         query = replace(query, after=page.cursor)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(query=st.sampled_from(["run", "version"]).flatmap(queries))
 def test_sqlite_answers_as_the_dictionaries_do(records: tuple[Record, Record], query: Query) -> None:
     """Whatever is asked, in whatever order and pages, both records find the same, and count as many."""
@@ -166,3 +182,15 @@ def test_sqlite_answers_as_the_dictionaries_do(records: tuple[Record, Record], q
 
     assert answers(file, query) == expected
     assert file.count(query) == memory.count(query) == len(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(query=st.sampled_from(["run", "run", "version"]).flatmap(ranges))
+def test_ranges_pass_over_no_answer(records: tuple[Record, Record], query: Query) -> None:
+    """Whatever was overwritten and deleted, a range finds all that are in it, in order, whatever the pages."""
+    file, memory = records
+
+    expected = [noun.seq for noun in memory.select(replace(query, limit=10 * RUNS)).items]
+
+    assert answers(file, query) == expected
+    assert file.count(query) == len(expected)
