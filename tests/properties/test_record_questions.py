@@ -26,7 +26,7 @@ from runlore.testing.record_stories import START, at, new_run, new_step, new_ver
 
 RUNS = 260
 #: So few rows are already common, and so few runs already a block, that questions walk over many blocks.
-ENOUGH, BLOCK = 20, 16
+ENOUGH, BLOCK = 20, 4
 
 
 def fill(record: Record) -> None:

@@ -317,6 +317,7 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
         ),
         ("insert into fact(kind, owner, key, step, num) values (0, 5, 1, -1, 1)", "fact-without-owner"),
         ("insert into fact(kind, owner, key, step, num) values (2, 1, 1, -1, 1)", "fact-outside-zone"),
+        ("insert into zone(kind, key, level, block, lo, hi) values (2, 1, 0, 0, 1, 1)", "zone-outside-zone"),
         ("insert into metric(run, step, key, count) values (5, -1, 1, 0)", "metric-without-run"),
         ("insert into metric(run, step, key, count) values (5, -1, 1, 1)", "metric-count"),
         (

@@ -79,9 +79,10 @@ create index fact_num on fact(kind, key, num, owner) where num is not null;     
 create index fact_text on fact(kind, key, text, owner) where text is not null;
 create index fact_new on fact(kind, key, owner, num);                            -- newest first
 
--- Between which numbers the facts of a key lie, for each block of owners (block = owner / 256): what a range passes over.
-create table zone(kind int not null, key int not null, block int not null, lo not null, hi not null,
-  primary key (kind, key, block)) without rowid;
+-- Between which numbers the facts of a key lie, for blocks of owners: what a range passes over. A block of level 0 has 32
+-- owners (block = owner / 32), one of level 1 has 32 blocks of level 0.
+create table zone(kind int not null, key int not null, level int not null, block int not null, lo not null, hi not null,
+  primary key (kind, key, level, block)) without rowid;
 
 -- Series of numbers. step: the step that measured, -1 the run itself. metric: one row per name, over all tasks and attempts.
 create table metric(run int not null, step int not null, key int not null, count int not null, last, lo, hi,

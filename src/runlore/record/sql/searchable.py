@@ -39,11 +39,11 @@ class Searchable:
                 for key, number, value in rows
             ],
         )
-        block = zones.block_of(owner)
-        self._cursor.executemany(
-            SQL["widen_zone"],
-            [(kind, key, block, number, number) for key, number, _ in rows if number is not None],
-        )
+        numbers = [(key, number) for key, number, _ in rows if number is not None]
+        for level, block in enumerate(zones.blocks_of(owner)):
+            self._cursor.executemany(
+                SQL["widen_zone"], [(kind, key, level, block, number, number) for key, number in numbers]
+            )
 
     def note(
         self, kind: int, owner: int, keys: Sequence[str], facts: Sequence[tuple[str, object]], step: int = OWN
@@ -88,9 +88,10 @@ class Searchable:
             self._measure_zone(kind, run, key)
 
     def _measure_zone(self, kind: int, owner: int, key: int) -> None:
-        block = zones.block_of(owner)
-        lo, hi = self._execute(SQL["facts_of_zone"], (kind, key, *zones.owners_of(block))).fetchone()
-        if lo is None:
-            self._execute(SQL["drop_zone"], (kind, key, block))
-        else:
-            self._execute(SQL["set_zone"], (kind, key, block, lo, hi))
+        for level, block in enumerate(zones.blocks_of(owner)):
+            within = SQL["bounds_of_facts" if level == 0 else "bounds_of_zones"]
+            lo, hi = self._execute(within, (kind, key, *zones.members_of(block))).fetchone()
+            if lo is None:
+                self._execute(SQL["drop_zone"], (kind, key, level, block))
+            else:
+                self._execute(SQL["set_zone"], (lo, hi, kind, key, level, block))

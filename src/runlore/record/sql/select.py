@@ -17,7 +17,7 @@ from runlore.record.sql.rows import SAVE_TYPES
 from runlore.record.sql.text import micros, pack, pack_digest
 
 #: Candidate rows that are counted at most when several conditions could drive a query.
-ENOUGH = 200
+ENOUGH = 100
 
 _SAVE_TYPE = "case t.save_type " + " ".join(f"when {i} then '{s}'" for i, s in enumerate(SAVE_TYPES)) + " end"
 #: Field → expression over the noun's tables (`read.sql`), for every field but ``tag``.
@@ -90,8 +90,8 @@ class Driver:
     order: tuple[str, ...] = ()
     #: What lets each noun through once, where the walked rows may name it several times.
     once: Piece | None = None
-    #: The walk goes block by block (`runlore.record.sql.zones`), this being the block's column.
-    block: str | None = None
+    #: The walk goes block by block (`runlore.record.sql.zones`), these being the columns of blocks, by level.
+    blocks: tuple[str, ...] = ()
     #: Walking it means sorting all of it, so it may drive only when it is small.
     sort: bool = False
     #: The last resort of a condition, whose size another driver of the condition tells.
@@ -310,23 +310,28 @@ def _first_step(operator: Operator, operand: Any) -> Piece:
 
 def _zone_driver(kind: int, number: int, key: str, condition: Condition, once: Piece | None) -> Driver:
     """Walk newest first, passing over blocks that cannot hold a match."""
-    inner = _fact_compare(condition.operator, condition.operand)
-    bound = "z.hi" if condition.operator in (Operator.GT, Operator.GE) else "z.lo"
-    size = zones.SIZE
+    operator = condition.operator
+    inner = _fact_compare(operator, condition.operand)
+    reaches = f"{'hi' if operator in (Operator.GT, Operator.GE) else 'lo'} {_COMPARE[operator]} ?"
+    operand = fact_number(condition.operand)
+    size, last = zones.SIZE, zones.SIZE - 1
     where = Piece(
-        f"z.kind = {kind} and z.key = {_WORD} and {bound} {_COMPARE[condition.operator]} ? and f.kind = {kind} "
-        f"and f.key = z.key and f.owner between z.block * {size} and z.block * {size} + {size - 1} and {inner.sql}",
-        (pack(key), fact_number(condition.operand), *inner.values),
+        f"y.kind = {kind} and y.key = {_WORD} and y.level = 1 and y.{reaches} "
+        f"and z.kind = {kind} and z.key = y.key and z.level = 0 "
+        f"and z.block between y.block * {size} and y.block * {size} + {last} and z.{reaches} "
+        f"and f.kind = {kind} and f.key = z.key and f.owner between z.block * {size} and z.block * {size} + {last} "
+        f"and {inner.sql}",
+        (pack(key), operand, operand, *inner.values),
     )
     return Driver(
-        "zone z cross join fact f indexed by fact_new",
+        "zone y cross join zone z cross join fact f indexed by fact_new",
         "f.owner",
         where,
         number,
-        ("z.block", "f.owner"),
+        ("y.block", "z.block", "f.owner"),
         last=True,
         once=once,
-        block="z.block",
+        blocks=("z.block", "y.block"),
     )
 
 
@@ -352,10 +357,10 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
         after = cursor_values(query.after, len(place))
         sign = "<" if query.descending else ">"
         begun = order
-        if driver is not None and driver.block is not None:
+        if driver is not None and driver.blocks:
             begun = (driver.sequence,)
-            where.append(f"{driver.block} {sign}= ?")
-            values.append(zones.block_of(after[-1]))
+            where += [f"{block} {sign}= ?" for block in driver.blocks]
+            values += zones.blocks_of(after[-1])
         where.append(f"({', '.join(begun)}) {sign} ({', '.join('?' * len(begun))})")
         values += after[-len(begun) :]
     way = "desc" if query.descending else "asc"
@@ -368,9 +373,12 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
 
 def counting(query: Query, driver: Driver | None, tables: str) -> Piece:
     """The statement that counts all answers."""
-    where, values = _where(query, driver)
+    if driver is not None and driver.tables and len(query.conditions) == 1:  # its rows are the answers
+        what = "*" if driver.once is None else f"distinct {driver.sequence}"
+        return Piece(f"select count({what}) from {driver.tables} where {driver.where.sql}", driver.where.values)
+    pieces, bound = _where(query, driver)
     return Piece(
-        f"select count(*) from {_tables(query, driver, tables)} where {' and '.join(where) or '1'}", tuple(values)
+        f"select count(*) from {_tables(query, driver, tables)} where {' and '.join(pieces) or '1'}", tuple(bound)
     )
 
 

@@ -131,14 +131,16 @@ select step from fact where kind = ? and owner = ? and key = ?
 select distinct kind, key from fact where kind in (0, 1, 3, 4, 5, 6) and owner = ? and num is not null
 
 -- name: widen_zone
-insert into zone(kind, key, block, lo, hi) values (?, ?, ?, ?, ?) on conflict (kind, key, block)
+insert into zone(kind, key, level, block, lo, hi) values (?, ?, ?, ?, ?, ?) on conflict (kind, key, level, block)
 do update set lo = min(lo, excluded.lo), hi = max(hi, excluded.hi) where excluded.lo < lo or excluded.hi > hi
--- name: facts_of_zone
+-- name: bounds_of_facts
 select min(num), max(num) from fact indexed by fact_new where kind = ? and key = ? and owner between ? and ?
+-- name: bounds_of_zones
+select min(lo), max(hi) from zone where kind = ? and key = ? and level = 0 and block between ? and ?
 -- name: set_zone
-update zone set lo = ?4, hi = ?5 where kind = ?1 and key = ?2 and block = ?3
+update zone set lo = ?, hi = ? where kind = ? and key = ? and level = ? and block = ?
 -- name: drop_zone
-delete from zone where kind = ? and key = ? and block = ?
+delete from zone where kind = ? and key = ? and level = ? and block = ?
 
 -- name: add_point
 insert or ignore into point(run, step, item, attempt, key, part, pos, progress, value, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -13,9 +13,10 @@ create index fact_num on fact(kind, key, num, owner) where num is not null;     
 create index fact_text on fact(kind, key, text, owner) where text is not null;
 create index fact_new on fact(kind, key, owner, num);                            -- newest first
 
--- Between which numbers the facts of a key lie, for each block of owners (block = owner / 256): what a range passes over.
-create table zone(kind int not null, key int not null, block int not null, lo not null, hi not null,
-  primary key (kind, key, block)) without rowid;
+-- Between which numbers the facts of a key lie, for blocks of owners: what a range passes over. A block of level 0 has 32
+-- owners (block = owner / 32), one of level 1 has 32 blocks of level 0.
+create table zone(kind int not null, key int not null, level int not null, block int not null, lo not null, hi not null,
+  primary key (kind, key, level, block)) without rowid;
 
 -- Series of numbers. step: the step that measured, -1 the run itself. metric: one row per name, over all tasks and attempts.
 create table metric(run int not null, step int not null, key int not null, count int not null, last, lo, hi,
@@ -49,5 +50,7 @@ and not exists (select 1 from entry own join word o on o.id = own.key join word 
   where own.kind = 1 and own.owner = e.owner and own.step = 0
   and (w.text = o.text or substr(w.text, 1, length(o.text) + 1) = o.text || '.'));
 
-insert into zone(kind, key, block, lo, hi)
-select kind, key, owner / 256, min(num), max(num) from fact where num is not null group by kind, key, owner / 256;
+insert into zone(kind, key, level, block, lo, hi)
+select kind, key, 0, owner / 32, min(num), max(num) from fact where num is not null group by kind, key, owner / 32;
+insert into zone(kind, key, level, block, lo, hi)
+select kind, key, 1, block / 32, min(lo), max(hi) from zone where level = 0 group by kind, key, block / 32;
