@@ -59,11 +59,12 @@ def fill(record: Record, runs: int) -> None:
     random = Random(runs)
     for begin in range(0, runs, BATCH):
         with record.batch():
-            for number in range(begin, min(begin + BATCH, runs)):
-                _one_run(record, random, number, outstanding=number % max(1, runs // RARE) == 0)
+            numbers = range(begin, min(begin + BATCH, runs))
+            record.commit([_one_run(record, random, number, number % max(1, runs // RARE) == 0) for number in numbers])
 
 
-def _one_run(record: Record, random: Random, number: int, *, outstanding: bool) -> None:
+def _one_run(record: Record, random: Random, number: int, outstanding: bool) -> MetadataSet:
+    """Put a finished run into the record; return what its second step noted."""
     at = _START + number * _SECOND
     lr, depth = random.choice((0.1, 0.01, 0.001)), number % 10
     accuracy = 0.99 if outstanding else random.uniform(0.5, 0.95)
@@ -87,11 +88,12 @@ def _one_run(record: Record, random: Random, number: int, *, outstanding: bool) 
         system_tags=("python:3.11",),
         lease_host="laptop",
     )
-    run, fence = record.begin_run(new, also=[StepsPlanned(steps=_STEPS)])
     data, model, score = (_version(random, name) for name in ("data", "model", "accuracy"))
     notes = (("accuracy", accuracy), ("loss", loss))
-    record.commit(
-        [
+    run, _ = record.begin_run(
+        new,
+        also=[
+            StepsPlanned(steps=_STEPS),
             StepStarted(index=0, at=at),
             _task(0, at, random, outputs=(Output(name="data", value=data),)),
             StepFinished(index=0, status=Status.COMPLETED, ended=at + _SECOND, duration=1.0),
@@ -104,15 +106,14 @@ def _one_run(record: Record, random: Random, number: int, *, outstanding: bool) 
                 outputs=(Output(name="model", value=model), Output(name="accuracy", value=score)),
             ),
             StepFinished(index=1, status=Status.COMPLETED, ended=at + 2 * _SECOND, duration=1.0),
-            MetadataSet(
-                owner=Owner(kind=OwnerKind.STEP, seq=run.seq, step=1),
-                values=tuple((key, repr(value)) for key, value in notes),
-                at=at,
-                facts=notes,
-            ),
             RunFinished(status=Status.COMPLETED, ended=at + 2 * _SECOND, duration=2.0),
         ],
-        fence=fence,
+    )
+    return MetadataSet(
+        owner=Owner(kind=OwnerKind.STEP, seq=run.seq, step=1),
+        values=tuple((key, repr(value)) for key, value in notes),
+        at=at,
+        facts=notes,
     )
 
 

@@ -210,6 +210,26 @@ def test_a_full_disk_loses_nothing_that_was_there(record: SQLiteRecord) -> None:
     assert [version.version for version in record.select(Query(noun="version")).items] == ["2", "1"]
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_batch_that_ran_out_of_space_is_given_up_whole(record: SQLiteRecord, goes_on: bool) -> None:
+    """When space runs out within a batch, nothing of the batch is kept, even if the batch tries to go on."""
+    record.commit([saved()])
+    pages = record._db.row("pragma page_count")[0]
+    record._db.row(f"pragma max_page_count = {pages}")
+
+    with pytest.raises(StoreError, match="given up" if goes_on else "no transaction"), record.batch():
+        record.commit([saved(b"small")])
+        with pytest.raises(StoreFull):
+            record.commit([saved(os.urandom(30_000)) for _ in range(10)])
+        if goes_on:
+            record.commit([saved(b"more")])
+
+    record._db.row("pragma max_page_count = 1000000")
+    record.commit([saved(b"2")])
+    assert [version.version for version in record.select(Query(noun="version")).items] == ["2", "1"]
+    assert list(record.check()) == []
+
+
 def test_a_lock_that_is_never_given_up_is_an_error(
     record: SQLiteRecord, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
