@@ -39,11 +39,16 @@ class Searchable:
                 for key, number, value in rows
             ],
         )
-        numbers = [(key, number) for key, number, _ in rows if number is not None]
-        for level, block in enumerate(zones.blocks_of(owner)):
-            self._cursor.executemany(
-                SQL["widen_zone"], [(kind, key, level, block, number, number) for key, number in numbers]
-            )
+        blocks = tuple(enumerate(zones.blocks_of(owner)))
+        self._cursor.executemany(
+            SQL["widen_zone"],
+            [
+                (kind, key, level, block, number, number)
+                for key, number, _ in rows
+                if number is not None
+                for level, block in blocks
+            ],
+        )
 
     def note(
         self, kind: int, owner: int, keys: Sequence[str], facts: Sequence[tuple[str, object]], step: int = OWN
