@@ -1,7 +1,8 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
     python benchmarks/run.py              everything but the large values
-    python benchmarks/run.py chain map    some sections: start, run, chain, map, keep, large
+    python benchmarks/run.py chain map    some sections: start, run, chain, map, keep, large, recall
+    python benchmarks/run.py recall --runs 1000 100000    among how many runs to look, the fewest first
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
 
 Times of one machine scatter; ratios of things measured in turns scatter less. Nothing is asserted here.
@@ -13,27 +14,39 @@ import argparse
 import os
 import platform
 from datetime import UTC, datetime
+from functools import partial
 
 from large import large
 from measure import table
+from recall import SIZES, recall
 from start import start
 from steps import chains, keeping, maps, runs
 
-MEASURES = {"start": start, "run": runs, "chain": chains, "map": maps, "keep": keeping, "large": large}
+MEASURES = {
+    "start": start,
+    "run": runs,
+    "chain": chains,
+    "map": maps,
+    "keep": keeping,
+    "large": large,
+    "recall": recall,
+}
 #: Left out unless asked for: it takes minutes, or fills the disk.
-ON_DEMAND = ("large",)
+ON_DEMAND = ("large", "recall")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--rounds", type=int, default=5, help="how often each thing is measured")
+    parser.add_argument("--runs", type=int, nargs="+", default=SIZES, help="sizes of the stores of section recall")
     chosen = parser.parse_args()
     unknown = set(chosen.sections) - set(MEASURES)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
     sections = chosen.sections or [name for name in MEASURES if name not in ON_DEMAND]
-    rows = [row for name, measure in MEASURES.items() if name in sections for row in measure(chosen.rounds)]
+    measures = MEASURES | {"recall": partial(recall, sizes=sorted(chosen.runs))}
+    rows = [row for name, measure in measures.items() if name in sections for row in measure(chosen.rounds)]
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
     )

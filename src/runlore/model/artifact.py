@@ -74,6 +74,18 @@ class Version:
 
 
 @noun
+class Alias:
+    """A label that exactly one version of its artifact holds, or, in its history, one move of it."""
+
+    artifact: str
+    name: str
+    #: `Version.seq`; in a history ``None`` where the alias was taken away.
+    version: int | None
+    #: Since when.
+    at: datetime
+
+
+@noun
 class Item:
     """One element of a collection version."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from runlore.model.artifact import Content, LookedUp, SaveType
 from runlore.model.metadata import Owner
+from runlore.model.metric import Point
 from runlore.model.noun import noun
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
@@ -201,6 +202,37 @@ class MetadataSet:
 
 
 @noun
+class MetricsLogged:
+    """Points of metrics, in the order in which they were measured; see `runlore.model.metric`.
+
+    A part that is there already is not written again, so a repeated commit is harmless.
+    """
+
+    #: The step that measured; ``None`` for the run itself.
+    step: int | None = None
+    item: int = 0
+    attempt: int = 0
+    #: Counts from 0 within the attempt.
+    part: int
+    #: name → point; the points of one name form one series.
+    points: tuple[tuple[str, Point], ...]
+
+
+@noun
+class AliasMoved:
+    """Let a version hold an alias of its artifact, in place of whichever held it before; ``None`` takes it away.
+
+    An alias is neither all digits nor ``latest``, nor what a version of the artifact is called.
+    """
+
+    artifact: str
+    alias: str
+    #: `Version.seq`, or the id of a `NewVersion` of this or an earlier commit.
+    version: int | UUID | None
+    at: datetime
+
+
+@noun
 class TagsChanged:
     """Remove tags, then add tags; a tag in both ends up present. System tags are never removed here."""
 
@@ -224,13 +256,15 @@ Change = (
     | RunFinished
     | RunDescribed
     | LogWritten
+    | MetricsLogged
     | MetadataSet
     | TagsChanged
+    | AliasMoved
     | VersionSaved
 )
 
 #: Changes that belong to one run and need its fence.
-RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, LogWritten)
+RUN_BOUND = (StepsPlanned, StepStarted, TaskFinished, StepFinished, RunFinished, LogWritten, MetricsLogged)
 
 
 @noun

@@ -1,4 +1,4 @@
-"""Names: what a pipeline, step, output, artifact, run or tag may be called (`docs/design/semantics.md`, "Names")."""
+"""Names: what pipelines, steps, artifacts, aliases, runs, … may be called (`docs/design/semantics.md`, "Names")."""
 
 from __future__ import annotations
 
@@ -51,4 +51,14 @@ def checked_run_name(name: object) -> str:
         raise NameInvalid(f"A run name may not be all digits, which would read as a run's number: {text!r}.")
     if text in RUN_ALIASES:
         raise NameInvalid(f"A run may not be called {text!r}, which stands for another run.")
+    return text
+
+
+def checked_alias(name: object) -> str:
+    """Return an alias of an artifact version, which in addition may not be all digits nor ``latest``."""
+    text = checked_name("alias", name)
+    if text.isdigit():
+        raise NameInvalid(f"An alias may not be all digits, which would read as a version's number: {text!r}.")
+    if text == "latest":
+        raise NameInvalid("An alias may not be called 'latest', which stands for the newest version.")
     return text

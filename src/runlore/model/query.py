@@ -31,7 +31,8 @@ class Operator(StrEnum):
 
 @noun(kw_only=False)
 class Condition:
-    """One comparison. ``field`` is a name of `FIELDS`, or ``parameter:<name>`` or ``metadata:<key>``.
+    """One comparison. ``field`` is a name of `FIELDS`, or one of `KEYED`, such as
+    ``parameter:<name>`` or ``metadata:<key>``.
 
     The operand is a Python value of the field's kind: str, int, float, bool, datetime, `Status`; for `IN`, a tuple.
     """
@@ -79,8 +80,14 @@ FIELDS: dict[str, dict[str, str]] = {
         "tag": "text",
     },
 }
-#: Nouns whose `parameter:` and `metadata:` fields can be asked for.
-KEYED: dict[str, tuple[str, ...]] = {"run": ("parameter", "metadata"), "version": ("metadata",)}
+#: Prefixes of each noun's fields that are named by a key. ``metric:loss`` is the last value, ``metric.min:loss`` and
+#: ``metric.max:loss`` are the best ones, ``metric.count:loss`` says how many there are. A run has the metadata and
+#: metrics of its steps as well, unless it has its own under that key; then several values may stand under one key, of
+#: which a condition asks that any meets it, and a negative one that none does.
+KEYED: dict[str, tuple[str, ...]] = {
+    "run": ("parameter", "metadata", "metric", "metric.min", "metric.max", "metric.count"),
+    "version": ("metadata",),
+}
 
 
 @noun

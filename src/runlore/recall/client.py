@@ -89,7 +89,11 @@ class Client:
         return self._reader.run(self._reader.lookup.run(name_id_or_prefix, pipeline))
 
     def list_pipeline_runs(self, **filters: Any) -> Listing[Run]:
-        """All runs, newest first unless ``sort_by`` says otherwise."""
+        """All runs, newest first unless ``sort_by`` says otherwise.
+
+        ``run_metadata=["accuracy:gte:0.9"]`` also finds a run by what its steps noted, unless the run itself has a
+        note under that key, which then counts alone.
+        """
         listing: Listing[Run] = self._reader.list("run", filters)
         return listing
 

@@ -67,7 +67,8 @@ def query_from(
 
     Each filter is a value (equal to it), a list (any of them), ``None`` (has none), ``"op:value"`` with an operator
     of `OPERATORS`, or ``">=value"`` and its like; a list of such comparisons demands all of them. ``tag`` and ``tags``
-    demand every tag. ``run_metadata`` and ``parameters`` take ``["key:op:value", …]`` or a dict.
+    demand every tag. ``run_metadata`` and ``parameters`` take ``["key:op:value", …]`` or a dict; a run has
+    the metadata of its steps as well, unless it has its own under that key.
     """
     conditions: list[Condition] = []
     for name, wanted in filters.items():

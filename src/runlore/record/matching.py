@@ -76,16 +76,19 @@ def matches_tags(condition: Condition, tags: Iterable[str]) -> bool:
     return any(_holds(operator, name, condition.operand) for name in names)
 
 
-def matches_fact(condition: Condition, *value: object) -> bool:
-    """Whether a searchable value, or none if none is given, meets a condition. Numbers and texts never compare."""
+def matches_fact(condition: Condition, *values: object) -> bool:
+    """Whether any of the searchable values under a key meets a condition; a negative operator asks that none does.
+
+    Numbers and texts never compare.
+    """
     operator, operand = condition.operator, condition.operand
     if operator is Operator.NULL:
-        return (not value) == operand
-    if not value:
+        return (not values) == operand
+    if not values:
         return operator is Operator.NE
     if operator in _NEGATED:
-        return not _fact_holds(_NEGATED[operator], value[0], operand)
-    return _fact_holds(operator, value[0], operand)
+        return not any(_fact_holds(_NEGATED[operator], value, operand) for value in values)
+    return any(_fact_holds(operator, value, operand) for value in values)
 
 
 def _fact_holds(operator: Operator, value: object, operand: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -10,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Artifact, Edge, Item, LookedUp, Version
+from runlore.model.artifact import Alias, Artifact, Edge, Item, LookedUp, Version
 from runlore.model.change import (
     RUN_BOUND,
     Change,
@@ -19,11 +20,15 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
+from runlore.model.metric import Metric, Point
 from runlore.model.query import Condition, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
+from runlore.model.suggest import did_you_mean
+from runlore.platform import ProcessIdentity
 from runlore.record.matching import comparable, matches_fact, matches_field, matches_tags
 from runlore.record.meaning import means_the_same
+from runlore.record.memory_tables import OWN
 from runlore.record.memory_write import MemoryWriter
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text, cursor_values
@@ -87,8 +92,7 @@ class MemoryRecord(MemoryWriter, Record):
                 born=new.lease_born,
             )
             self._put(self._t.leases, seq, lease)
-            for key, value in new.facts:
-                self._put(self._t.facts, ("run", seq, "parameter", key), value)
+            self._put(self._t.facts, ("run", seq), {("parameter", key, OWN): value for key, value in new.facts})
             owner = Owner(kind=OwnerKind.RUN, seq=seq)
             self._add_tags(owner, new.tags, system=False)
             self._add_tags(owner, new.system_tags, system=True)
@@ -103,10 +107,11 @@ class MemoryRecord(MemoryWriter, Record):
                     if isinstance(change, RUN_BOUND):
                         raise StoreError(f"{type(change).__name__} belongs to a run and needs its fence.")
                 return Receipt(versions=self._apply(0, changes))
-            lease = self._t.leases.get(fence.run)
-            if lease is None or lease.token != fence.token:
-                raise LeaseLost(f"Run {fence.run} has ended or is owned by another process now; nothing was written.")
+            self._held(fence)
             return Receipt(versions=self._apply(fence.run, changes))
+
+    def batch(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        return self._writing()
 
     def interrupt(self, lease: Lease, at: datetime) -> bool:
         with self._writing():
@@ -125,9 +130,8 @@ class MemoryRecord(MemoryWriter, Record):
             pipeline, fingerprint = self._t.pipelines[run.pipeline]
             self._put(self._t.pipelines, run.pipeline, (replace(pipeline, runs=pipeline.runs - 1), fingerprint))
             self._drop(self._t.runs, seq)
-            by_run: tuple[dict[Any, Any], ...] = (
-                self._t.steps, self._t.tasks, self._t.edges, self._t.looked_up, self._t.logs,
-            )  # fmt: skip
+            t = self._t
+            by_run: tuple[dict[Any, Any], ...] = (t.steps, t.tasks, t.edges, t.looked_up, t.logs, t.points)
             for table in by_run:
                 for key in [key for key in table if key[0] == seq]:
                     self._drop(table, key)
@@ -138,8 +142,7 @@ class MemoryRecord(MemoryWriter, Record):
                 self._drop(self._t.entries, owner)
             for tagged in [key for key in self._t.tags if key[0].kind in kinds and key[0].seq == seq]:
                 self._drop(self._t.tags, tagged)
-            for fact in [key for key in self._t.facts if key[:2] == ("run", seq)]:
-                self._drop(self._t.facts, fact)
+            self._drop(self._t.facts, ("run", seq))
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
@@ -172,8 +175,8 @@ class MemoryRecord(MemoryWriter, Record):
         seq = _sequence(noun)
         prefix, separator, key = condition.field.partition(":")
         if separator:
-            fact = (kind, seq, prefix, key)
-            return matches_fact(condition, *([self._t.facts[fact]] if fact in self._t.facts else []))
+            facts = self._t.facts.get((kind, seq), {})
+            return matches_fact(condition, *(value for fact, value in facts.items() if fact[:2] == (prefix, key)))
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
         return matches_field(kind, condition, _field(noun, condition.field))
@@ -281,6 +284,45 @@ class MemoryRecord(MemoryWriter, Record):
         with self._lock:
             return tuple(event for seq, event in self._t.events.items() if seq > after)[:limit]
 
+    # -- metrics and aliases -------------------------------------------------------------------------------------
+
+    def metrics(self, run: int) -> tuple[Metric, ...]:
+        with self._lock:
+            found = sorted({(key[1], key[4]) for key in self._t.points if key[0] == run})
+            return tuple(self._metric(run, step, name) for step, name in found)
+
+    def points(
+        self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
+    ) -> tuple[Point, ...]:
+        place = (run, OWN if step is None else step, item)
+        with self._lock:
+            keys = sorted(key for key in self._t.points if key[:3] == place and key[4] == name)
+            if attempt is None and keys:
+                attempt = keys[-1][3]
+            return tuple(point for key in keys if key[3] == attempt and key[5] >= part for point in self._t.points[key])
+
+    def aliases(self, artifact: str) -> tuple[Alias, ...]:
+        return self._aliases(lambda alias: alias.artifact == artifact)
+
+    def aliases_of(self, version: int) -> tuple[Alias, ...]:
+        return self._aliases(lambda alias: alias.version == version)
+
+    def _aliases(self, wanted: Callable[[Alias], bool]) -> tuple[Alias, ...]:
+        with self._lock:
+            return tuple(sorted(filter(wanted, self._t.aliases.values()), key=lambda alias: alias.name))
+
+    def alias_history(self, artifact: str, alias: str) -> tuple[Alias, ...]:
+        with self._lock:
+            return tuple(m for m in self._t.alias_moves.values() if (m.artifact, m.name) == (artifact, alias))
+
+    def aliased(self, artifact: str, alias: str) -> Version:
+        with self._lock:
+            held = self._t.aliases.get((artifact, alias))
+            known = [one.name for one in self.aliases(artifact)]
+        if held is None or held.version is None:
+            raise NotFound(f"No version of artifact {artifact!r} is called {alias!r}.{did_you_mean(alias, known)}")
+        return self.version(held.version)
+
     # -- cache, ownership, upkeep --------------------------------------------------------------------------------
 
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
@@ -359,6 +401,45 @@ class MemoryRecord(MemoryWriter, Record):
     def leases(self) -> tuple[Lease, ...]:
         with self._lock:
             return tuple(self._t.leases.values())
+
+    def renew(self, fence: Fence, at: datetime) -> None:
+        with self._writing():
+            self._put(self._t.leases, fence.run, replace(self._held(fence), beat=at))
+
+    def take_over(self, run: int, identity: ProcessIdentity, at: datetime) -> Fence:
+        with self._writing():
+            held = self._t.leases.get(run)
+            if held is None:
+                raise LeaseLost(f"Run {run} is {self.run(run).status}; only a running one can be taken over.")
+            lease = replace(
+                held,
+                token=held.token + 1,
+                host=identity.host,
+                boot=identity.boot,
+                pid=identity.pid,
+                born=identity.born,
+                beat=at,
+            )
+            self._put(self._t.leases, run, lease)
+            return Fence(run=run, token=lease.token)
+
+    def _held(self, fence: Fence) -> Lease:
+        lease = self._t.leases.get(fence.run)
+        if lease is None or lease.token != fence.token:
+            raise LeaseLost(f"Run {fence.run} has ended or is owned by another process now; nothing was written.")
+        return lease
+
+    def unused(self) -> Iterable[int]:
+        with self._lock:
+            used = {edge.version for edge in self._t.edges.values()}
+            used.update(alias.version for alias in self._t.aliases.values() if alias.version is not None)
+            used.update(one.version for looked in self._t.looked_up.values() for one in looked if one.version is not None)
+            origins = {version.origin for version in self._t.versions.values() if not version.deleted}
+            return [
+                seq
+                for seq, version in self._t.versions.items()
+                if not version.deleted and seq not in used and version.id not in origins
+            ]
 
     def digests(self) -> Iterable[tuple[str, str]]:
         with self._lock:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, NotFound
-from runlore.model.artifact import Artifact, Content, Edge, LookedUp, Version
+from runlore.model.artifact import Artifact, Content, Edge, Version
 from runlore.model.change import (
+    AliasMoved,
     Change,
     Input,
     LogWritten,
     MetadataSet,
+    MetricsLogged,
     NewRun,
     NewVersion,
     Output,
@@ -29,78 +28,16 @@ from runlore.model.change import (
     TaskFinished,
     VersionSaved,
 )
-from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
-from runlore.model.run import Definition, Event, Lease, LogChunk, Pipeline, Run, Step, Task
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.run import Definition, Event, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
+from runlore.record.memory_notes import MemoryNotes
 
 _DIRECTIONS = ("input", "output", "saved")
 
 
-@dataclass
-class _Tables:
-    """Everything recorded; values are never changed in place."""
-
-    pipelines: dict[str, tuple[Pipeline, bytes]] = field(default_factory=dict)
-    runs: dict[int, Run] = field(default_factory=dict)
-    leases: dict[int, Lease] = field(default_factory=dict)
-    steps: dict[tuple[int, int], Step] = field(default_factory=dict)
-    tasks: dict[tuple[int, int, int, int], Task] = field(default_factory=dict)
-    edges: dict[tuple[int, int, int, int, int], Edge] = field(default_factory=dict)
-    items: dict[tuple[int, int, int, int], tuple[str, Content]] = field(default_factory=dict)
-    #: Under (run, step, item, attempt).
-    looked_up: dict[tuple[int, int, int, int], tuple[LookedUp, ...]] = field(default_factory=dict)
-    artifacts: dict[str, Artifact] = field(default_factory=dict)
-    #: The last automatic number of each artifact.
-    numbers: dict[str, int] = field(default_factory=dict)
-    versions: dict[int, Version] = field(default_factory=dict)
-    seqs: dict[UUID, int] = field(default_factory=dict)
-    payloads: dict[str, bytes] = field(default_factory=dict)
-    definitions: dict[bytes, Definition] = field(default_factory=dict)
-    entries: dict[Owner, tuple[Entry, ...]] = field(default_factory=dict)
-    facts: dict[tuple[str, int, str, str], object] = field(default_factory=dict)
-    tags: dict[tuple[Owner, str], Tag] = field(default_factory=dict)
-    logs: dict[tuple[int, int, int, int, int], LogChunk] = field(default_factory=dict)
-    events: dict[int, Event] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)
-
-
-class MemoryWriter:
-    """The tables, the lock, and what applies changes to them."""
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._t = _Tables()
-        #: What the open transaction replaced: (table, key, had a value, value).
-        self._undo: list[tuple[dict[Any, Any], Any, bool, Any]] = []
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock:
-            self._undo.clear()
-            try:
-                yield
-            except BaseException:
-                for table, key, had, value in reversed(self._undo):
-                    if had:
-                        table[key] = value
-                    else:
-                        del table[key]
-                raise
-
-    def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        self._undo.append((table, key, key in table, table.get(key)))
-        table[key] = value
-
-    def _drop(self, table: dict[Any, Any], key: Any) -> None:
-        if key in table:
-            self._undo.append((table, key, True, table[key]))
-            del table[key]
-
-    def _next(self, counter: str) -> int:
-        number = self._t.counters.get(counter, 0) + 1
-        self._put(self._t.counters, counter, number)
-        return number
+class MemoryWriter(MemoryNotes):
+    """Applies changes to the tables."""
 
     def _count_run(self, new: NewRun) -> Pipeline:
         known = self._t.pipelines.get(new.pipeline)
@@ -152,6 +89,10 @@ class MemoryWriter:
                             text=change.text,
                         )
                         self._put(self._t.logs, key, chunk)
+                case MetricsLogged():
+                    self._log_metrics(run, change)
+                case AliasMoved():
+                    self._move_alias(change)
                 case MetadataSet():
                     self._set_metadata(change)
                 case TagsChanged():
@@ -187,12 +128,6 @@ class MemoryWriter:
                     config=new.config,
                 )
                 self._put(self._t.steps, (run, new.index), step)
-
-    def _step(self, run: int, index: int) -> Step:
-        step = self._t.steps.get((run, index))
-        if step is None:
-            raise NotFound(f"Run {run} has no step {index}; it must be planned before it starts or finishes.")
-        return step
 
     def _start_step(self, run: int, change: StepStarted) -> None:
         step = self._step(run, change.index)
@@ -390,6 +325,10 @@ class MemoryWriter:
             number = last + 1
             while str(number) in taken:
                 number += 1
+        elif (new.artifact, new.version) in self._t.aliases:
+            raise AlreadyExists(
+                f"Artifact {new.artifact!r} has an alias {new.version!r}. Choose another label, or none."
+            )
         elif new.version in taken:
             raise AlreadyExists(
                 f"Artifact {new.artifact!r} has a version {new.version!r} already. Choose another label, or none."
@@ -399,26 +338,6 @@ class MemoryWriter:
             number = int(text) if text.isascii() and text.isdigit() and text[0] != "0" and len(text) < 10 else 0
         self._put(self._t.numbers, new.artifact, max(number, last))
         return str(number) if new.version is None else new.version
-
-    def _set_metadata(self, change: MetadataSet) -> None:
-        owner = change.owner
-        if change.values:
-            new = tuple(Entry(key=key, value=value, created=change.at) for key, value in change.values)
-            self._put(self._t.entries, owner, self._t.entries.get(owner, ()) + new)
-        noun = str(owner.kind)
-        if owner.kind not in (OwnerKind.RUN, OwnerKind.VERSION):
-            return
-        for key, _ in change.values:
-            for fact in [f for f in self._t.facts if f[:3] == (noun, owner.seq, "metadata")]:
-                if fact[3] == key or fact[3].startswith(key + "."):
-                    self._drop(self._t.facts, fact)
-        for key, value in change.facts:
-            self._put(self._t.facts, (noun, owner.seq, "metadata", key), value)
-
-    def _add_tags(self, owner: Owner, tags: Iterable[str], *, system: bool) -> None:
-        for tag in tags:
-            if (owner, tag) not in self._t.tags:
-                self._put(self._t.tags, (owner, tag), Tag(name=tag, system=system))
 
     # -- looking up ----------------------------------------------------------------------------------------------
 

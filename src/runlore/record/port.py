@@ -19,17 +19,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.model.artifact import Edge, Item, LookedUp, Version
+from runlore.model.artifact import Alias, Edge, Item, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.metric import Metric, Point
 from runlore.model.noun import noun
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.platform import ProcessIdentity
 
 
 @noun
@@ -80,7 +83,8 @@ class Record(ABC):
     def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
         """Apply ``changes`` in order, in one transaction.
 
-        Run-bound changes need a fence. Raises `AlreadyExists` for a version label that is taken, `LeaseLost`.
+        Run-bound changes need a fence. Raises `AlreadyExists` for a version label that is taken, by a version or by an
+        alias, or for an alias that is a version's label; `NameInvalid` for what cannot be an alias; `LeaseLost`.
         Applying a `NewVersion` whose id is already there changes nothing and reports the existing one, so that a
         repeated commit is harmless; the same holds for a `TaskFinished` or `StepFinished` that is already final.
         """
@@ -94,6 +98,17 @@ class Record(ABC):
         """Delete a finished run with its steps, tasks, logs, tags and metadata; artifact versions stay.
 
         Raises `NotFound`, or `StoreError` while the run is running.
+        """
+
+    @abstractmethod
+    def batch(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        """Make everything that this thread writes inside the block one commit, for filling a record in bulk.
+
+        Each verb does and refuses what it always does, and reading in the block sees what was written in it. Nobody
+        else sees any of it before the block ends, and nothing of it stays if the block raises; a verb whose error is
+        caught inside the block leaves nothing of its own. Other writers wait meanwhile, and what is written is kept at
+        hand until the end: some thousand runs at a time are a good measure. A batch within a batch belongs to the
+        outer one.
         """
 
     # -- lists ---------------------------------------------------------------------------------------------------
@@ -167,6 +182,36 @@ class Record(ABC):
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         """What changed since event ``after``, oldest first."""
 
+    # -- metrics -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def metrics(self, run: int) -> tuple[Metric, ...]:
+        """What was measured: by the run itself first, then by its steps in order; by name."""
+
+    @abstractmethod
+    def points(
+        self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
+    ) -> tuple[Point, ...]:
+        """One series in the order of measuring, from ``part`` on; of the given attempt, or of the last with any."""
+
+    # -- aliases -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def aliases(self, artifact: str) -> tuple[Alias, ...]:
+        """Aliases of an artifact that a version holds, by name."""
+
+    @abstractmethod
+    def aliases_of(self, version: int) -> tuple[Alias, ...]:
+        """Aliases that a version holds, by name."""
+
+    @abstractmethod
+    def alias_history(self, artifact: str, alias: str) -> tuple[Alias, ...]:
+        """Every move of an alias, oldest first."""
+
+    @abstractmethod
+    def aliased(self, artifact: str, alias: str) -> Version:
+        """The version that holds an alias. Raises `NotFound`, naming the aliases that there are."""
+
     # -- cache ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -199,7 +244,26 @@ class Record(ABC):
     def leases(self) -> tuple[Lease, ...]:
         """Of every running run."""
 
+    @abstractmethod
+    def renew(self, fence: Fence, at: datetime) -> None:
+        """Say that the owner was alive at this time. Raises `LeaseLost` when the fence no longer holds."""
+
+    @abstractmethod
+    def take_over(self, run: int, identity: ProcessIdentity, at: datetime) -> Fence:
+        """Make a running run's owner another process; what the old one still commits gets `LeaseLost`.
+
+        The caller makes sure that this is wanted: the old owner may be alive. Raises `NotFound`, or `LeaseLost` when
+        the run has ended.
+        """
+
     # -- upkeep --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def unused(self) -> Iterable[int]:
+        """Versions that nothing refers to, oldest first: no run, no alias, and no version that took its bytes over.
+
+        Those that somebody saved or registered by hand are among them. Looks at every version.
+        """
 
     @abstractmethod
     def digests(self) -> Iterable[tuple[str, str]]:

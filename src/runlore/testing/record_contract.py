@@ -36,6 +36,9 @@ from runlore.model.query import Query
 from runlore.model.run import Failure, Fence, Run, Usage
 from runlore.model.status import Status
 from runlore.record.port import Record
+from runlore.testing.record_alias_contract import RecordAliasContract
+from runlore.testing.record_lease_contract import RecordLeaseContract
+from runlore.testing.record_metric_contract import RecordMetricContract
 from runlore.testing.record_query_contract import RecordQueryContract
 from runlore.testing.record_stories import (
     END,
@@ -55,7 +58,9 @@ from runlore.testing.record_stories import (
 from runlore.testing.record_version_contract import RecordVersionContract
 
 
-class RecordContract(RecordQueryContract, RecordVersionContract):
+class RecordContract(
+    RecordQueryContract, RecordVersionContract, RecordMetricContract, RecordAliasContract, RecordLeaseContract
+):
     """What every record promises. Give a ``record`` fixture: an empty store."""
 
     @pytest.fixture(autouse=True)
@@ -522,6 +527,15 @@ class SharedRecordContract:
 
         assert [text for _, text in receipt.versions.values()] == ["2"]
         assert two.run(run.seq).status == "running" and len(two.leases()) == 1
+
+    def test_a_batch_is_seen_by_others_as_a_whole(self, open_record: Callable[[], Record]) -> None:
+        """Another opening sees nothing of a batch until it ends, and then all of it."""
+        one, two = open_record(), open_record()
+        with one.batch():
+            runs = [done(one).seq for _ in range(3)]
+            assert two.count(Query(noun="run")) == 0
+
+        assert ask(two, "run", descending=False) == runs
 
     def test_a_taken_over_run_shuts_its_owner_out(self, open_record: Callable[[], Record]) -> None:
         """Once another opening interrupted a run, its owner writes nothing more."""

@@ -155,6 +155,39 @@ class RecordVersionContract:
 
         assert record.tags(owner) == (Tag(name="python:3.11", system=True), Tag(name="y"), Tag(name="z"))
 
+    def test_whatever_carries_notes_has_its_own(self, record: Record) -> None:
+        """Pipelines, runs, steps, artifacts and versions with the same number keep tags and metadata apart."""
+        run = done(record, new_version())
+        owners = [Owner(kind=kind, seq=run.seq) for kind in OwnerKind]
+        for owner in owners:
+            values = (("who", f'"{owner.kind}"'),)
+            record.commit(
+                [
+                    TagsChanged(owner=owner, add=(f"of {owner.kind}",)),
+                    MetadataSet(owner=owner, values=values, at=at(1), facts=(("who", str(owner.kind)),)),
+                ]
+            )
+
+        for owner in owners:
+            assert record.tags(owner) == (Tag(name=f"of {owner.kind}"),)
+            assert [entry.value for entry in record.metadata(owner)] == [f'"{owner.kind}"']
+        for noun in ("pipeline", "run", "artifact", "version"):
+            tags = [f"of {kind}" for kind in OwnerKind]
+            assert [tag for tag in tags if ask(record, noun, ("tag", "eq", tag))] == [f"of {noun}"]
+        assert ask(record, "version", ("metadata:who", "eq", "version")) == [1]
+        assert ask(record, "version", ("metadata:who", "eq", "artifact")) == []
+
+    def test_a_task_tells_where_it_took_its_result_from(self, record: Record) -> None:
+        """A task served from the cache keeps the run, step and item that it came from."""
+        first = done(record, new_version(), key=b"k")
+        run, fence = begun(record)
+        record.commit([finished(0, 1, status=Status.CACHED, origin=(first.seq, 0, 0))], fence=fence)
+
+        (task,) = record.tasks(run.seq, 0)
+
+        assert (task.status, task.origin) == ("cached", (first.seq, 0, 0))
+        assert record.tasks(first.seq, 0)[0].origin is None
+
     # -- cache ---------------------------------------------------------------------------------------------------
 
     def test_the_newest_completed_task_with_a_key_is_found(self, record: Record) -> None:

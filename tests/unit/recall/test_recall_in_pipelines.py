@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from runlore import ExternalArtifact, get_step_context, pipeline, save_artifact, step
+from runlore import ExternalArtifact, get_step_context, log_metadata, pipeline, save_artifact, step
 from runlore.author.current import use_workspace
 from runlore.client import Client
 from runlore.errors import NotFound
@@ -260,3 +260,31 @@ def test_versions_of_an_artifact_with_a_default_name_are_listed() -> None:
     name = "squaring::square::output"
     assert [version.load() for version in Client().get_artifact(name).versions] == [9, 4]
     assert [version.load() for version in Client().list_artifact_versions(name)] == [9, 4]
+
+
+def test_a_run_is_found_by_what_its_steps_logged() -> None:
+    """`run_metadata` finds runs by what a step noted in its body; a note of the run itself counts instead."""
+
+    @step(enable_cache=False)
+    def score(accuracy: float) -> float:
+        log_metadata({"accuracy": accuracy, "data": {"rows": 100}})
+        return accuracy
+
+    @pipeline
+    def scoring(first: float, second: float) -> Any:
+        score(first)
+        return score(second)
+
+    good, poor = scoring(first=0.95, second=0.6), scoring(first=0.7, second=0.8)
+    client = Client()
+
+    def found(*conditions: str) -> list[int]:
+        return [run.number for run in client.list_pipeline_runs(run_metadata=list(conditions))]
+
+    assert found("accuracy:gte:0.9") == [1] and found("accuracy:lt:0.75") == [2, 1]
+    assert found("accuracy:gte:0.5") == found("data.rows:100") == [2, 1]
+    assert found("accuracy:notequals:0.7") == [1]
+    poor.log_metadata({"accuracy": 0.99})
+    good.log_metadata({"accuracy": 0.1})
+    assert found("accuracy:gte:0.9") == [2] and found("accuracy:lt:0.75") == [1]
+    assert good.steps["score"].metadata["accuracy"] == 0.95

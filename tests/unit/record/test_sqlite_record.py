@@ -79,17 +79,18 @@ def test_an_older_record_is_upgraded_in_one_go(
     """Opening a record of an earlier schema runs the missing migrations; reading only, it is refused instead."""
     record.commit([saved()])
     record.close()
-    later = tmp_path / f"{migrate.VERSION + 1:04}.sql"
+    number = migrate.VERSION + 1
+    later = tmp_path / f"{number:04}.sql"
     later.write_text("-- One more; with a semicolon in a comment.\nalter table store add column note text;\n")
     monkeypatch.setattr(migrate, "MIGRATIONS", (*migrate.MIGRATIONS, later))
-    monkeypatch.setattr(migrate, "VERSION", migrate.VERSION + 1)
+    monkeypatch.setattr(migrate, "VERSION", number)
 
     with pytest.raises(StoreReadOnly, match="upgraded"):
         SQLiteRecord(path, read_only=True)
     upgraded = SQLiteRecord(path)
 
     assert upgraded._db.row("select note from store") == (None,)
-    assert upgraded._db.row("pragma user_version") == (migrate.VERSION,) and upgraded.version(1).artifact == "model"
+    assert upgraded._db.row("pragma user_version") == (number,) and upgraded.version(1).artifact == "model"
     upgraded.close()
 
 
@@ -209,6 +210,26 @@ def test_a_full_disk_loses_nothing_that_was_there(record: SQLiteRecord) -> None:
     assert [version.version for version in record.select(Query(noun="version")).items] == ["2", "1"]
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_batch_that_ran_out_of_space_is_given_up_whole(record: SQLiteRecord, goes_on: bool) -> None:
+    """When space runs out within a batch, nothing of the batch is kept, even if the batch tries to go on."""
+    record.commit([saved()])
+    pages = record._db.row("pragma page_count")[0]
+    record._db.row(f"pragma max_page_count = {pages}")
+
+    with pytest.raises(StoreError, match="given up" if goes_on else "no transaction"), record.batch():
+        record.commit([saved(b"small")])
+        with pytest.raises(StoreFull):
+            record.commit([saved(os.urandom(30_000)) for _ in range(10)])
+        if goes_on:
+            record.commit([saved(b"more")])
+
+    record._db.row("pragma max_page_count = 1000000")
+    record.commit([saved(b"2")])
+    assert [version.version for version in record.select(Query(noun="version")).items] == ["2", "1"]
+    assert list(record.check()) == []
+
+
 def test_a_lock_that_is_never_given_up_is_an_error(
     record: SQLiteRecord, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +335,16 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
             "insert into edge(run, step, item, way, pos, word, version) values (5, 0, 0, 0, 0, 1, 9)",
             "edge-without-version",
         ),
-        ("insert into fact(kind, owner, key, num) values (0, 5, 1, 1)", "fact-without-owner"),
+        ("insert into fact(kind, owner, key, step, num) values (0, 5, 1, -1, 1)", "fact-without-owner"),
+        ("insert into fact(kind, owner, key, step, num) values (2, 1, 1, -1, 1)", "fact-outside-zone"),
+        ("insert into zone(kind, key, level, block, lo, hi) values (2, 1, 0, 0, 1, 1)", "zone-outside-zone"),
+        ("insert into metric(run, step, key, count) values (5, -1, 1, 0)", "metric-without-run"),
+        ("insert into metric(run, step, key, count) values (5, -1, 1, 1)", "metric-count"),
+        (
+            "insert into point(run, step, item, attempt, key, part, pos, at) values (5, -1, 0, 0, 1, 0, 0, 1)",
+            "point-without-metric",
+        ),
+        ("insert into alias(artifact, word, version, at) values (1, 1, 9, 0)", "alias-without-version"),
         ("update pipeline set runs = 2; insert into pipeline values (9, 'p', 1, 1, 1, 0, x'')", "run-count"),
         ("insert into payload values (x'00', x'01')", "payload-without-owner"),
     ],
@@ -322,6 +352,8 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
 def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule: str) -> None:
     """Each broken invariant is found and named."""
     record.commit([saved(), saved()])
+    with record._db.writing(durable=False) as cursor:
+        cursor.execute("insert into word(id, text) values (1, 'word')")
     assert list(record.check()) == []
     with record._db.writing(durable=False) as cursor:
         for statement in damage.split(";"):
@@ -340,7 +372,11 @@ def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule:
         ("run", (("tag", "eq", "t"),)),
         ("run", (("parameter:lr", "eq", 1),)),
         ("run", (("parameter:lr", "eq", "x"),)),
+        ("run", (("parameter:lr", "le", 1),)),
         ("run", (("metadata:loss", "gt", 1),)),
+        ("run", (("metadata:loss", "eq", 1),)),
+        ("run", (("metadata:loss", "ge", "x"),)),
+        ("run", (("metric.max:accuracy", "ge", 1),)),
         ("run", (("name", "eq", "x"),)),
         ("run", (("id", "eq", str(uuid4())),)),
         ("version", ()),

@@ -58,4 +58,25 @@ select 'version ' || seq, 'Its number is lower than that of the version before.'
   select seq, number, lag(number) over (partition by artifact order by seq) as last from version) where number < last
 -- name: fact_without_owner
 select 'run ' || f.owner, 'A searchable value belongs to a run that is not there.' from fact f
-where f.kind in (0, 1) and f.owner not in (select seq from run)
+where f.kind in (0, 1, 3, 4, 5, 6) and f.owner not in (select seq from run)
+-- name: fact_outside_zone
+select 'fact ' || w.text || ' of ' || f.owner, 'A range may pass over its value ' || f.num || '.' from fact f
+join word w on w.id = f.key left join zone z on z.kind = f.kind and z.key = f.key and z.level = 0 and z.block = f.owner / 32
+where f.num is not null and (z.lo is null or f.num < z.lo or f.num > z.hi)
+-- name: zone_outside_zone
+select 'zone ' || z.block || ' of ' || w.text, 'A range may pass over it.' from zone z join word w on w.id = z.key
+left join zone y on y.kind = z.kind and y.key = z.key and y.level = 1 and y.block = z.block / 32
+where z.level = 0 and (y.lo is null or z.lo < y.lo or z.hi > y.hi)
+-- name: metric_without_run
+select 'run ' || run, 'A metric belongs to a run that is not there.' from metric where run not in (select seq from run)
+-- name: metric_count
+select 'run ' || m.run || ' metric ' || w.text, 'It counts ' || m.count || ' points and has ' || count(p.at) || '.'
+from metric m join word w on w.id = m.key left join point p on p.run = m.run and p.step = m.step and p.key = m.key
+group by m.run, m.step, m.key having m.count <> count(p.at)
+-- name: point_without_metric
+select distinct 'run ' || p.run || ' step ' || p.step, 'A measured value belongs to no metric.' from point p
+where not exists (select 1 from metric m where m.run = p.run and m.step = p.step and m.key = p.key)
+-- name: alias_without_version
+select 'alias ' || w.text || ' of ' || a.name, 'It stands for a version that its artifact does not have.' from alias l
+join word w on w.id = l.word join artifact a on a.id = l.artifact
+where not exists (select 1 from version v where v.seq = l.version and v.artifact = l.artifact)

@@ -78,6 +78,8 @@ class Connection:
         self._since_checkpoint = 0
         self._rows_at_checkpoint = 0
         self._closed = False
+        #: Whether the thread that holds the lock is within a transaction that writes.
+        self._in_writing = False
         _open.add(self)
 
     # -- statements ----------------------------------------------------------------------------------------------
@@ -116,8 +118,15 @@ class Connection:
 
     @contextmanager
     def writing(self, *, durable: bool) -> Iterator[sqlite3.Cursor]:
-        """Run the block in one transaction that is committed at its end, or rolled back when it raises."""
+        """Run the block in one transaction that is committed at its end, or rolled back when it raises.
+
+        Within another such block it is a part of that one, and undone alone when it raises.
+        """
         with self._lock:
+            if self._in_writing:
+                with self._part() as cursor:
+                    yield cursor
+                return
             handle = self._started(durable)
             try:
                 crash_point("record.begun")
@@ -126,11 +135,16 @@ class Connection:
             except BaseException as error:
                 self._undo(handle, error)
                 raise
+            finally:
+                self._in_writing = False
             self._maybe_checkpoint(handle)
 
     def write(self, work: Callable[[sqlite3.Cursor], T], *, durable: bool) -> T:
         """As `writing`, for those who write often: call ``work`` in a transaction and return what it returns."""
         with self._lock:
+            if self._in_writing:
+                with self._part() as cursor:
+                    return work(cursor)
             handle = self._started(durable)
             try:
                 crash_point("record.begun")
@@ -139,8 +153,27 @@ class Connection:
             except BaseException as error:
                 self._undo(handle, error)
                 raise
+            finally:
+                self._in_writing = False
             self._maybe_checkpoint(handle)
             return result
+
+    @contextmanager
+    def _part(self) -> Iterator[sqlite3.Cursor]:
+        handle = self._handle
+        if handle is None or not handle.in_transaction:  # a full disk, say, has rolled everything back
+            raise StoreError(f"What was being written to {self.path} was given up; nothing more can be added to it.")
+        handle.execute("savepoint part")
+        try:
+            yield handle.cursor()
+        except BaseException as error:
+            if handle.in_transaction:
+                handle.execute("rollback to part")
+                handle.execute("release part")
+            if isinstance(error, sqlite3.Error):
+                self.refuse(error)
+            raise
+        handle.execute("release part")
 
     def _started(self, durable: bool) -> sqlite3.Connection:
         handle = self._handle or self._connect()
@@ -151,6 +184,7 @@ class Connection:
             handle.execute("pragma synchronous = full" if full else "pragma synchronous = normal")
             self._full = full
         self._begin(handle)
+        self._in_writing = True
         return handle
 
     def _finish(self, handle: sqlite3.Connection) -> None:
@@ -283,6 +317,7 @@ class Connection:
         if child and self._handle is not None:  # forked inside a transaction, which is the parent's to finish
             _inherited.append(self._handle)
             self._handle = self._full = None
+            self._in_writing = False
         self._lock.release()
 
 

@@ -91,6 +91,33 @@ select seq, run, step, item, status, at from event where seq > ? order by seq li
 -- name: leases
 select l.run, r.uid, l.token, l.host, l.boot, l.pid, l.born, l.beat from lease l join run r on r.seq = l.run order by l.run
 
+-- name: metrics
+select m.run, m.step, w.text, m.count, m.last, m.lo, m.hi from metric m join word w on w.id = m.key where m.run = ?
+order by m.step, w.text
+-- name: last_measured
+select max(attempt) from point where run = ? and step = ? and item = ?
+and key = (select id from word where text = ?)
+-- name: points
+select value, progress, at from point where run = ? and step = ? and item = ? and attempt = ?
+and key = (select id from word where text = ?) and part >= ? order by part, pos
+-- name: aliases
+select a.name, w.text, l.version, l.at from alias l join artifact a on a.id = l.artifact join word w on w.id = l.word
+where a.name = ? order by w.text
+-- name: aliases_of_version
+select a.name, w.text, l.version, l.at from alias l join artifact a on a.id = l.artifact join word w on w.id = l.word
+where l.version = ? order by w.text
+-- name: alias_history
+select a.name, w.text, m.version, m.at from artifact a cross join word w cross join alias_move m
+on m.artifact = a.id and m.word = w.id where a.name = ? and w.text = ? order by m.id
+-- name: aliased
+select l.version from alias l where l.artifact = (select id from artifact where name = ?)
+and l.word = (select id from word where text = ?)
+-- Versions that nothing refers to.
+-- name: unused
+select seq from version where deleted = 0 and seq not in (select version from edge)
+and seq not in (select version from alias) and seq not in (select version from lookup where version is not null)
+and uid not in (select origin from version where origin is not null and deleted = 0) order by seq
+
 -- Most look-ups find nothing, and this tells so in half the time. The last column: the attempt, if it looked anything up.
 -- name: cached
 select run, step, item, ended, case when exists(select 1 from lookup l where l.run = task.run and l.step = task.step

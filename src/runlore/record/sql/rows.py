@@ -6,16 +6,19 @@ import json
 from typing import Any
 from uuid import UUID
 
-from runlore.model.artifact import Artifact, Content, Edge, Item, LookedUp, SaveType, Version
+from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, LookedUp, SaveType, Version
 from runlore.model.metadata import Entry, Tag
+from runlore.model.metric import Metric, Point
 from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipeline, Run, Step, Task, Usage
 from runlore.model.status import CODES
+from runlore.record.sql.kinds import OWN
 from runlore.record.sql.text import from_digest, from_uid, moment, to_moment, unpack, unpack_digest
 
 #: Positions are stored: only ever append.
 FORMS = ("inline", "blob", "tree")
 WAYS = ("input", "output", "saved", "looked-up")
 SAVE_TYPES = tuple(SaveType)
+_NAN = float("nan")
 
 
 def pack_failure(failure: Failure | None) -> str | None:
@@ -161,6 +164,25 @@ def to_entry(row: Any) -> Entry:
 
 def to_tag(row: Any) -> Tag:
     return Tag(name=row[0], system=bool(row[1]))
+
+
+def to_metric(row: Any) -> Metric:
+    run, step, name, count, *values = row
+    last, least, most = [_NAN if value is None else value for value in values]
+    own = None if step == OWN else step
+    return Metric(run=run, step=own, name=unpack(name), count=count, last=last, min=least, max=most)
+
+
+def to_point(row: Any) -> Point:
+    value, progress, at = row
+    return Point(
+        value=_NAN if value is None else value, progress=None if progress is None else int(progress), at=moment(at)
+    )
+
+
+def to_alias(row: Any) -> Alias:
+    artifact, name, version, at = row
+    return Alias(artifact=artifact, name=name, version=version, at=moment(at))
 
 
 def to_definition(row: Any) -> Definition:

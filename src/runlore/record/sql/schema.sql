@@ -71,12 +71,33 @@ create table entry(id integer primary key, kind int not null, owner int not null
   value not null, at int not null);
 create index entry_owner on entry(kind, owner, step, key);
 
--- Searchable values now in force. kind: 0 parameter of a run, 1 metadata of a run, 2 metadata of a version.
-create table fact(kind int not null, owner int not null, key int not null, num, text,
-  primary key (kind, owner, key)) without rowid;
+-- Searchable values now in force. kind: 0 parameter of a run, 1 metadata of a run, 2 metadata of a version, 3 to 6 last,
+-- least, greatest and number of a metric of a run. step: the step of the run that noted it, -1 the owner itself.
+create table fact(kind int not null, owner int not null, key int not null, step int not null, num, text,
+  primary key (kind, owner, key, step)) without rowid;
 create index fact_num on fact(kind, key, num, owner) where num is not null;      -- equality, and rare matches
 create index fact_text on fact(kind, key, text, owner) where text is not null;
 create index fact_new on fact(kind, key, owner, num);                            -- newest first
+
+-- Between which numbers the facts of a key lie, for blocks of owners: what a range passes over. A block of level 0 has 32
+-- owners (block = owner / 32), one of level 1 has 32 blocks of level 0.
+create table zone(kind int not null, key int not null, level int not null, block int not null, lo not null, hi not null,
+  primary key (kind, key, level, block)) without rowid;
+
+-- Series of numbers. step: the step that measured, -1 the run itself. metric: one row per name, over all tasks and attempts.
+create table metric(run int not null, step int not null, key int not null, count int not null, last, lo, hi,
+  primary key (run, step, key)) without rowid;
+-- value: a float, null for NaN. progress: what the user counted by (epoch, batch); text beyond 64 bits.
+create table point(run int not null, step int not null, item int not null, attempt int not null, key int not null,
+  part int not null, pos int not null, progress, value, at int not null,
+  primary key (run, step, item, attempt, key, part, pos)) without rowid;
+
+-- Which version holds an alias of its artifact, and every move there was; version is null where it was taken away.
+create table alias(artifact int not null, word int not null, version int not null, at int not null,
+  primary key (artifact, word)) without rowid;
+create index alias_version on alias(version);
+create table alias_move(id integer primary key, artifact int not null, word int not null, version int, at int not null);
+create index alias_move_word on alias_move(artifact, word);
 
 create table tag(kind int not null, word int not null, owner int not null, step int not null, system int not null,
   primary key (kind, word, owner, step)) without rowid;

@@ -11,12 +11,13 @@ from runlore.model.query import FIELDS, Condition, Operator, Query
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
 from runlore.record.queries import cursor_values
-from runlore.record.sql.kinds import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
+from runlore.record.sql import zones
+from runlore.record.sql.kinds import FACT_KINDS, FROM_STEPS, OWNER_KINDS
 from runlore.record.sql.rows import SAVE_TYPES
 from runlore.record.sql.text import micros, pack, pack_digest
 
 #: Candidate rows that are counted at most when several conditions could drive a query.
-ENOUGH = 200
+ENOUGH = 100
 
 _SAVE_TYPE = "case t.save_type " + " ".join(f"when {i} then '{s}'" for i, s in enumerate(SAVE_TYPES)) + " end"
 #: Field → expression over the noun's tables (`read.sql`), for every field but ``tag``.
@@ -57,11 +58,6 @@ COLUMNS: dict[str, dict[str, str]] = {
 }
 #: The column that is the order of creation.
 SEQUENCE = {"pipeline": "t.id", "run": "t.seq", "artifact": "t.id", "version": "t.seq"}
-_FACT_KIND = {
-    ("run", "parameter"): PARAMETER,
-    ("run", "metadata"): RUN_METADATA,
-    ("version", "metadata"): VERSION_METADATA,
-}
 _COMPARE = {Operator.LT: "<", Operator.LE: "<=", Operator.GT: ">", Operator.GE: ">="}
 _NEGATED = {
     Operator.NE: Operator.EQ,
@@ -92,6 +88,10 @@ class Driver:
     replaces: int | None
     #: Columns that order by, when they are more than the sequence.
     order: tuple[str, ...] = ()
+    #: What lets each noun through once, where the walked rows may name it several times.
+    once: Piece | None = None
+    #: The walk goes block by block (`runlore.record.sql.zones`), these being the columns of blocks, by level.
+    blocks: tuple[str, ...] = ()
     #: Walking it means sorting all of it, so it may drive only when it is small.
     sort: bool = False
     #: The last resort of a condition, whose size another driver of the condition tells.
@@ -105,7 +105,7 @@ def predicate(noun: str, condition: Condition) -> Piece:
     """A condition as a predicate over the noun's tables."""
     prefix, separator, key = condition.field.partition(":")
     if separator:
-        return _fact_predicate(_FACT_KIND[noun, prefix], SEQUENCE[noun], key, condition)
+        return _fact_predicate(FACT_KINDS[noun, prefix], SEQUENCE[noun], key, condition)
     if condition.field == "tag":
         return _tag_predicate(noun, condition)
     kind = FIELDS[noun][condition.field]
@@ -206,9 +206,9 @@ def _fact_predicate(kind: int, sequence: str, key: str, condition: Condition) ->
     return Piece(f"{has} and {inner.sql})", (name, *inner.values))
 
 
-def _fact_compare(operator: Operator, operand: Any) -> Piece:
+def _fact_compare(operator: Operator, operand: Any, table: str = "f") -> Piece:
     if operator is Operator.IN:
-        pieces = [_fact_compare(Operator.EQ, value) for value in operand]
+        pieces = [_fact_compare(Operator.EQ, value, table) for value in operand]
         if not pieces:
             return Piece("0")
         return Piece(
@@ -216,10 +216,10 @@ def _fact_compare(operator: Operator, operand: Any) -> Piece:
             tuple(value for piece in pieces for value in piece.values),
         )
     if isinstance(operand, str):
-        return _compare("f.text", operator, operand, pack)
+        return _compare(f"{table}.text", operator, operand, pack)
     if fact_number(operand) is None:  # NaN equals nothing
         return Piece("0")
-    return _compare("f.num", operator, operand, fact_number)
+    return _compare(f"{table}.num", operator, operand, fact_number)
 
 
 # -- drivers ---------------------------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
     prefix, separator, key = condition.field.partition(":")
     equal = condition.operator is Operator.EQ
     if separator:
-        return _fact_drivers(_FACT_KIND[noun, prefix], number, key, condition)
+        return _fact_drivers(FACT_KINDS[noun, prefix], number, key, condition)
     if condition.field == "tag" and equal:
         kind = OWNER_KINDS.index(noun)
         where = Piece(f"g.kind = {kind} and g.word = {_WORD}", (pack(str(condition.operand)),))
@@ -277,20 +277,62 @@ def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
 
 
 def _fact_drivers(kind: int, number: int, key: str, condition: Condition) -> list[Driver]:
-    operator = condition.operator
+    operator, operand = condition.operator, condition.operand
     if operator is not Operator.EQ and operator not in _COMPARE:
         return []
-    inner = _fact_compare(operator, condition.operand)
-    where = Piece(f"f.kind = {kind} and f.key = {_WORD} and {inner.sql}", (pack(key), *inner.values))
+    inner = _fact_compare(operator, operand)
     if "?" not in inner.sql:
         return []
-    text = isinstance(condition.operand, str)
+    where = Piece(f"f.kind = {kind} and f.key = {_WORD} and {inner.sql}", (pack(key), *inner.values))
+    text = isinstance(operand, str)
     index = "fact_text" if text else "fact_num"
     known = Piece(where.sql + (" and f.text is not null" if text else " and f.num is not null"), where.values)
-    by_value = Driver(f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ)
+    once = _first_step(operator, operand) if kind in FROM_STEPS else None
+    by_value = Driver(
+        f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ, once=once
+    )
     if operator is Operator.EQ:
         return [by_value]
-    return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True)]
+    if text:
+        return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True, once=once)]
+    return [by_value, _zone_driver(kind, number, key, condition, once)]
+
+
+def _first_step(operator: Operator, operand: Any) -> Piece:
+    """Of the steps of a run that all meet a condition, the first speaks for the run."""
+    inner = _fact_compare(operator, operand, "e")
+    return Piece(
+        "not exists (select 1 from fact e where e.kind = f.kind and e.owner = f.owner and e.key = f.key "
+        f"and e.step < f.step and {inner.sql})",
+        inner.values,
+    )
+
+
+def _zone_driver(kind: int, number: int, key: str, condition: Condition, once: Piece | None) -> Driver:
+    """Walk newest first, passing over blocks that cannot hold a match."""
+    operator = condition.operator
+    inner = _fact_compare(operator, condition.operand)
+    reaches = f"{'hi' if operator in (Operator.GT, Operator.GE) else 'lo'} {_COMPARE[operator]} ?"
+    operand = fact_number(condition.operand)
+    size, last = zones.SIZE, zones.SIZE - 1
+    where = Piece(
+        f"y.kind = {kind} and y.key = {_WORD} and y.level = 1 and y.{reaches} "
+        f"and z.kind = {kind} and z.key = y.key and z.level = 0 "
+        f"and z.block between y.block * {size} and y.block * {size} + {last} and z.{reaches} "
+        f"and f.kind = {kind} and f.key = z.key and f.owner between z.block * {size} and z.block * {size} + {last} "
+        f"and {inner.sql}",
+        (pack(key), operand, operand, *inner.values),
+    )
+    return Driver(
+        "zone y cross join zone z cross join fact f indexed by fact_new",
+        "f.owner",
+        where,
+        number,
+        ("y.block", "z.block", "f.owner"),
+        last=True,
+        once=once,
+        blocks=("z.block", "y.block"),
+    )
 
 
 # -- whole queries ---------------------------------------------------------------------------------------------------
@@ -314,9 +356,13 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
     if query.after is not None:
         after = cursor_values(query.after, len(place))
         sign = "<" if query.descending else ">"
-        marks = ", ".join("?" * len(order))
-        where.append(f"({', '.join(order)}) {sign} ({marks})")
-        values += after[-len(order) :]
+        begun = order
+        if driver is not None and driver.blocks:
+            begun = (driver.sequence,)
+            where += [f"{block} {sign}= ?" for block in driver.blocks]
+            values += zones.blocks_of(after[-1])
+        where.append(f"({', '.join(begun)}) {sign} ({', '.join('?' * len(begun))})")
+        values += after[-len(begun) :]
     way = "desc" if query.descending else "asc"
     sql = (
         f"{columns}, {', '.join(place)} from {_tables(query, driver, tables)} where {' and '.join(where) or '1'} "
@@ -327,9 +373,12 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
 
 def counting(query: Query, driver: Driver | None, tables: str) -> Piece:
     """The statement that counts all answers."""
-    where, values = _where(query, driver)
+    if driver is not None and driver.tables and len(query.conditions) == 1:  # its rows are the answers
+        what = "*" if driver.once is None else f"distinct {driver.sequence}"
+        return Piece(f"select count({what}) from {driver.tables} where {driver.where.sql}", driver.where.values)
+    pieces, bound = _where(query, driver)
     return Piece(
-        f"select count(*) from {_tables(query, driver, tables)} where {' and '.join(where) or '1'}", tuple(values)
+        f"select count(*) from {_tables(query, driver, tables)} where {' and '.join(pieces) or '1'}", tuple(bound)
     )
 
 
@@ -361,6 +410,8 @@ def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
         ]
     if driver is not None:
         pieces.insert(0, driver.where)
+        if driver.once is not None:
+            pieces.append(driver.once)
         if driver.tables:
             pieces.append(Piece(f"{SEQUENCE[query.noun]} = {driver.sequence}"))
     return [piece.sql for piece in pieces], [value for piece in pieces for value in piece.values]

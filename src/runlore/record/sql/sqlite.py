@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from runlore.errors import NotFound, StoreError
-from runlore.model.artifact import Edge, Item, LookedUp, Version
+from runlore.errors import LeaseLost, NotFound, StoreError
+from runlore.model.artifact import Alias, Edge, Item, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.metric import Metric, Point
 from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
+from runlore.model.suggest import did_you_mean
 from runlore.record.meaning import means_the_same
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
-from runlore.record.sql.kinds import OWNER_KINDS
+from runlore.record.sql.kinds import OWN, OWNER_KINDS
 from runlore.record.sql.memo import Memo
 from runlore.record.sql.migrate import prepare
 from runlore.record.sql.select import (
@@ -34,6 +37,7 @@ from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.platform import ProcessIdentity
     from runlore.record.sql.write import Writer
 
 T = TypeVar("T")
@@ -128,6 +132,18 @@ class SQLiteRecord(Record):
     def interrupt(self, lease: Lease, at: datetime) -> bool:
         return self._write(lease.run, lambda writer: writer.interrupt(lease.token, micros(at)), durable=True)
 
+    def batch(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        return self._batch(durable)
+
+    @contextmanager
+    def _batch(self, durable: bool) -> Iterator[None]:
+        try:
+            with self._db.writing(durable=durable):
+                yield
+        except BaseException:
+            self._memo.forget()
+            raise
+
     def delete_run(self, seq: int) -> None:
         self._write(None, lambda writer: writer.delete_run(seq), durable=True)
 
@@ -149,9 +165,9 @@ class SQLiteRecord(Record):
             cursor=None if place is None else cursor_text(place),
         )
 
-    def _driver(self, query: Query) -> Driver | None:
-        """The index to walk: the only one there is, or the one with the fewest rows."""
-        candidates = drivers(query)
+    def _driver(self, query: Query, *, counting: bool = False) -> Driver | None:
+        """The index to walk: the only one there is, or the one with the fewest rows; in order, except for counting."""
+        candidates = [driver for driver in drivers(query) if not (counting and driver.last)]
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         best, fewest = None, _MOST
@@ -160,7 +176,7 @@ class SQLiteRecord(Record):
             if not driver.last:
                 piece = estimating(query.noun, driver)
                 estimate = self._db.row(piece.sql, piece.values)[0]
-                if estimate > ENOUGH and driver.sort:
+                if estimate > ENOUGH and driver.sort and not counting:
                     continue
             if estimate < fewest:
                 best, fewest = driver, estimate
@@ -172,7 +188,7 @@ class SQLiteRecord(Record):
         if known is not None:
             return known
         with self._db.reading():
-            piece = counting(query, self._driver(query), READ[query.noun + "_tables"])
+            piece = counting(query, self._driver(query, counting=True), READ[query.noun + "_tables"])
             return int(self._db.row(piece.sql, piece.values)[0])
 
     def _counter(self, query: Query) -> int | None:
@@ -267,6 +283,37 @@ class SQLiteRecord(Record):
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         return tuple(map(rows.to_event, self._db.rows(READ["events"], (after, limit))))
 
+    # -- metrics and aliases -------------------------------------------------------------------------------------
+
+    def metrics(self, run: int) -> tuple[Metric, ...]:
+        return tuple(map(rows.to_metric, self._db.rows(READ["metrics"], (run,))))
+
+    def points(
+        self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
+    ) -> tuple[Point, ...]:
+        place = (run, OWN if step is None else step, item)
+        with self._db.reading():
+            if attempt is None:
+                attempt = self._db.row(READ["last_measured"], (*place, pack(name)))[0]
+            return tuple(map(rows.to_point, self._db.rows(READ["points"], (*place, attempt, pack(name), part))))
+
+    def aliases(self, artifact: str) -> tuple[Alias, ...]:
+        return tuple(map(rows.to_alias, self._db.rows(READ["aliases"], (artifact,))))
+
+    def aliases_of(self, version: int) -> tuple[Alias, ...]:
+        return tuple(map(rows.to_alias, self._db.rows(READ["aliases_of_version"], (version,))))
+
+    def alias_history(self, artifact: str, alias: str) -> tuple[Alias, ...]:
+        return tuple(map(rows.to_alias, self._db.rows(READ["alias_history"], (artifact, pack(alias)))))
+
+    def aliased(self, artifact: str, alias: str) -> Version:
+        with self._db.reading():
+            found = self._db.row(READ["aliased"], (artifact, pack(alias)))
+            if found is not None:
+                return self.version(found[0])
+            known = [one.name for one in self.aliases(artifact)]
+        raise NotFound(f"No version of artifact {artifact!r} is called {alias!r}.{did_you_mean(alias, known)}")
+
     # -- cache ---------------------------------------------------------------------------------------------------
 
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
@@ -342,7 +389,22 @@ class SQLiteRecord(Record):
     def leases(self) -> tuple[Lease, ...]:
         return tuple(map(rows.to_lease, self._db.rows(READ["leases"])))
 
+    def renew(self, fence: Fence, at: datetime) -> None:
+        self._write(fence.run, lambda writer: writer.renew(fence, micros(at)), durable=False)
+
+    def take_over(self, run: int, identity: ProcessIdentity, at: datetime) -> Fence:
+        def work(writer: Writer) -> int:
+            token = writer.take_over(identity, micros(at))
+            if token is None:
+                raise LeaseLost(f"Run {run} is {self.run(run).status}; only a running one can be taken over.")
+            return token
+
+        return Fence(run=run, token=self._write(run, work, durable=True))
+
     # -- upkeep --------------------------------------------------------------------------------------------------
+
+    def unused(self) -> Iterable[int]:
+        return [row[0] for row in self._db.rows(READ["unused"])]
 
     def digests(self) -> Iterable[tuple[str, str]]:
         for digest, form in self._db.rows(READ["digests"]):

@@ -12,10 +12,12 @@ from uuid import UUID
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import (
+    AliasMoved,
     Change,
     Input,
     LogWritten,
     MetadataSet,
+    MetricsLogged,
     NewRun,
     NewVersion,
     Output,
@@ -31,14 +33,17 @@ from runlore.model.change import (
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.run import Fence, Usage
 from runlore.model.status import CODES, Status
-from runlore.record.facts import fact_number
+from runlore.platform import ProcessIdentity
+from runlore.record.sql.aliases import Aliases
 from runlore.record.sql.intern import SQL, Interned
-from runlore.record.sql.kinds import OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
+from runlore.record.sql.kinds import OWN, OWNER_KINDS, PARAMETER, RUN_METADATA, VERSION_METADATA
 from runlore.record.sql.memo import Memo
+from runlore.record.sql.metrics import Metrics
 from runlore.record.sql.rows import FORMS, SAVE_TYPES, pack_failure
+from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.text import micros, pack, pack_digest, to_digest, to_micros, to_uid
 
-_FACT_KIND = {OwnerKind.RUN: RUN_METADATA, OwnerKind.VERSION: VERSION_METADATA}
+_FACT_KIND = {OwnerKind.RUN: RUN_METADATA, OwnerKind.STEP: RUN_METADATA, OwnerKind.VERSION: VERSION_METADATA}
 
 _CODE = {status: code for code, status in enumerate(CODES)}
 _WAY = {"output": 1, "saved": 2}
@@ -56,6 +61,7 @@ class Writer:
         interned = Interned(cursor, memo)
         self._word, self._kind = interned.word, interned.kind
         self._definition, self._artifact = interned.definition, interned.artifact
+        self._facts = Searchable(cursor, interned.word)
         self._run = run
         self._clock = clock
         self.versions: dict[UUID, tuple[int, str]] = {}
@@ -123,7 +129,7 @@ class Writer:
         )
         seq = self._run = int(self._cursor.lastrowid or 0)
         self._execute(SQL["add_lease"], (seq, token, new.lease_host, new.lease_boot, new.lease_pid, new.lease_born))
-        self._set_facts(PARAMETER, seq, new.facts)
+        self._facts.set(PARAMETER, seq, new.facts)
         owner = Owner(kind=OwnerKind.RUN, seq=seq)
         self._add_tags(owner, new.tags, system=False)
         self._add_tags(owner, new.system_tags, system=True)
@@ -180,6 +186,20 @@ class Writer:
             ),
         )
         self._leave(change.status, ended)
+
+    def renew(self, fence: Fence, at: int) -> None:
+        self.require(fence)
+        self._execute(SQL["renew_lease"], (at, fence.run, fence.token))
+
+    def take_over(self, identity: ProcessIdentity, at: int) -> int | None:
+        """Give the run's lease to another process; return its new token, or ``None`` when the run has ended."""
+        held = self._execute(SQL["lease_token"], (self._run,)).fetchone()
+        if held is None:
+            return None
+        token = int(held[0]) + 1
+        who = (identity.host, identity.boot, identity.pid, identity.born)
+        self._execute(SQL["move_lease"], (token, *who, at, self._run))
+        return token
 
     def interrupt(self, token: int, at: int) -> bool:
         """The owner is gone: running steps were interrupted, pending ones never started. False if it is not so."""
@@ -302,7 +322,7 @@ class Writer:
 
     def _require_step(self, index: int) -> None:
         if self._execute(SQL["step_status"], (self._run, index)).fetchone() is None:
-            raise NotFound(f"Run {self._run} has no step {index}; it must be planned before it starts or finishes.")
+            raise NotFound(f"Run {self._run} has no step {index}; it must be planned before anything happens in it.")
 
     def _is_mapped(self, step: int) -> bool:
         known = self._planned.get((self._run, step))
@@ -437,7 +457,7 @@ class Writer:
             owner = Owner(kind=OwnerKind.VERSION, seq=seq)
             self._add_tags(owner, new.tags, system=False)
             self._add_entries(owner, new.metadata, at)
-            self._set_facts(VERSION_METADATA, seq, new.facts)
+            self._facts.set(VERSION_METADATA, seq, new.facts)
         return seq
 
     def _labelled(self, new: NewVersion, artifact: int, last: int) -> tuple[int, str | None]:
@@ -446,6 +466,7 @@ class Writer:
         So the number of the next version is never taken by a label, and need not be looked for.
         """
         label = str(new.version)
+        Aliases(self._cursor, self._word).refuse_label(artifact, new.artifact, label)
         number = int(label) if label.isascii() and label.isdigit() and label[0] != "0" and len(label) < 10 else 0
         taken = self._execute(SQL["version_taken"], (artifact, label)).fetchone() or (
             number and self._execute(SQL["number_taken"], (artifact, number)).fetchone()
@@ -462,11 +483,11 @@ class Writer:
 
     def set_metadata(self, change: MetadataSet) -> None:
         owner = change.owner
-        self._add_entries(owner, change.values, micros(change.at))
         kind = _FACT_KIND.get(owner.kind)
         if kind is not None:
-            self._cursor.executemany(SQL["drop_facts"], [(kind, owner.seq, pack(key)) for key, _ in change.values])
-            self._set_facts(kind, owner.seq, change.facts)
+            step = owner.step if owner.kind is OwnerKind.STEP else OWN
+            self._facts.note(kind, owner.seq, [key for key, _ in change.values], change.facts, step)
+        self._add_entries(owner, change.values, micros(change.at))
 
     def _add_entries(self, owner: Owner, values: Iterable[tuple[str, str]], at: int) -> None:
         kind = OWNER_KINDS.index(owner.kind)
@@ -475,14 +496,15 @@ class Writer:
             [(kind, owner.seq, owner.step, self._word(key), pack(value), at) for key, value in values],
         )
 
-    def _set_facts(self, kind: int, owner: int, facts: Iterable[tuple[str, object]]) -> None:
-        self._cursor.executemany(
-            SQL["set_fact"],
-            [
-                (kind, owner, self._word(key), fact_number(value), pack(value) if isinstance(value, str) else None)
-                for key, value in facts
-            ],
-        )
+    def log_metrics(self, change: MetricsLogged) -> None:
+        if change.step is not None:
+            self._require_step(change.step)
+        Metrics(self._cursor, self._word, self._facts).log(self._run or 0, change)
+
+    def move_alias(self, change: AliasMoved) -> None:
+        version = change.version
+        seq = self._seq_of(version) if isinstance(version, UUID) else version
+        Aliases(self._cursor, self._word).move(change, seq)
 
     def change_tags(self, change: TagsChanged) -> None:
         owner = change.owner
@@ -518,8 +540,9 @@ class Writer:
             raise StoreError(f"Run {seq} is running; it can be deleted once it has ended.")
         self._execute(SQL["delete_run_executed"], (row[0], seq))
         self._execute(SQL["uncount_run"], (row[0],))
-        for part in ("events", "steps", "tasks", "edges", "lookups", "logs", "tags", "entries", "facts"):
+        for part in ("events", "steps", "tasks", "edges", "lookups", "logs", "tags", "entries", "points", "metrics"):
             self._execute(SQL["delete_run_" + part], (seq,))
+        self._facts.forget(seq)
         self._execute(SQL["delete_run"], (seq,))
 
 
@@ -531,7 +554,9 @@ _APPLY: dict[type, Callable[[Writer, Any], None]] = {
     RunFinished: Writer.finish_run,
     RunDescribed: Writer.describe_run,
     LogWritten: Writer.write_log,
+    MetricsLogged: Writer.log_metrics,
     MetadataSet: Writer.set_metadata,
     TagsChanged: Writer.change_tags,
+    AliasMoved: Writer.move_alias,
     VersionSaved: Writer.save_version,
 }

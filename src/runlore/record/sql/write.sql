@@ -42,6 +42,12 @@ insert into lease(run, token, host, boot, pid, born) values (?, ?, ?, ?, ?, ?)
 select 1 from lease where run = ? and token = ?
 -- name: drop_lease
 delete from lease where run = ?
+-- name: renew_lease
+update lease set beat = ? where run = ? and token = ?
+-- name: lease_token
+select token from lease where run = ?
+-- name: move_lease
+update lease set token = ?, host = ?, boot = ?, pid = ?, born = ?, beat = ? where run = ?
 -- name: finish_run
 update run set status = ?, ended = ?, duration = ?, failure = ?, outputs = ? where seq = ? and status < 2
 -- name: interrupt_run
@@ -109,13 +115,55 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_entry
 insert into entry(kind, owner, step, key, value, at) values (?, ?, ?, ?, ?, ?)
+-- name: has_entry
+select 1 from entry where kind = ? and owner = ? and step = 0 and key = (select id from word where text = ?)
 -- name: set_fact
-insert or replace into fact(kind, owner, key, num, text) values (?, ?, ?, ?, ?)
--- Facts below a key that is written again: `lr` and, as `lr.0`, what a list or dict held under it.
--- name: drop_facts
-delete from fact where kind = ?1 and owner = ?2 and key in (
-  select f.key from fact f join word w on w.id = f.key where f.kind = ?1 and f.owner = ?2
-  and (w.text = ?3 or substr(w.text, 1, length(?3) + 1) = ?3 || '.'))
+insert or replace into fact(kind, owner, key, step, num, text) values (?, ?, ?, ?, ?, ?)
+-- Facts below a key that is written again: `lr` and, as `lr.0`, what a list or dict held under it. Step -1 is every step.
+-- name: facts_below
+select f.key from fact f join word w on w.id = f.key where f.kind = ?1 and f.owner = ?2 and (?3 = -1 or f.step = ?3)
+  and (w.text = ?4 or substr(w.text, 1, length(?4) + 1) = ?4 || '.')
+-- name: drop_fact
+delete from fact where kind = ?1 and owner = ?2 and key = ?3 and (?4 = -1 or step = ?4)
+-- name: has_fact
+select 1 from fact where kind = ? and owner = ? and key = ? and step = ?
+-- name: fact_steps
+select step from fact where kind = ? and owner = ? and key = ?
+-- name: facts_of_run
+select distinct kind, key from fact where kind in (0, 1, 3, 4, 5, 6) and owner = ? and num is not null
+
+-- name: widen_zone
+insert into zone(kind, key, level, block, lo, hi) values (?, ?, ?, ?, ?, ?) on conflict (kind, key, level, block)
+do update set lo = min(lo, excluded.lo), hi = max(hi, excluded.hi) where excluded.lo < lo or excluded.hi > hi
+-- name: bounds_of_facts
+select min(num), max(num) from fact indexed by fact_new where kind = ? and key = ? and owner between ? and ?
+-- name: bounds_of_zones
+select min(lo), max(hi) from zone where kind = ? and key = ? and level = 0 and block between ? and ?
+-- name: set_zone
+update zone set lo = ?, hi = ? where kind = ? and key = ? and level = ? and block = ?
+-- name: drop_zone
+delete from zone where kind = ? and key = ? and level = ? and block = ?
+
+-- name: add_point
+insert or ignore into point(run, step, item, attempt, key, part, pos, progress, value, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: metric_so_far
+select count, lo, hi from metric where run = ? and step = ? and key = ?
+-- name: set_metric
+insert or replace into metric(run, step, key, count, last, lo, hi) values (?, ?, ?, ?, ?, ?, ?)
+
+-- name: has_alias
+select 1 from alias where artifact = ? and word = (select id from word where text = ?)
+-- name: alias_holder
+select version from alias where artifact = ? and word = ?
+-- name: set_alias
+insert or replace into alias(artifact, word, version, at) values (?, ?, ?, ?)
+-- name: drop_alias
+delete from alias where artifact = ? and word = ?
+-- name: add_alias_move
+insert into alias_move(artifact, word, version, at) values (?, ?, ?, ?)
+-- name: artifact_of_version
+select artifact from version where seq = ?
+
 -- name: add_tag
 insert or ignore into tag(kind, word, owner, step, system) values (?, ?, ?, ?, ?)
 -- name: drop_tag
@@ -139,7 +187,11 @@ delete from log where run = ?
 delete from tag where kind in (1, 2) and owner = ?
 -- name: delete_run_entries
 delete from entry where kind in (1, 2) and owner = ?
+-- name: delete_run_points
+delete from point where run = ?
+-- name: delete_run_metrics
+delete from metric where run = ?
 -- name: delete_run_facts
-delete from fact where kind in (0, 1) and owner = ?
+delete from fact where kind in (0, 1, 3, 4, 5, 6) and owner = ?
 -- name: delete_run
 delete from run where seq = ?

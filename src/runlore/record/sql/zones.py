@@ -1,0 +1,21 @@
+"""Zones: blocks of owners, for each of which the table ``zone`` knows between which numbers the facts of a key lie.
+
+A block of level 0 is some consecutive owners, one of level 1 is some consecutive blocks of level 0. So a range looks at
+one zone of level 1 for a thousand owners, and further only where that reaches into it.
+"""
+
+from __future__ import annotations
+
+#: Owners per block of level 0, and blocks per block of level 1. A file is written and read with one and the same size.
+SIZE = 32
+
+
+def blocks_of(owner: int) -> tuple[int, int]:
+    """The blocks of level 0 and 1 that an owner is in."""
+    block = owner // SIZE
+    return block, block // SIZE
+
+
+def members_of(block: int) -> tuple[int, int]:
+    """First and last member of a block."""
+    return block * SIZE, block * SIZE + SIZE - 1
