@@ -100,8 +100,8 @@ def test_client_is_light() -> None:
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("from runlore.client import Client", set(), 40),
-        ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 65),
+        ("from runlore.client import Client", set(), 41),
+        ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 67),
     ],
 )
 def test_looking_up_imports_only_what_it_needs(

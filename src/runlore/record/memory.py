@@ -433,7 +433,9 @@ class MemoryRecord(MemoryWriter, Record):
         with self._lock:
             used = {edge.version for edge in self._t.edges.values()}
             used.update(alias.version for alias in self._t.aliases.values() if alias.version is not None)
-            used.update(one.version for looked in self._t.looked_up.values() for one in looked if one.version is not None)
+            used.update(
+                one.version for looked in self._t.looked_up.values() for one in looked if one.version is not None
+            )
             origins = {version.origin for version in self._t.versions.values() if not version.deleted}
             return [
                 seq

@@ -208,10 +208,14 @@ def _histogram(value: Array) -> Sequence[Picture]:
     if not known.size:
         return ()
     low, high = float(known.min()), float(known.max())
+    least = max(abs(low), abs(high)) * 2.0**-40  # below that, doubles are too far apart to tell the bins apart
+    if high - low < least or high == low:
+        least = max(least, 0.5)
+        low, high = low - least, high + least
     if not math.isfinite(high - low):
         return ()
-    counts, edges = numpy.histogram(known, bins=_BINS)
-    drawn = drawing.histogram(counts.tolist(), float(edges[0]), float(edges[-1]))
+    counts, _ = numpy.histogram(known, bins=_BINS, range=(low, high))
+    drawn = drawing.histogram(counts.tolist(), low, high)
     return (Picture(kind="image", data=drawn, name="histogram", media_type="image/svg+xml"),)
 
 

@@ -60,14 +60,14 @@ def modules_after(words: str, home: Path) -> list[str]:
     [
         ("--help", 12, 130),
         ("run --help", 12, 130),
-        ("run list", 62, 190),
-        ("pipeline list", 62, 190),
-        ("artifact list", 62, 190),
-        ("artifact version list", 62, 190),
-        ("run show making/1", 66, 200),
-        ("step show making/1/make", 66, 200),
-        ("step logs making/1/make", 66, 200),
-        ("artifact show making::make::output", 66, 200),
+        ("run list", 66, 190),
+        ("pipeline list", 66, 190),
+        ("artifact list", 66, 190),
+        ("artifact version list", 66, 190),
+        ("run show making/1", 69, 200),
+        ("step show making/1/make", 69, 200),
+        ("step logs making/1/make", 69, 200),
+        ("artifact show making::make::output", 69, 200),
     ],
 )
 def test_a_look_up_imports_little(words: str, own: int, every: int, home: Path) -> None:
