@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
 from runlore.model.name import checked_name
-from runlore.model.noun import noun
+from runlore.model.noun import field, noun
 
 _NOTHING: Any = object()
 

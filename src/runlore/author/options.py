@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, fields, replace
 from typing import Any, TypeVar
 
 from runlore.author.artifact_config import ArtifactConfig, checked_tags
 from runlore.errors import ConfigurationError
 from runlore.model.name import checked_name, checked_step_id
-from runlore.model.noun import noun
+from runlore.model.noun import changed, field, fields_of, noun
 from runlore.model.suggest import did_you_mean
 
 Hook = Callable[..., Any]
@@ -74,7 +73,7 @@ _NAME_LISTS = ("cache_files", "cache_env")
 
 def option_names(kind: type[Any]) -> tuple[str, ...]:
     """Names of all options of `StepOptions` or `PipelineOptions`."""
-    return tuple(item.name for item in fields(kind))
+    return fields_of(kind)
 
 
 def with_changes(options: Options, changes: Mapping[str, Any], *, about: str) -> Options:
@@ -89,7 +88,7 @@ def with_changes(options: Options, changes: Mapping[str, Any], *, about: str) ->
         if name not in known:
             raise ConfigurationError(f"{about} has no option {name!r}.{did_you_mean(name, known, limit=20)}")
         checked[name] = _checked(name, value, getattr(options, name), about)
-    return replace(options, **checked)
+    return changed(options, **checked)
 
 
 def _checked(name: str, value: Any, before: Any, about: str) -> Any:

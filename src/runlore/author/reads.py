@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True, eq=False)
 class Reads:
     """What one attempt has read so far."""
 
-    #: (artifact, label or ``None``: the latest, `Version.seq` or ``None``: nothing), in the order of first asking.
-    looked_up: dict[tuple[str, str | None, int | None], None] = field(default_factory=dict)
-    #: What was read that rules the cache out; each completes "it read …".
-    others: dict[str, None] = field(default_factory=dict)
-    #: Brings the record up to date with what the run has done.
-    settle: Callable[[], None] = lambda: None
-    #: Those of the step that runs the pipeline to which this step belongs.
-    outer: Reads | None = None
+    __slots__ = ("looked_up", "others", "outer", "settle")
+
+    def __init__(self, settle: Callable[[], None] = lambda: None, outer: Reads | None = None) -> None:
+        #: (artifact, label or ``None``: the latest, `Version.seq` or ``None``: nothing), in the order of first asking.
+        self.looked_up: dict[tuple[str, str | None, int | None], None] = {}
+        #: What was read that rules the cache out; each completes "it read …".
+        self.others: dict[str, None] = {}
+        #: Brings the record up to date with what the run has done.
+        self.settle = settle
+        #: Those of the step that runs the pipeline to which this step belongs.
+        self.outer = outer
 
     @property
     def reason(self) -> str | None:

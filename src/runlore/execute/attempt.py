@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from runlore.execute.services import Services
 from runlore.model.article import with_article
 from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import LogWritten, NewVersion, Output
+from runlore.model.noun import changed
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
 from runlore.model.run import Run, Usage
 from runlore.model.status import Status
@@ -141,7 +142,7 @@ class Attempts:
         except Exception as error:
             error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")
             raise
-        return replace(content, artifact_type=planned.artifact_type) if planned.artifact_type else content
+        return changed(content, artifact_type=planned.artifact_type) if planned.artifact_type else content
 
     def _rescue(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> tuple[Output, ...]:
         """Keep a value of the wrong type under the failed attempt, so that the work behind it is not lost."""

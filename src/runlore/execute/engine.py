@@ -7,7 +7,6 @@ has returned (`docs/design/semantics.md`, "Order of writing").
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +28,7 @@ from runlore.model.change import (
     StepsPlanned,
     VersionSaved,
 )
+from runlore.model.noun import changed
 from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedStep
 from runlore.model.run import Fence, Run
 from runlore.model.status import Status
@@ -136,8 +136,8 @@ class Engine:
             assert isinstance(version, Version)
             made: NewVersion | int = version.seq
             if version.artifact != planned.artifact or (planned.version or version.version) != version.version:
-                made = replace(
-                    self._entries.version(planned, replace(version.content, payload=None), None), origin=version.id
+                made = changed(
+                    self._entries.version(planned, changed(version.content, payload=None), None), origin=version.id
                 )
             produced = Produced(version.content, version.seq if isinstance(made, int) else made.id)
             if not isinstance(made, int):

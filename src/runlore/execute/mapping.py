@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from runlore.errors import ParameterError
 from runlore.execute.arguments import Arguments, Resolved
@@ -15,6 +14,7 @@ from runlore.execute.outcome import ABSENT, Outcome, Produced
 from runlore.execute.reuse import Reuse
 from runlore.model.artifact import Content, Version
 from runlore.model.change import Output
+from runlore.model.noun import changed
 from runlore.model.plan import Mapped, PlannedStep
 from runlore.model.status import Status
 from runlore.record.port import Hit, Record
@@ -105,7 +105,7 @@ class MappedStep:
         outputs = []
         for planned, (_, found) in zip(self._step.outputs, hit.outputs, strict=True):
             self._contents[planned.name].append(found.content)
-            outputs.append(Output(name=planned.name, value=replace(found.content, payload=None)))
+            outputs.append(Output(name=planned.name, value=changed(found.content, payload=None)))
         self._entries.task_cached(self._step, item, hit, key, own, tuple(outputs))
 
     def _attempt(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
 from runlore.model.artifact import Content, LookedUp, SaveType
 from runlore.model.metadata import Owner
 from runlore.model.metric import Point
-from runlore.model.noun import noun
+from runlore.model.noun import field, noun
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
 

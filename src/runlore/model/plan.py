@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Any
 
-from runlore.model.noun import noun
+from runlore.model.noun import field, noun
 
 
 @noun(kw_only=False)

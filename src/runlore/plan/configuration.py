@@ -22,18 +22,19 @@ Every key that is not known is an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
 
 from runlore.author.artifact_config import ArtifactConfig
 from runlore.author.options import PipelineOptions, StepOptions, with_changes
 from runlore.errors import ConfigurationError
+from runlore.model.noun import fields_of
 from runlore.model.suggest import did_you_mean
 
 RUN_OPTIONS = ("run_name", "enable_cache", "tags", "settings", "substitutions")
 STEP_OPTIONS = ("enable_cache", "tags", "settings", "substitutions", "cache_version", "cache_files", "cache_env")
-ARTIFACT_OPTIONS = tuple(item.name for item in fields(ArtifactConfig) if item.name != "materializer")
+ARTIFACT_OPTIONS = tuple(name for name in fields_of(ArtifactConfig) if name != "materializer")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from runlore.model.counted import counted
+from runlore.model.noun import changed
 from runlore.model.query import Query
 
 if TYPE_CHECKING:
@@ -99,13 +99,13 @@ class Listing(Sequence[Handle], Generic[Handle]):
         raise IndexError(f"There is no position {index}: the list holds {counted(len(self), self._what)}.")
 
     def _reversed_query(self) -> Query:
-        return replace(self._query, descending=not self._query.descending)
+        return changed(self._query, descending=not self._query.descending)
 
     def _fetch(self, count: int | None) -> None:
         """Know the first ``count`` nouns, or all of them."""
         while not self._complete and (count is None or len(self._known) < count):
             missing = PAGE if count is None else min(count - len(self._known), PAGE)
-            page = self._record.select(replace(self._query, after=self._cursor, limit=missing))
+            page = self._record.select(changed(self._query, after=self._cursor, limit=missing))
             self._known.extend(page.items)
             self._cursor = page.cursor
             self._complete = page.cursor is None
@@ -113,9 +113,9 @@ class Listing(Sequence[Handle], Generic[Handle]):
     def _walk(self, query: Query) -> Iterator[Handle]:
         limit = 20
         while True:
-            page = self._record.select(replace(query, limit=limit))
+            page = self._record.select(changed(query, limit=limit))
             yield from map(self._make, page.items)
             if page.cursor is None:
                 return
-            query = replace(query, after=page.cursor)
+            query = changed(query, after=page.cursor)
             limit = PAGE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from runlore.author.reads import note_read
 from runlore.errors import NotFound, QueryInvalid
 from runlore.model import artifact as artifacts
 from runlore.model import run as runs
+from runlore.model.noun import changed
 from runlore.model.status import Status
 from runlore.recall.artifact import Artifact
 from runlore.recall.filters import query_from
@@ -106,7 +106,7 @@ class Reader:
         logical = chosen.pop("logical_operator", "and")
         query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
         if noun in ("pipeline", "artifact") and sort_by is None:
-            query = replace(query, descending=False)
+            query = changed(query, descending=False)
         what = {"version": "artifact version"}.get(noun, noun)
         note_read(f"a list of {what}s")
         listing: Listing[Any] = Listing(self.record, query, self._maker(noun), what=what)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -21,6 +20,7 @@ from runlore.model.change import (
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
+from runlore.model.noun import changed
 from runlore.model.query import Condition, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
@@ -119,7 +119,7 @@ class MemoryRecord(MemoryWriter, Record):
             if held is None or held.token != lease.token:
                 return False
             self._close_steps(lease.run, at, {Status.RUNNING: Status.INTERRUPTED, Status.PENDING: Status.SKIPPED})
-            self._end_run(replace(self._t.runs[lease.run], status=Status.INTERRUPTED, ended=at), at)
+            self._end_run(changed(self._t.runs[lease.run], status=Status.INTERRUPTED, ended=at), at)
             return True
 
     def delete_run(self, seq: int) -> None:
@@ -128,7 +128,7 @@ class MemoryRecord(MemoryWriter, Record):
             if not run.status.finished:
                 raise StoreError(f"Run {seq} is running; it can be deleted once it has ended.")
             pipeline, fingerprint = self._t.pipelines[run.pipeline]
-            self._put(self._t.pipelines, run.pipeline, (replace(pipeline, runs=pipeline.runs - 1), fingerprint))
+            self._put(self._t.pipelines, run.pipeline, (changed(pipeline, runs=pipeline.runs - 1), fingerprint))
             self._drop(self._t.runs, seq)
             t = self._t
             by_run: tuple[dict[Any, Any], ...] = (t.steps, t.tasks, t.edges, t.looked_up, t.logs, t.points)
@@ -404,14 +404,14 @@ class MemoryRecord(MemoryWriter, Record):
 
     def renew(self, fence: Fence, at: datetime) -> None:
         with self._writing():
-            self._put(self._t.leases, fence.run, replace(self._held(fence), beat=at))
+            self._put(self._t.leases, fence.run, changed(self._held(fence), beat=at))
 
     def take_over(self, run: int, identity: ProcessIdentity, at: datetime) -> Fence:
         with self._writing():
             held = self._t.leases.get(run)
             if held is None:
                 raise LeaseLost(f"Run {run} is {self.run(run).status}; only a running one can be taken over.")
-            lease = replace(
+            lease = changed(
                 held,
                 token=held.token + 1,
                 host=identity.host,

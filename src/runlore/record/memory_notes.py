@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, NotFound
@@ -17,6 +16,7 @@ from runlore.model.change import (
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.name import checked_alias
+from runlore.model.noun import changed
 from runlore.record.memory_tables import OWN, MemoryTables
 
 
@@ -56,7 +56,7 @@ class MemoryNotes(MemoryTables):
         step = OWN if change.step is None else self._step(run, change.step).index
         series: dict[str, tuple[Point, ...]] = {}
         for name, point in change.points:
-            point = replace(point, value=float(point.value))
+            point = changed(point, value=float(point.value))
             series[name] = (*series.get(name, ()), point)
         for name, points in series.items():
             key = (run, step, change.item, change.attempt, name, change.part)

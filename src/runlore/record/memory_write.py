@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from runlore.model.change import (
     VersionSaved,
 )
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.noun import changed
 from runlore.model.run import Definition, Event, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
 from runlore.record.memory_notes import MemoryNotes
@@ -47,7 +47,7 @@ class MemoryWriter(MemoryNotes):
             )
         else:
             old, fingerprint = known
-            pipeline = replace(
+            pipeline = changed(
                 old,
                 version=old.version + (fingerprint != new.fingerprint),
                 runs=old.runs + 1,
@@ -77,7 +77,7 @@ class MemoryWriter(MemoryNotes):
                         if (value := getattr(change, name)) is not None
                     }
                     if change.run in self._t.runs:
-                        self._put(self._t.runs, change.run, replace(self._t.runs[change.run], **given))
+                        self._put(self._t.runs, change.run, changed(self._t.runs[change.run], **given))
                 case LogWritten():
                     key = (run, change.step, change.item, change.attempt, change.part)
                     if key not in self._t.logs:
@@ -133,7 +133,7 @@ class MemoryWriter(MemoryNotes):
         step = self._step(run, change.index)
         if step.status is Status.PENDING:
             tasks = step.tasks if change.tasks is None else change.tasks
-            started = replace(step, status=Status.RUNNING, started=change.at, tasks=tasks)
+            started = changed(step, status=Status.RUNNING, started=change.at, tasks=tasks)
             self._put(self._t.steps, (run, change.index), started)
             self._event(run, change.index, None, Status.RUNNING, change.at)
 
@@ -173,7 +173,7 @@ class MemoryWriter(MemoryNotes):
         if step.status.finished:
             self._report(change.outputs, made)
             return
-        done = replace(
+        done = changed(
             step,
             status=change.status,
             ended=change.ended,
@@ -192,7 +192,7 @@ class MemoryWriter(MemoryNotes):
             for status in (Status.PENDING, Status.RUNNING)
         }
         self._close_steps(run, change.ended, ends)
-        ended = replace(
+        ended = changed(
             self._t.runs[run],
             status=change.status,
             ended=change.ended,
@@ -205,7 +205,7 @@ class MemoryWriter(MemoryNotes):
     def _close_steps(self, run: int, at: datetime, ends: dict[Status, Status]) -> None:
         for step in self._steps(run):
             if not step.status.finished:
-                self._put(self._t.steps, (run, step.index), replace(step, status=ends[step.status], ended=at))
+                self._put(self._t.steps, (run, step.index), changed(step, status=ends[step.status], ended=at))
                 self._event(run, step.index, None, ends[step.status], at)
 
     def _end_run(self, run: Run, at: datetime) -> None:
@@ -279,7 +279,7 @@ class MemoryWriter(MemoryNotes):
             return content
         if content.digest not in self._t.payloads:
             self._put(self._t.payloads, content.digest, bytes(content.payload))
-        return replace(content, payload=self._t.payloads[content.digest])
+        return changed(content, payload=self._t.payloads[content.digest])
 
     def _add_version(
         self,
@@ -296,7 +296,7 @@ class MemoryWriter(MemoryNotes):
         artifact = self._t.artifacts.get(new.artifact)
         if artifact is None:
             artifact = Artifact(id=self._next("artifact"), name=new.artifact, versions=0, created=at)
-        self._put(self._t.artifacts, new.artifact, replace(artifact, versions=artifact.versions + 1))
+        self._put(self._t.artifacts, new.artifact, changed(artifact, versions=artifact.versions + 1))
         seq = self._next("version")
         version = Version(
             seq=seq,

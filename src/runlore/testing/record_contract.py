@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -32,6 +31,7 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind, Tag
+from runlore.model.noun import changed
 from runlore.model.query import Query
 from runlore.model.run import Failure, Fence, Run, Usage
 from runlore.model.status import Status
@@ -193,7 +193,7 @@ class RecordContract(
         ended = record.run(run.seq)
 
         record.commit([RunDescribed(run=run.seq, git_commit="abc")])
-        assert record.run(run.seq) == replace(ended, git_commit="abc")
+        assert record.run(run.seq) == changed(ended, git_commit="abc")
 
         record.delete_run(run.seq)
         record.commit([RunDescribed(run=run.seq, git_commit="def")])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
-from dataclasses import FrozenInstanceError, asdict, field, fields, replace
+from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
 
 import pytest
 
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.noun import noun
+from runlore.model.noun import changed, field, noun
 
 
 @noun
@@ -90,6 +90,10 @@ def test_copies_and_replacements_are_equal() -> None:
     assert copy.deepcopy(point) == copy.copy(point) == point
     assert pickle.loads(pickle.dumps(owner)) == owner
     assert replace(point, y=5) == Point(x=1, y=5, notes=["a"])  # type: ignore[type-var]
+    assert changed(point, y=5, notes=["b"]) == Point(x=1, y=5, notes=["b"])
+    with pytest.raises(TypeError, match="'z'"):
+        changed(point, z=1)
+    assert is_dataclass(Pair)
     assert asdict(Pair(1)) == {"left": 1, "right": 0}  # type: ignore[call-overload]
     assert repr(Pair(1)) == "Pair(left=1, right=0)"
 
