@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,7 +47,9 @@ class BuiltinMaterializer(Materializer):
             return {"string_representation": _shown(value)}
         if isinstance(value, str | bytes | bytearray | list | tuple | set | frozenset | dict):
             return {"length": len(value)}
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if hasattr(type(value), "__dataclass_fields__"):
+            import dataclasses  # whoever has one has imported it; who reads numbers and texts has not
+
             return {"fields": [field.name for field in dataclasses.fields(value)]}
         fields = getattr(type(value), "model_fields", None)
         if isinstance(fields, dict):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from runlore.errors import ValueUnstorable
+from runlore.model.noun import noun
 
 
 class Declined(ValueUnstorable):
@@ -55,7 +55,7 @@ class Reader(Protocol):
         """One file of a tree."""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(kw_only=False)
 class Picture:
     """Something to look at. ``kind`` is ``html``, ``image``, ``csv``, ``markdown``, ``json`` or ``plot``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runlore.errors import ArtifactCorrupt, NameInvalid
 from runlore.model.digest import is_digest
@@ -15,9 +15,8 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class File:
-    """One file of a tree."""
+class File(NamedTuple):
+    """One file of a tree. Files are sorted by name."""
 
     #: Relative, with ``/`` between folders.
     name: str
