@@ -1,7 +1,7 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
-    python benchmarks/run.py              everything but the large values
-    python benchmarks/run.py chain map    some sections: start, run, chain, map, keep, large, recall
+    python benchmarks/run.py              everything; filling a store with a million runs takes minutes
+    python benchmarks/run.py chain map    some sections: install, start, run, chain, map, keep, large, recall
     python benchmarks/run.py recall --runs 1000 100000    among how many runs to look, the fewest first
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
 
@@ -16,6 +16,7 @@ import platform
 from datetime import UTC, datetime
 from functools import partial
 
+from install import install
 from large import large
 from measure import table
 from recall import SIZES, recall
@@ -23,6 +24,7 @@ from start import start
 from steps import chains, keeping, maps, runs
 
 MEASURES = {
+    "install": install,
     "start": start,
     "run": runs,
     "chain": chains,
@@ -31,8 +33,6 @@ MEASURES = {
     "large": large,
     "recall": recall,
 }
-#: Left out unless asked for: it takes minutes, or fills the disk.
-ON_DEMAND = ("large", "recall")
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     unknown = set(chosen.sections) - set(MEASURES)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
-    sections = chosen.sections or [name for name in MEASURES if name not in ON_DEMAND]
+    sections = chosen.sections or list(MEASURES)
     measures = MEASURES | {"recall": partial(recall, sizes=sorted(chosen.runs))}
     rows = [row for name, measure in measures.items() if name in sections for row in measure(chosen.rounds)]
     print(
