@@ -82,8 +82,9 @@ class Engine:
     # -- one step ------------------------------------------------------------------------------------------------
 
     def _step(self, step: PlannedStep) -> Outcome:
-        if any(not self.outcomes[index].status.successful for index in step.upstream()):
-            return self._entries.step_finished(step, Outcome(Status.SKIPPED))
+        for index in step.upstream():
+            if not self.outcomes[index].status.successful:
+                return self._entries.step_finished(step, Outcome(Status.SKIPPED))
         self._save_externals(step)
         if not step.mapped:
             return self._plain(step)

@@ -29,6 +29,7 @@ class StepKeys:
         #: By index of the planned step.
         self._outputs: dict[int, list[tuple[str, str]]] = {}
         self._prints: dict[int, tuple[Any, Fingerprint, tuple[str, bytes]]] = {}
+        self._materializers: dict[tuple[int, int], tuple[PlannedOutput, str]] = {}
         self._configs: dict[int, tuple[Any, str]] = {}
 
     def fingerprint(self, step: Any) -> Fingerprint:
@@ -84,7 +85,7 @@ class StepKeys:
             (parameters if type(step.arguments[name]) is Literal else inputs)[name] = identity
         outputs = self._outputs.get(step.index)
         if outputs is None:
-            outputs = self._outputs[step.index] = [(one.name, _materializer_identity(one)) for one in step.outputs]
+            outputs = self._outputs[step.index] = [(one.name, self._materializer(one)) for one in step.outputs]
         key = cache_key(
             fingerprint=taken.digest,
             parameters=parameters,
@@ -94,6 +95,14 @@ class StepKeys:
             extras=extras_of(options),
         )
         return key, None
+
+    def _materializer(self, output: PlannedOutput) -> str:
+        """As `_materializer_identity`, looked up once for each annotation."""
+        place = (id(output.annotation), id(output.materializer))
+        known = self._materializers.get(place)
+        if known is None:
+            known = self._materializers[place] = (output, _materializer_identity(output))  # the output keeps both ids
+        return known[1]
 
     @staticmethod
     def numbered(key: bytes, ordinal: int) -> bytes:
