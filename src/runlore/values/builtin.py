@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +12,7 @@ from runlore.values import codec
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
 
 _NUMBERS = frozenset((int, float, bool))
+_SIZED = (str, bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, deque, array)
 _SHOWN_CHARACTERS = 1_000
 _PICTURED_CHARACTERS = 100_000
 
@@ -45,7 +48,7 @@ class BuiltinMaterializer(Materializer):
         models by ``fields``."""
         if type(value) in _NUMBERS:  # what steps return most
             return {"string_representation": _shown(value)}
-        if isinstance(value, str | bytes | bytearray | list | tuple | set | frozenset | dict):
+        if isinstance(value, _SIZED):
             return {"length": len(value)}
         if hasattr(type(value), "__dataclass_fields__"):
             import dataclasses  # whoever has one has imported it; who reads numbers and texts has not

@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
-from runlore.values.text import TAG, Encode, Refused, quote, shown, tagged, write_items
+from runlore.values.text import TAG, Encode, Refused, quote, shown, tagged, write_items, write_pairs
 from runlore.values.zones import decode_zone, encode_zone
 
 #: Version of the rule in ``docs/design/codec.md``.
@@ -264,7 +264,7 @@ def _encode_list(value: list[Any] | tuple[Any, ...], depth: int, write: Encode) 
 
 def _encode_dict(value: dict[Any, Any], depth: int, write: Encode) -> str:
     if any(type(key) is not str or key == TAG or not _is_text(key) for key in value):
-        return tagged("dict", _encode_pairs(value, depth, write))
+        return tagged("dict", write_pairs(value, depth, write))
     if len(value) >= _WORTH_A_LOOK and _are_scalars(value.values()):
         text = _encode_plain(value)
         if text is not None:
@@ -277,21 +277,6 @@ def _encode_dict(value: dict[Any, Any], depth: int, write: Encode) -> str:
     except Refused as problem:
         raise problem.inside(f"[{key!r}]", value) from problem.__cause__
     return "{" + ",".join(texts) + "}"
-
-
-def _encode_pairs(value: dict[Any, Any], depth: int, write: Encode) -> str:
-    texts = []
-    step = ""
-    key: Any = None
-    try:
-        for key, member in value.items():
-            step = " key "
-            key_text = write(key, depth + 1)
-            step = ""
-            texts.append(f"[{key_text},{write(member, depth + 1)}]")
-    except Refused as problem:
-        raise problem.inside(f"{step}{shown(key)}" if step else f"[{shown(key)}]", value) from problem.__cause__
-    return "[" + ",".join(texts) + "]"
 
 
 def _encode_set(tag: str) -> Form:
@@ -314,7 +299,7 @@ def _text_form(tag: str, convert: Callable[[Any], str]) -> Form:
 
 def _parts_form(tag: str, parts: Callable[[Any], list[Any]]) -> Form:
     return lambda value, depth, write: tagged(
-        tag, "[" + ",".join(encode_at(part, depth + 1) for part in parts(value)) + "]"
+        tag, "[" + ",".join(write(part, depth + 1) for part in parts(value)) + "]"
     )
 
 
@@ -343,7 +328,7 @@ _FORMS: dict[type, Form] = {
     tuple: lambda value, depth, write: tagged("tuple", _encode_list(value, depth, write)),
     set: _encode_set("set"),
     frozenset: _encode_set("frozenset"),
-    OrderedDict: lambda value, depth, write: tagged("ordereddict", _encode_pairs(value, depth, write)),
+    OrderedDict: lambda value, depth, write: tagged("ordereddict", write_pairs(value, depth, write)),
     bytes: _text_form("bytes", _base64),
     bytearray: _text_form("bytearray", _base64),
     complex: _parts_form("complex", lambda value: [value.real, value.imag]),

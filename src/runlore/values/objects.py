@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Generic
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
-from runlore.values import scalars
+from runlore.values import scalars, standard
 from runlore.values.text import TAG, Encode, Refused, quote, write_items, write_members
 from runlore.values.text import WAY_OUT as _WAY_OUT
 from runlore.values.typenames import reference, resolve_type
@@ -25,6 +25,9 @@ _HEAP_TYPE = 1 << 9  # a class made by a class statement; its instances hold not
 def encode_object(value: Any, depth: int, write: Encode) -> str:
     """Write a value that is not of a built-in type, its members with ``write``; raises `Refused`."""
     kind = type(value)
+    text = standard.encode_standard(value, depth, write)
+    if text is not None:
+        return text
     # asked of the class, since an object may say anything of itself
     if issubclass(kind, enum.Enum):
         return _encode_enum(value, depth, write)
@@ -267,4 +270,5 @@ _DECODERS: dict[Any, Callable[[dict[str, Any]], Any]] = {
     "namedtuple": _decode_namedtuple,
     "pydantic": _decode_pydantic,
     **scalars.DECODERS,
+    **standard.DECODERS,
 }

@@ -1,4 +1,4 @@
-"""pandas frames and series as one Arrow IPC stream (zstd); index, labels and dtypes exact.
+"""pandas frames, series, indexes and categoricals as one Arrow IPC stream (zstd); index, labels and dtypes exact.
 
 Columns are stored by position. What they are called and what Arrow alone does not say is typed JSON in the stream's
 schema (`docs/design/codec.md`, "Frames").
@@ -25,14 +25,17 @@ _PICTURED_ROWS = 10
 
 
 class PandasMaterializer(Materializer):
-    """Stores DataFrames and Series; loads an equal one with the same index, labels, dtypes, names and attributes."""
+    """Stores DataFrames, Series, indexes of any kind and Categoricals.
+
+    Loads an equal one with the same index, labels, dtypes, names and attributes.
+    """
 
     name = "pandas"
-    types = ("pandas.DataFrame", "pandas.Series")
+    types = ("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.Categorical")
     extra = "pandas"
 
     def takes(self, value: Any) -> bool:
-        if type(value) not in (pandas.DataFrame, pandas.Series):
+        if not self.may_take(value):
             return False
         try:
             _pack(value)
@@ -41,7 +44,7 @@ class PandasMaterializer(Materializer):
         return True
 
     def may_take(self, value: Any) -> bool:
-        return type(value) in (pandas.DataFrame, pandas.Series)
+        return type(value) in _CLASSES or isinstance(value, pandas.Index)
 
     def save(self, value: Any, writer: Writer) -> None:
         try:
@@ -61,13 +64,13 @@ class PandasMaterializer(Materializer):
             raise ValueUnloadable(f"The payload is not a stored frame: {type(error).__name__}: {error}.") from error
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
-        """``shape`` and ``dtype`` (a Series' own; a DataFrame's by column), and ``min``, ``max``, ``mean``, ``std``.
+        """``shape`` and ``dtype`` (a DataFrame's by column), and ``min``, ``max``, ``mean``, ``std``.
 
         Statistics are over what is not missing, of numeric columns that have any value, for up to 100 columns. Of
         columns that share a label the last one counts.
         """
         found: dict[str, Any] = {"shape": list(value.shape)}
-        if isinstance(value, pandas.Series):
+        if not isinstance(value, pandas.DataFrame):
             return found | {"dtype": str(value.dtype)} | _statistics(value)
         columns = [(str(label), value.iloc[:, place]) for place, label in enumerate(value.columns[:_DESCRIBED_COLUMNS])]
         found["dtype"] = {label: str(column.dtype) for label, column in columns}
@@ -80,7 +83,7 @@ class PandasMaterializer(Materializer):
 
     def pictures(self, value: Any) -> Sequence[Picture]:
         """``describe``: a summary by column; ``sample``: the first and last rows. Both as CSV; none without columns."""
-        frame = value.to_frame() if isinstance(value, pandas.Series) else value
+        frame = _frame_of(value)
         if frame.shape[1] == 0:
             return ()
         pictures = []
@@ -96,6 +99,9 @@ class PandasMaterializer(Materializer):
         sample = frame if short else pandas.concat([frame.head(_PICTURED_ROWS), frame.tail(_PICTURED_ROWS)])
         pictures.append(Picture(kind="csv", data=sample.to_csv().encode("utf-8", "replace"), name="sample"))
         return tuple(pictures)
+
+
+_CLASSES = (pandas.DataFrame, pandas.Series, pandas.Categorical)
 
 
 class _Sink:
@@ -127,9 +133,23 @@ class _Sink:
         self.closed = True
 
 
+def _frame_of(value: Any) -> Any:
+    if isinstance(value, pandas.MultiIndex):
+        return pandas.DataFrame({place: value.get_level_values(place) for place in range(value.nlevels)})
+    if isinstance(value, pandas.Index):
+        return value.to_frame(index=False)
+    if isinstance(value, pandas.Categorical):
+        return pandas.DataFrame({"values": value})
+    return value.to_frame() if isinstance(value, pandas.Series) else value
+
+
 def _pack(value: Any) -> Any:
     packer = Packer(len(value))
     header: dict[str, Any] = {"form": 1, "rows": len(value)}
+    if isinstance(value, pandas.Index):
+        return packer.table(header | {"alone": "index", "index": packer.index(value, "index")})
+    if type(value) is pandas.Categorical:
+        return packer.table(header | {"alone": "values", "values": packer.column(value, "values")})
     header["index"] = packer.index(value.index, "index")
     if type(value) is pandas.Series:
         header["series"] = packer.column(value.array, "values")
@@ -154,6 +174,9 @@ def _unpack(table: Any) -> Any:
         raise ValueUnloadable("The payload is an Arrow stream, but not one that runlore wrote.")
     header = codec.decode(text.decode())
     unpacker = Unpacker(table)
+    alone = header.get("alone")
+    if alone is not None:
+        return unpacker.index(header["index"]) if alone == "index" else unpacker.values(header["values"])
     index = unpacker.index(header["index"])
     rows = pandas.RangeIndex(header["rows"])
     value: Any

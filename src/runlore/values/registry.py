@@ -1,7 +1,8 @@
 """The registry: which materializer stores a value, and which one reads what a name in the record says.
 
 For storing, the first that takes the value wins: the one given explicitly, one for the annotation's class, one for the
-value's class or the nearest of its bases, the typed codec, the same with arrays and the like inside, cloudpickle.
+value's class or the nearest of its bases, columns for what holds many numbers, the typed
+codec, the same with arrays and the like inside, cloudpickle.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
 from runlore.model.suggest import did_you_mean
 from runlore.values.builtin import BuiltinMaterializer
+from runlore.values.columns import ColumnsMaterializer
 from runlore.values.materializer import DEFINED, Materializer
 from runlore.values.nested import NestedMaterializer
 from runlore.values.pickled import CloudpickleMaterializer
@@ -26,13 +28,19 @@ from runlore.values.typenames import resolve_type, type_name
 ENTRY_POINT_GROUP = "runlore.materializers"
 
 _BUILTIN = BuiltinMaterializer()
+_COLUMNS = ColumnsMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
 _NESTED = NestedMaterializer(lambda value: _leaf_materializer(value), lambda name: by_name(name))
 
 # Shipped with runlore but imported on first need: name in the record -> (module, class, types, extra).
 _SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "numpy": ("runlore.values.numpy", "NumpyMaterializer", ("numpy.ndarray",), "numpy"),
-    "pandas": ("runlore.values.pandas", "PandasMaterializer", ("pandas.DataFrame", "pandas.Series"), "pandas"),
+    "pandas": (
+        "runlore.values.pandas",
+        "PandasMaterializer",
+        ("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.Categorical"),
+        "pandas",
+    ),
 }
 
 # What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
@@ -41,7 +49,12 @@ _CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple,
 _SCALAR_TYPES = frozenset((type(None), bool, int, float, str))
 
 _lock = threading.RLock()
-_names: dict[str, Materializer] = {"json": _BUILTIN, "nested": _NESTED, "cloudpickle": _CLOUDPICKLE}
+_names: dict[str, Materializer] = {
+    "json": _BUILTIN,
+    "columns": _COLUMNS,
+    "nested": _NESTED,
+    "cloudpickle": _CLOUDPICKLE,
+}
 _types: dict[str, str] = {name: shipped for shipped, (_, _, names, _) in _SHIPPED.items() for name in names}
 _seen = 0
 _entry_points_read = False
@@ -76,6 +89,8 @@ def materializers_for(
         for found in _candidates(value, annotation):
             if found.may_take(value):
                 yield found
+    if _COLUMNS.may_take(value):
+        yield _COLUMNS
     yield _BUILTIN
     if kind not in _SCALAR_TYPES:
         yield _NESTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 #: The key that makes a JSON object a typed value instead of a dict.
@@ -71,3 +71,19 @@ def write_members(members: Iterable[tuple[str, Any]], depth: int, holder: Any, w
     except Refused as problem:
         raise problem.inside(f".{name}", holder) from problem.__cause__
     return "{" + ",".join(texts) + "}"
+
+
+def write_pairs(value: Mapping[Any, Any], depth: int, write: Encode) -> str:
+    """Write a mapping that sits at ``depth`` as a JSON array of pairs, in its order."""
+    texts = []
+    step = ""
+    key: Any = None
+    try:
+        for key, member in value.items():
+            step = " key "
+            key_text = write(key, depth + 1)
+            step = ""
+            texts.append(f"[{key_text},{write(member, depth + 1)}]")
+    except Refused as problem:
+        raise problem.inside(f"{step}{shown(key)}" if step else f"[{shown(key)}]", value) from problem.__cause__
+    return "[" + ",".join(texts) + "]"

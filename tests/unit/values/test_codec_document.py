@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from runlore.values import codec, objects, registry
+from runlore.values import codec, columns, objects, registry
 
 PAGE = (Path(__file__).parents[3] / "docs" / "design" / "codec.md").read_text(encoding="utf-8")
 
@@ -23,10 +23,11 @@ def test_every_tag_is_written_down() -> None:
     assert (written - set(registry.names()) - {"list"}) | {"numpy"} == {
         *(*codec._DECODERS, *objects._DECODERS),
         *("array", "objects", "leaf"),
+        *("numbers", *columns._DECODERS),
     }
 
 
 def test_every_shipped_materializer_is_written_down() -> None:
     """Each materializer that ships with runlore has its row."""
-    for name in ("json", "nested", "cloudpickle", *registry._SHIPPED):
+    for name in ("json", "columns", "nested", "cloudpickle", *registry._SHIPPED):
         assert f"| `{name}` | " in PAGE

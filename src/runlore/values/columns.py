@@ -1,0 +1,355 @@
+"""Large collections of plain values as columns: numbers as raw bytes, whatever else there is as typed text.
+
+The format is `docs/design/codec.md`, "Columns".
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, chain, compress, pairwise
+from typing import Any
+
+from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.values import codec
+from runlore.values.builtin import BuiltinMaterializer
+from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
+from runlore.values.text import TAG, Encode, Refused
+
+_FORMAT = b"runlore-columns-1"
+#: A value that holds fewer numbers stays text, which people can read.
+ENOUGH_NUMBERS = 256
+#: Shorter columns are text.
+_SHORT = 16
+#: Deeper values stay text, too.
+_MAX_LEVELS = 32
+
+_CONTAINERS = frozenset((list, tuple, dict))
+_NUMBERS = frozenset((int, float))
+_STRINGS = frozenset((str,))
+# In the order in which `mixed` names them; whatever is none of them is the last one.
+_KINDS = (type(None), bool, int, float, str, list, tuple, dict, object)
+_SEQUENCES = {"list": list, "tuple": tuple}
+# By type text: what `array` calls it, and the bytes of one. `b1` is read apart, since `array` has no booleans.
+_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "f8": "d", "b1": "B"}
+_INTEGERS = (("i1", 1 << 7), ("i2", 1 << 15), ("i4", 1 << 31), ("i8", 1 << 63))
+
+
+class ColumnsMaterializer(Materializer):
+    """Stores lists, tuples and dicts that hold many numbers."""
+
+    name = "columns"
+
+    def takes(self, value: Any) -> bool:
+        if type(value) not in _CONTAINERS or _is_small(value):
+            return False
+        try:
+            _Packer(value)
+        except Declined:
+            return False
+        return True
+
+    def may_take(self, value: Any) -> bool:
+        return type(value) in _CONTAINERS
+
+    def save(self, value: Any, writer: Writer) -> None:
+        if type(value) not in _CONTAINERS or _is_small(value):
+            raise Declined(f"The value holds fewer than {ENOUGH_NUMBERS} numbers.")
+        packed = _Packer(value)
+        text = packed.text.encode()
+        writer.write(b"".join((b"%b %d\n" % (_FORMAT, len(text)), text, *packed.leaves)))
+
+    def load(self, reader: Reader) -> Any:
+        payload = reader.read()
+        head, _, _ = payload[:64].partition(b"\n")
+        try:
+            form, length = head.split(b" ")
+            if form != _FORMAT:
+                raise ValueError(f"it begins with {form!r}")
+            start = len(head) + 1
+            end = start + int(length)
+            if not start <= end <= len(payload):
+                raise ValueError("its text does not end within it")
+            text = payload[start:end].decode()
+        except ValueError as error:
+            raise ValueUnloadable(f"The payload is not a collection in columns: {error}.") from error
+        return _Unpacker(memoryview(payload)[end:]).value(text)
+
+    def metadata(self, value: Any) -> Mapping[str, Any]:
+        return _BUILTIN.metadata(value)
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        return _BUILTIN.pictures(value)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value has so few members, all the way down, that it cannot hold `ENOUGH_NUMBERS`."""
+    level = [value]
+    total = 0
+    while True:
+        level = [
+            member
+            for holder in level
+            if type(holder) in _CONTAINERS
+            for member in (chain(holder, holder.values()) if type(holder) is dict else holder)
+        ]
+        if not level:
+            return True
+        total += len(level)
+        if total >= ENOUGH_NUMBERS:
+            return False
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+class _Codes(dict[type, int]):
+    """Place of a class in `_KINDS`."""
+
+    def __missing__(self, kind: type) -> int:
+        return len(_KINDS) - 1
+
+
+_PLACES = _Codes({kind: place for place, kind in enumerate(_KINDS[:-1])})
+
+
+class _Packer:
+    """Writes columns as text, and collects the numbers that lie behind it, in the order in which the text names them.
+
+    Raises `Declined` where another form is due: too few numbers, too deep, or what has no text.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._numbers = 0
+        self._acyclic = False
+        self.leaves: list[bytes] = []
+        self.text = self._column([value], ())
+        if self._numbers < ENOUGH_NUMBERS:
+            raise Declined(f"The value holds fewer than {ENOUGH_NUMBERS} numbers.")
+
+    def _column(self, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
+        kinds = set(map(type, members))
+        if len(kinds) == 1:
+            (kind,) = kinds
+            if kind in _CONTAINERS:
+                return self._containers(kind, members, above)
+            if len(members) >= _SHORT:
+                if kind is float:
+                    self._numbers += len(members)
+                    return self._leaf("f8", members)
+                if kind is int:
+                    return self._integers(members)
+                if kind is bool:
+                    return self._leaf("b1", members)
+        elif not _CONTAINERS.isdisjoint(kinds) or (len(members) >= _SHORT and not _NUMBERS.isdisjoint(kinds)):
+            return self._mixed(members, above)
+        return self._texts(members)
+
+    def _texts(self, members: Sequence[Any]) -> str:
+        try:
+            return codec.encode_with(list(members), _plain_leaf)
+        except ValueUnstorable as error:
+            raise Declined(str(error)) from error
+
+    def _integers(self, members: Sequence[int]) -> str:
+        low, high = min(members), max(members)
+        for kind, bound in _INTEGERS:
+            if -bound <= low and high < bound:
+                self._numbers += len(members)
+                return self._leaf(kind, members)
+        return self._texts(members)
+
+    def _leaf(self, kind: str, members: Sequence[Any]) -> str:
+        numbers = array(_CODES[kind], members)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        self.leaves.append(numbers.tobytes())
+        return f'{{"{TAG}":"numbers","t":"{kind}","n":{len(numbers)}}}'
+
+    def _mixed(self, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
+        places = bytes(map(_PLACES.__getitem__, map(type, members)))
+        kinds = self._leaf("i1", places)
+        columns = []
+        for place in sorted(set(places)):
+            chosen = list(compress(members, map(place.__eq__, places)))
+            columns.append(self._texts(chosen) if place == len(_KINDS) - 1 else self._column(chosen, above))
+        return f'{{"{TAG}":"mixed","kinds":{kinds},"v":[{",".join(columns)}]}}'
+
+    def _containers(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
+        if len(above) >= _MAX_LEVELS:
+            raise Declined(f"The value nests deeper than {_MAX_LEVELS} levels.")
+        holders: set[int] = set()
+        if kind is not tuple:  # no cycle is of tuples alone
+            holders.update(map(id, members))
+            if not self._acyclic and not all(map(holders.isdisjoint, above)):
+                _refuse_cycle(self._value)
+                self._acyclic = True
+        below = (*above, holders)
+        return self._dicts(members, below) if kind is dict else self._rows(kind, members, below)
+
+    def _rows(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
+        lengths = list(map(len, members))
+        flat = list(chain.from_iterable(members))
+        if _is_narrow(lengths) and len(set(map(type, flat))) > 1:
+            columns = ",".join([self._column(column, above) for column in zip(*members, strict=True)])
+            return f'{{"{TAG}":"table","of":"{kind.__name__}","v":[{columns}]}}'
+        return f'{{"{TAG}":"rows","of":"{kind.__name__}",{self._sizes(lengths)},"v":{self._column(flat, above)}}}'
+
+    def _dicts(self, members: Sequence[dict[Any, Any]], above: tuple[set[int], ...]) -> str:
+        lengths = list(map(len, members))
+        keys = list(chain.from_iterable(members))
+        if _is_narrow(lengths) and len(members) > 1 and _STRINGS.issuperset(map(type, keys)):
+            names = keys[: lengths[0]]
+            if keys == names * len(members):
+                rows = zip(*map(dict.values, members), strict=True)
+                columns = ",".join([self._column(column, above) for column in rows])
+                return f'{{"{TAG}":"records","k":{self._texts(names)},"v":[{columns}]}}'
+        sizes = self._sizes(lengths)
+        keys_text = self._column(keys, above)
+        values = self._column(list(chain.from_iterable(map(dict.values, members))), above)
+        return f'{{"{TAG}":"dicts",{sizes},"k":{keys_text},"v":{values}}}'
+
+    def _sizes(self, lengths: list[int]) -> str:
+        if lengths[0] and lengths.count(lengths[0]) == len(lengths):
+            return f'"each":{lengths[0]}'
+        return f'"lengths":{self._leaf("i8", lengths)}'
+
+
+def _plain_leaf(value: Any, depth: int, write: Encode) -> str:
+    """Write what no class of a project has a part in: nobody has to look for names of classes in columns."""
+    from runlore.values import scalars, standard  # only values that are not built in need them
+
+    text = standard.encode_standard(value, depth, write)
+    if text is None:
+        text = scalars.encode_scalar(value, depth, write)
+    if text is None:
+        raise Refused(value, "is not a plain value")
+    return text
+
+
+def _is_narrow(lengths: list[int]) -> bool:
+    """Whether all rows are equally long, none is empty, and there are at least as many as each has members."""
+    return 0 < lengths[0] <= len(lengths) and lengths.count(lengths[0]) == len(lengths)
+
+
+def _refuse_cycle(value: Any) -> None:
+    """Raise `Declined` if the value contains itself; the codec says where."""
+    inside: set[int] = set()
+    done: set[int] = set()
+    waiting: list[tuple[Any, bool]] = [(value, False)]
+    while waiting:
+        holder, left = waiting.pop()
+        if left:
+            inside.remove(id(holder))
+            done.add(id(holder))
+        elif id(holder) in inside:
+            raise Declined("The value contains itself.")
+        elif id(holder) not in done:
+            inside.add(id(holder))
+            waiting.append((holder, True))
+            members = chain(holder, holder.values()) if type(holder) is dict else holder
+            waiting.extend((member, False) for member in members if type(member) in _CONTAINERS)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+class _Unpacker:
+    """Reads columns. Leaves are taken one after the other, so none can be named twice or left over."""
+
+    def __init__(self, area: memoryview) -> None:
+        self._area = area
+        self._at = 0
+
+    def value(self, text: str) -> Any:
+        """Return the value whose text this is; raises `ValueUnloadable`."""
+        found = codec.decode(text, more={"numbers": self._numbers, **_DECODERS})
+        if type(found) is not list or len(found) != 1 or self._at != len(self._area):
+            raise ValueUnloadable("The payload is not a collection in columns: its text and its numbers do not fit.")
+        return found[0]
+
+    def _take(self, count: Any, width: int) -> memoryview:
+        if type(count) is not int or not 0 <= count * width <= len(self._area) - self._at:
+            raise ValueError("numbers lie outside of the payload")
+        start, self._at = self._at, self._at + count * width
+        return self._area[start : self._at]
+
+    def _numbers(self, found: dict[str, Any]) -> list[Any]:
+        numbers = array(_CODES[found["t"]])
+        numbers.frombytes(self._take(found["n"], numbers.itemsize))
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        if found["t"] != "b1":
+            return numbers.tolist()
+        if not {0, 1}.issuperset(numbers):
+            raise ValueError("a truth value is neither 0 nor 1")
+        return list(map(bool, numbers))
+
+
+def _read_mixed(found: dict[str, Any]) -> list[Any]:
+    kinds, columns = _column(found["kinds"]), list(map(_column, _column(found["v"])))
+    distinct = sorted(set(kinds))
+    if [kinds.count(kind) for kind in distinct] != list(map(len, columns)):
+        raise ValueError("the kinds of a mixed column do not fit")
+    parts = dict(zip(distinct, map(iter, columns), strict=True))
+    return list(map(next, map(parts.__getitem__, kinds)))
+
+
+def _read_rows(found: dict[str, Any]) -> list[Any]:
+    kind = _SEQUENCES[found["of"]]
+    return list(map(kind, _cut(found, _column(found["v"]))))
+
+
+def _read_table(found: dict[str, Any]) -> list[Any]:
+    columns = list(map(_column, _column(found["v"])))
+    rows = list(zip(*columns, strict=True))
+    return rows if _SEQUENCES[found["of"]] is tuple else list(map(list, rows))
+
+
+def _read_records(found: dict[str, Any]) -> list[Any]:
+    names, columns = _column(found["k"]), list(map(_column, _column(found["v"])))
+    if len(names) != len(columns) or not _STRINGS.issuperset(map(type, names)) or len(set(names)) != len(names):
+        raise ValueError("the keys of records do not fit")
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _read_dicts(found: dict[str, Any]) -> list[Any]:
+    keys, values = _column(found["k"]), _column(found["v"])
+    pairs = list(zip(keys, values, strict=True))
+    dicts = list(map(dict, _cut(found, pairs)))
+    if sum(map(len, dicts)) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return dicts
+
+
+def _cut(found: dict[str, Any], members: list[Any]) -> list[list[Any]]:
+    if "each" in found:
+        each = found["each"]
+        if type(each) is not int or each < 1 or len(members) % each:
+            raise ValueError("the length of rows does not fit")
+        if each == len(members):
+            return [members]
+        return [members[start : start + each] for start in range(0, len(members), each)]
+    lengths = _column(found["lengths"])
+    if any(type(length) is not int or length < 0 for length in lengths) or sum(lengths) != len(members):
+        raise ValueError("the lengths of rows do not fit")
+    return [members[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+
+
+def _column(found: Any) -> list[Any]:
+    if type(found) is not list:
+        raise ValueError("a column is not an array")
+    return found
+
+
+#: Readers of what is made of other columns.
+_DECODERS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
+    "mixed": _read_mixed,
+    "rows": _read_rows,
+    "table": _read_table,
+    "records": _read_records,
+    "dicts": _read_dicts,
+}
+_BUILTIN = BuiltinMaterializer()
