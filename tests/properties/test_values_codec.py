@@ -9,7 +9,9 @@ import enum
 import json
 import math
 import struct
-from collections import OrderedDict
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -56,6 +58,8 @@ hashables = st.recursive(
     | st.binary()
     | st.complex_numbers()
     | st.decimals().filter(lambda number: not number.is_snan())  # those cannot be hashed
+    | st.fractions()
+    | st.builds(range, st.integers(), st.integers(), st.integers().filter(bool))
     | st.uuids()
     | st.dates()
     | st.times(timezones=st.just(dt.UTC) | st.none())
@@ -73,13 +77,27 @@ hashables = st.recursive(
     ),
     max_leaves=6,
 )
+arrays = (
+    st.sampled_from("bBhHiIlLqQ").flatmap(
+        lambda code: st.lists(st.integers(0, 127)).map(lambda items: array(code, items))
+    )
+    | st.binary().map(lambda data: array("d", data[: len(data) // 8 * 8]))
+    | st.lists(st.floats(width=32)).map(lambda items: array("f", items))
+    | st.text(st.characters(exclude_categories=())).map(lambda text: array("u", text))
+)
 values = st.recursive(
-    hashables | st.binary().map(bytearray),
+    hashables | st.binary().map(bytearray) | arrays,
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.text(max_size=3) | st.just("~"), inner, max_size=4)
         | st.dictionaries(hashables, inner, max_size=3)
         | st.dictionaries(hashables, inner, max_size=3).map(OrderedDict)
+        | st.dictionaries(hashables, inner, max_size=3).map(Counter)
+        | st.builds(
+            defaultdict, st.sampled_from([None, int, list, Color]), st.dictionaries(hashables, inner, max_size=3)
+        )
+        | st.builds(deque, st.lists(inner, max_size=3), st.none() | st.integers(3, 2**60))
+        | st.builds(slice, inner, inner, inner)
         | st.sets(hashables, max_size=4)
         | st.tuples(inner)
         | st.builds(Box, inner)
@@ -96,6 +114,14 @@ def same(one: Any, other: Any) -> bool:
         return struct.pack(">d", one) == struct.pack(">d", other)
     if isinstance(one, complex):
         return same(one.real, other.real) and same(one.imag, other.imag)
+    if isinstance(one, array):
+        return (one.typecode, one.tobytes()) == (other.typecode, other.tobytes())
+    if isinstance(one, deque):
+        return one.maxlen == other.maxlen and same(list(one), list(other))
+    if isinstance(one, slice):
+        return same([one.start, one.stop, one.step], [other.start, other.stop, other.step])
+    if isinstance(one, defaultdict) and one.default_factory is not other.default_factory:
+        return False
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, list | tuple):
@@ -144,6 +170,28 @@ def test_position_does_not_matter(value: Any) -> None:
     assert encode((value,)) == f'{{"~":"tuple","v":[{text}]}}'
 
 
+@st.composite
+def views(draw: st.DrawFn) -> memoryview:
+    data = draw(st.binary(max_size=4)) * 8
+    code = draw(st.sampled_from("cbB?hHiIlLqQnNfd"))
+    rows = draw(st.integers(0, 3))
+    owner = draw(st.sampled_from([bytes, bytearray]))
+    if not rows or not data:
+        return memoryview(owner(data)).cast(code)
+    return memoryview(owner(data * rows)).cast("B").cast(code, [rows, len(data) // struct.calcsize(code)])
+
+
+@given(views(), views())
+def test_memory_comes_back_indistinguishable(one: memoryview, other: memoryview) -> None:
+    """A plain block of memory keeps its bytes, format, shape and whether it may be written to, and nothing else."""
+    marks = [(view.tobytes(), view.format, view.shape, view.readonly) for view in (one, other)]
+    found = decode(encode({"view": one}))["view"]
+
+    assert (found.tobytes(), found.format, found.shape, found.readonly) == marks[0]
+    assert (encode(one) == encode(other)) is (marks[0] == marks[1])
+    assert encode(found) == encode(one)
+
+
 rows = st.lists(st.tuples(plain_scalars, plain_scalars) | st.lists(plain_scalars, max_size=3), max_size=12)
 
 
@@ -153,10 +201,13 @@ def test_the_quick_way_and_the_long_way_write_the_same(value: Any) -> None:
     assert encode(value) == encode_at(value, 0)
 
 
-@given(st.text(), st.integers(0, 60), st.text(max_size=4))
+ODDS = [deque([1], 2), Counter("a"), defaultdict(int), Fraction(1, 3), array("h", [1]), memoryview(b"ab"), slice(1, 2)]
+
+
+@given(st.text(), st.integers(0, 700), st.text(max_size=4))
 def test_damaged_text_is_an_error_or_a_value(start: str, cut: int, junk: str) -> None:
     """Whatever text is read, the outcome is a value or the typed error, never another exception."""
-    text = encode({"a": (1, {2.5, start}, b"x", dt.UTC.utcoffset(None), Box(Pair(1, Color.RED)))})
+    text = encode({"a": (1, {2.5, start}, b"x", dt.UTC.utcoffset(None), Box(Pair(1, Color.RED))), "q": ODDS})
     for attempt in (start, text[:cut] + junk + text[cut:], text[:cut] + junk):
         try:
             decode(attempt)

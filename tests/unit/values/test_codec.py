@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections import OrderedDict
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
@@ -61,6 +63,17 @@ PINNED: list[tuple[Any, str]] = [
     (Path("a/b"), '{"~":"path","v":"a/b"}'),
     (PurePosixPath("a"), '{"~":"pureposixpath","v":"a"}'),
     (PureWindowsPath("a\\b"), '{"~":"purewindowspath","v":"a\\\\b"}'),
+    (deque([1], 3), '{"~":"deque","v":[1],"maxlen":3}'),
+    (Counter("aab"), '{"~":"counter","v":[["a",2],["b",1]]}'),
+    (
+        defaultdict(list, {1: []}),
+        '{"~":"defaultdict","factory":{"~":"class","t":"builtins.list"},"v":[[1,[]]]}',
+    ),
+    (defaultdict(None), '{"~":"defaultdict","factory":null,"v":[]}'),
+    (Fraction(-1, 3), '{"~":"fraction","v":[-1,3]}'),
+    (array("h", [1, -2]), '{"~":"memory","t":"h","size":2,"v":"AQD+/w=="}'),
+    (array("u", "é"), '{"~":"memory","t":"u","size":4,"v":"é"}'),
+    (memoryview(b"ab"), '{"~":"memoryview","t":"B","size":1,"shape":[2],"readonly":true,"v":"YWI="}'),
     (int, '{"~":"class","t":"builtins.int"}'),
     (len, '{"~":"function","t":"builtins.len"}'),
 ]
@@ -196,3 +209,60 @@ def test_a_newer_tag_is_named() -> None:
     """A tag that this version does not know is named, with the way out."""
     with pytest.raises(ValueUnloadable, match="'hologram' is unknown.*upgrade"):
         decode('{"~":"hologram","v":1}')
+
+
+def _tagged_counter() -> Counter[str]:
+    counter = Counter("a")
+    counter.origin = "elsewhere"  # type: ignore[attr-defined]
+    return counter
+
+
+def _released() -> memoryview:
+    view = memoryview(b"a")
+    view.release()
+    return view
+
+
+class _Words(deque[str]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (defaultdict(lambda: 1), r"value\.default_factory is a function, which has no name to find it by"),
+        (_tagged_counter(), "it has the attribute 'origin'"),
+        (_released(), "it was released"),
+        (memoryview(b"abcd")[::2], "not a plain block of memory"),
+        (deque([object()]), r"value\[0\] is a object"),
+        (Counter({object(): 1}), "value key"),
+        (_Words("a"), "_Words"),
+    ],
+)
+def test_what_these_types_cannot_say_is_refused(value: Any, reason: str) -> None:
+    """A factory without a name, attributes, strides and subclasses are refused by name, not dropped."""
+    with pytest.raises(ValueUnstorable, match=reason):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"~":"deque","v":[1,2],"maxlen":1}',
+        '{"~":"deque","v":[1],"maxlen":-1}',
+        '{"~":"counter","v":[[1,2,3]]}',
+        '{"~":"defaultdict","factory":1,"v":[]}',
+        '{"~":"fraction","v":[1,0]}',
+        '{"~":"fraction","v":["1","2"]}',
+        '{"~":"memory","t":"h","size":8,"v":""}',
+        '{"~":"memory","t":"h","size":2,"v":"AQ=="}',
+        '{"~":"memory","t":"x","size":1,"v":""}',
+        '{"~":"memoryview","t":"B","size":1,"shape":[3],"readonly":true,"v":"YWI="}',
+        '{"~":"memoryview","t":"h","size":8,"shape":[1],"readonly":true,"v":"YWI="}',
+        '{"~":"memoryview","t":"B","size":1,"shape":[-1],"readonly":true,"v":""}',
+    ],
+)
+def test_text_that_fits_no_such_value_is_refused(text: str) -> None:
+    """Bounds, sizes, shapes and factories that do not fit are the typed error."""
+    with pytest.raises(ValueUnloadable):
+        decode(text)

@@ -16,6 +16,7 @@ from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.testing.payloads import MemoryWriter, PayloadReader, round_trip
 from runlore.values.metadata import encode_metadata
 from runlore.values.pandas import PandasMaterializer
+from runlore.values.registry import by_name, materializer_for
 
 STORE = PandasMaterializer()
 TWO = [1, 2]
@@ -107,6 +108,48 @@ def test_frames_come_back_exactly(value: Any, tmp_path: Path) -> None:
     assert_exact(round_trip(STORE, value, tmp_path), value)
 
 
+ALONE: dict[str, Any] = {
+    **{name: value.index for name, value in VALUES.items() if isinstance(value, pandas.Series)},
+    "numbers": pandas.Index([0.5, -0.0, numpy.nan], name=("a", 1)),
+    "texts": pandas.Index(["a", None], dtype=object),
+    "two levels": LABELS,
+    "two levels of nothing": LABELS[:0],
+    "equal names": LABELS.set_names(["n", "n"]),
+    "frequency": pandas.date_range("2026", periods=3, freq="D", name="day", tz="UTC"),
+    "strings": pandas.Index(["a", None], dtype="string"),
+    "categorical": pandas.Categorical(["b", None, "b"], categories=["b", "a"], ordered=True),
+    "categorical of nothing": pandas.Categorical([]),
+    "categorical of moments": pandas.Categorical(pandas.date_range("2026", periods=2)),
+}
+
+
+@pytest.mark.parametrize("value", ALONE.values(), ids=list(ALONE))
+def test_indexes_and_categoricals_come_back_exactly(value: Any, tmp_path: Path) -> None:
+    """An index of any kind, or a Categorical, is stored on its own and comes back with class, names and categories."""
+    assert materializer_for(value).name == "pandas"
+    found = round_trip(STORE, value, tmp_path)
+
+    assert type(found) is type(value) and found.dtype == value.dtype
+    assert list(map(type, found)) == list(map(type, value))
+    if isinstance(value, pandas.Index):
+        pandas.testing.assert_index_equal(found, value, exact=True, check_exact=True)
+        assert found.names == value.names and getattr(found, "freq", None) == getattr(value, "freq", None)
+    else:
+        pandas.testing.assert_index_equal(found.categories, value.categories, exact=True)
+        assert found.codes.tolist() == value.codes.tolist() and found.codes.dtype == value.codes.dtype
+    in_a_list = round_trip(by_name("nested"), [value], tmp_path / "nested")[0]
+    assert type(in_a_list) is type(value) and in_a_list.equals(value)
+
+
+def test_subclasses_of_indexes_are_not_taken() -> None:
+    """An index of somebody's own class is left to others, since its class would be lost."""
+
+    class Own(pandas.Index):
+        pass
+
+    assert not STORE.takes(Own._simple_new(numpy.array(TWO)))
+
+
 def test_many_rows_in_several_batches(tmp_path: Path) -> None:
     """A frame of several record batches comes back whole."""
     rows = 300_000
@@ -194,7 +237,9 @@ def test_metadata_of_series_and_empty_frames() -> None:
     assert STORE.metadata(pandas.DataFrame()) == {"shape": [0, 0], "dtype": {}}
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))
+@pytest.mark.parametrize(
+    "value", [*VALUES.values(), *ALONE.values()], ids=[*VALUES, *(f"{name} alone" for name in ALONE)]
+)
 def test_every_frame_is_described_and_pictured(value: Any) -> None:
     """Metadata is storable and pictures are CSV, whatever the frame holds."""
     encode_metadata("meta", dict(STORE.metadata(value)))
