@@ -44,7 +44,19 @@ scalars = (
     | any_float.map(numpy.float64)
 )
 keys = text | st.just("~") | any_int | st.booleans() | st.tuples(any_int, text) | st.none()
-columns = st.sampled_from([any_float, any_int, st.integers(-100, 100), st.booleans(), text, scalars])
+of_numpy = st.one_of(
+    any_float.map(numpy.float64),
+    st.integers(0, 2**32 - 1).map(lambda bits: numpy.frombuffer(struct.pack("<I", bits), "<f4")[0]),
+    st.integers(0, 2**16 - 1).map(lambda bits: numpy.frombuffer(struct.pack("<H", bits), "<f2")[0]),
+    st.integers(-(2**63), 2**63 - 1).map(numpy.int64),
+    st.integers(0, 255).map(numpy.uint8),
+    st.booleans().map(numpy.bool_),
+    st.complex_numbers().map(numpy.complex128),
+    st.integers(0, 99).map(lambda days: numpy.datetime64(days, "D")),
+)
+columns = st.sampled_from(
+    [any_float, any_int, st.integers(-100, 100), st.booleans(), text, scalars, of_numpy, any_float.map(numpy.float64)]
+)
 
 
 def _rows(width: int) -> st.SearchStrategy[Any]:
@@ -84,6 +96,8 @@ def same(one: Any, other: Any) -> bool:
         return False
     if isinstance(one, float):
         return struct.pack(">d", one) == struct.pack(">d", other)
+    if isinstance(one, numpy.generic):
+        return one.dtype.str == other.dtype.str and one.tobytes() == other.tobytes()
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, list | tuple | deque):
@@ -180,6 +194,8 @@ HOSTILE = {
     "equal keys": written('{"~":"dicts","each":2,"k":[1,1],"v":[1,2]}'),
     "keys and values that do not fit": written('{"~":"dicts","each":1,"k":[1,2],"v":[1]}'),
     "half an object": written('{"~":"dicts","each":1}'),
+    "scalars of an unknown class": written('[{"~":"scalars","t":"|O","n":1}]', bytes(8)),
+    "too few bytes of scalars": written('[{"~":"scalars","t":"<f8","n":2}]', bytes(8)),
     "leaves of other containers": written('[{"~":"leaf","m":"cloudpickle","at":0,"size":1}]', b"x"),
     "endless nesting": written("[" * 100_000),
 }
@@ -281,3 +297,13 @@ def test_what_was_stored_as_text_is_still_read(tmp_path: Path) -> None:
     assert round_trip(by_name("json"), value, tmp_path) == value
     assert STORE.metadata(value) == {"length": 2}
     assert [picture.kind for picture in STORE.pictures(value)] == ["json"]
+
+
+def test_numbers_of_numpy_lie_in_leaves() -> None:
+    """A list of numpy's numbers takes the bytes of its numbers, and comes back as numpy's numbers."""
+    for kind in (numpy.float64, numpy.float32, numpy.int64, numpy.uint8, numpy.bool_, numpy.complex64):
+        value = [kind(place % 2) for place in range(1_000)]
+        data = payload(value)
+
+        assert len(data) < 150 + 1_000 * numpy.dtype(kind).itemsize
+        assert {type(number) for number in load(data)} == {kind} and load(data) == value

@@ -61,8 +61,16 @@ def encode(value: Any, *, name: str = "value") -> str:
     return _encode_from(value, name, encode_at)
 
 
-def encode_with(value: Any, leaf: Callable[[Any, int, Encode], str | None], *, name: str = "value") -> str:
+def encode_with(
+    value: Any,
+    leaf: Callable[[Any, int, Encode], str | None],
+    *,
+    member: Callable[[Any], str | None] | None = None,
+    name: str = "value",
+) -> str:
     """Return text in which ``leaf`` has written what it knows; it is asked about values that are not of built-in types.
+
+    ``member`` is asked first about lists, tuples and dicts other than ``value`` itself.
 
     Raises `ValueUnstorable` as `encode` does.
     """
@@ -70,7 +78,12 @@ def encode_with(value: Any, leaf: Callable[[Any, int, Encode], str | None], *, n
     def write(value: Any, depth: int) -> str:
         if depth > MAX_DEPTH:
             raise Refused(value, f"nests deeper than {MAX_DEPTH} levels")
-        form = _FORMS.get(type(value))
+        kind = type(value)
+        if member is not None and depth and kind in _HOLDERS:
+            text = member(value)
+            if text is not None:
+                return text
+        form = _FORMS.get(kind)
         if form is not None:
             return form(value, depth, write)
         text = leaf(value, depth, write)
@@ -135,6 +148,7 @@ def encode_at(value: Any, depth: int) -> str:
 
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _CONTAINERS = frozenset((list, dict))
+_HOLDERS = frozenset((list, dict, tuple))
 _PLAIN = _SCALARS | _CONTAINERS
 _TEXT = frozenset((str,))
 _TUPLES = frozenset((tuple,))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import accumulate, chain, compress, pairwise
+from types import ModuleType
 from typing import Any
 
-from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.errors import MissingExtra, ValueUnloadable, ValueUnstorable
 from runlore.values import codec
 from runlore.values.builtin import BuiltinMaterializer
 from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
@@ -136,6 +138,8 @@ class _Packer:
             if kind in _CONTAINERS:
                 return self._containers(kind, members, above)
             if len(members) >= _SHORT:
+                if kind.__module__ == "numpy":
+                    return self._scalars(kind, members)
                 if kind is float:
                     self._numbers += len(members)
                     return self._leaf("f8", members)
@@ -161,6 +165,15 @@ class _Packer:
                 return self._leaf(kind, members)
         return self._texts(members)
 
+    def _scalars(self, kind: Any, members: Sequence[Any]) -> str:
+        numpy = sys.modules["numpy"]  # somebody made these
+        if not issubclass(kind, numpy.generic) or kind not in _scalar_types().values():
+            return self._texts(members)
+        stored = numpy.array(members, dtype=numpy.dtype(kind).newbyteorder("<"))
+        self._numbers += len(members)
+        self.leaves.append(stored.tobytes())
+        return f'{{"{TAG}":"scalars","t":"{stored.dtype.str}","n":{len(members)}}}'
+
     def _leaf(self, kind: str, members: Sequence[Any]) -> str:
         numbers = array(_CODES[kind], members)
         if sys.byteorder == "big":
@@ -174,7 +187,7 @@ class _Packer:
         columns = []
         for place in sorted(set(places)):
             chosen = list(compress(members, map(place.__eq__, places)))
-            columns.append(self._texts(chosen) if place == len(_KINDS) - 1 else self._column(chosen, above))
+            columns.append(self._column(chosen, above))
         return f'{{"{TAG}":"mixed","kinds":{kinds},"v":[{",".join(columns)}]}}'
 
     def _containers(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
@@ -229,6 +242,23 @@ def _plain_leaf(value: Any, depth: int, write: Encode) -> str:
     return text
 
 
+@cache
+def _scalar_types() -> dict[str, Any]:
+    """numpy's classes of numbers and truth values, by the dtype in little endian order that gives each back."""
+    dtypes = map(_numpy().dtype, "?bBhHiIlLefdFD")
+    return {dtype.newbyteorder("<").str: dtype.type for dtype in dtypes}
+
+
+def _numpy() -> ModuleType:
+    try:
+        import numpy
+    except ImportError as error:
+        raise MissingExtra(
+            "This value holds numpy's numbers, and numpy is not installed: pip install numpy."
+        ) from error
+    return numpy
+
+
 def _is_narrow(lengths: list[int]) -> bool:
     """Whether all rows are equally long, none is empty, and there are at least as many as each has members."""
     return 0 < lengths[0] <= len(lengths) and lengths.count(lengths[0]) == len(lengths)
@@ -265,7 +295,7 @@ class _Unpacker:
 
     def value(self, text: str) -> Any:
         """Return the value whose text this is; raises `ValueUnloadable`."""
-        found = codec.decode(text, more={"numbers": self._numbers, **_DECODERS})
+        found = codec.decode(text, more={"numbers": self._numbers, "scalars": self._scalars, **_DECODERS})
         if type(found) is not list or len(found) != 1 or self._at != len(self._area):
             raise ValueUnloadable("The payload is not a collection in columns: its text and its numbers do not fit.")
         return found[0]
@@ -286,6 +316,12 @@ class _Unpacker:
         if not {0, 1}.issuperset(numbers):
             raise ValueError("a truth value is neither 0 nor 1")
         return list(map(bool, numbers))
+
+    def _scalars(self, found: dict[str, Any]) -> list[Any]:
+        kind = _scalar_types()[found["t"]]
+        dtype = _numpy().dtype(found["t"])
+        stored = self._take(found["n"], dtype.itemsize)
+        return list(_numpy().frombuffer(stored, dtype=dtype).astype(kind)) if stored else []
 
 
 def _read_mixed(found: dict[str, Any]) -> list[Any]:

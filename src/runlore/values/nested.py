@@ -40,8 +40,9 @@ class NestedMaterializer(Materializer):
     name = "nested"
 
     def takes(self, value: Any) -> bool:
+        leaves = _Leaves(self._find_leaf, self._columns)
         try:
-            codec.encode_with(value, _Leaves(self._find_leaf).write)
+            codec.encode_with(value, leaves.write, member=leaves.write_columns)
         except ValueUnstorable:
             return False
         return True
@@ -49,14 +50,15 @@ class NestedMaterializer(Materializer):
     def may_take(self, value: Any) -> bool:
         return True
 
-    def __init__(self, find_leaf: FindLeaf, find_name: FindName) -> None:
+    def __init__(self, columns: Materializer, find_leaf: FindLeaf, find_name: FindName) -> None:
+        self._columns = columns
         self._find_leaf = find_leaf
         self._find_name = find_name
 
     def save(self, value: Any, writer: Writer) -> None:
-        leaves = _Leaves(self._find_leaf)
+        leaves = _Leaves(self._find_leaf, self._columns)
         try:
-            text = codec.encode_with(value, leaves.write).encode()
+            text = codec.encode_with(value, leaves.write, member=leaves.write_columns).encode()
         except ValueUnstorable as error:
             raise Declined(str(error)) from error
         head = b"%b %d\n" % (_FORMAT, len(text))
@@ -95,9 +97,15 @@ class NestedMaterializer(Materializer):
             more={
                 "array": lambda found: _read_array(found, area),
                 "objects": _read_objects,
-                "leaf": lambda found: self._find_name(found["m"]).load(_leaf_reader(found, area)),
+                "leaf": lambda found: self._read_leaf(found, area),
             },
         )
+
+    def _read_leaf(self, found: dict[str, Any], area: memoryview) -> Any:
+        materializer = self._find_name(found["m"])
+        if materializer.runs_code:  # such a payload is signed as a whole, and lies in no other
+            raise ValueUnloadable(f"A leaf is stored by {found['m']!r}, which can run code that comes with the bytes.")
+        return materializer.load(_leaf_reader(found, area))
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """As of other built-in values; of an array of objects ``shape``, ``dtype`` and what is known of its texts."""
@@ -115,7 +123,8 @@ class NestedMaterializer(Materializer):
 class _Leaves:
     """Collects, in the order in which the text names them, the bytes that lie beside it."""
 
-    def __init__(self, find_leaf: FindLeaf) -> None:
+    def __init__(self, find_leaf: FindLeaf, columns: Materializer) -> None:
+        self._columns = columns
         self._find_leaf = find_leaf
         self._numpy = sys.modules.get("numpy")
         self._at = 0
@@ -138,6 +147,15 @@ class _Leaves:
             return None
         return self._stored(value, found)
 
+    def write_columns(self, value: Any) -> str | None:
+        """Write the place of a collection of many numbers, and keep its columns; return ``None`` for any other."""
+        payload = _Payload()
+        try:
+            self._columns.save(value, payload)
+        except Declined:
+            return None
+        return self._keep_payload(self._columns, payload)
+
     def _array(self, value: Any, dtype: str) -> str:
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
         if not (fortran or value.flags.c_contiguous):
@@ -154,8 +172,11 @@ class _Leaves:
             found.save(value, payload)
         except ValueUnstorable as error:
             raise Refused(value, f"has no exact form here: {error}".removesuffix(".")) from error
+        return self._keep_payload(found, payload)
+
+    def _keep_payload(self, materializer: Materializer, payload: _Payload) -> str:
         place = self._keep(memoryview(payload.data))
-        return f'{{"{TAG}":"leaf","m":{quote(found.name)},"at":{place},"size":{len(payload.data)}}}'
+        return f'{{"{TAG}":"leaf","m":{quote(materializer.name)},"at":{place},"size":{len(payload.data)}}}'
 
     def _keep(self, data: memoryview) -> int:
         place = self._at

@@ -30,7 +30,7 @@ ENTRY_POINT_GROUP = "runlore.materializers"
 _BUILTIN = BuiltinMaterializer()
 _COLUMNS = ColumnsMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
-_NESTED = NestedMaterializer(lambda value: _leaf_materializer(value), lambda name: by_name(name))
+_NESTED = NestedMaterializer(_COLUMNS, lambda value: _leaf_materializer(value), lambda name: by_name(name))
 
 # Shipped with runlore but imported on first need: name in the record -> (module, class, types, extra).
 _SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {

@@ -23,7 +23,7 @@ def test_every_tag_is_written_down() -> None:
     assert (written - set(registry.names()) - {"list"}) | {"numpy"} == {
         *(*codec._DECODERS, *objects._DECODERS),
         *("array", "objects", "leaf"),
-        *("numbers", *columns._DECODERS),
+        *("numbers", "scalars", *columns._DECODERS),
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.testing.payloads import MemoryWriter, PayloadReader, round_trip
 from runlore.values.codec import encode
+from runlore.values.materializer import Materializer, Reader, Writer
 from runlore.values.registry import by_name, materializer_for
 
 STORE: Any = by_name("nested")
@@ -173,3 +174,39 @@ def test_a_damaged_payload_is_an_error(tmp_path: Path, cut: int) -> None:
         STORE.load(PayloadReader(tmp_path, {}, payload[: cut if cut >= 0 else 900]))
     with pytest.raises(ValueUnloadable, match="not a nested value"):
         STORE.load(PayloadReader(tmp_path, {}, b"hello" + payload))
+
+
+def test_many_numbers_beside_an_array_lie_in_columns(tmp_path: Path) -> None:
+    """A long list of numbers costs its bytes also where an array lies beside it, at any depth."""
+    value = {
+        "weights": numpy.ones(4),
+        "run": ({"losses": [place / 7 for place in range(1_000)]}, Layer("a", [(1, 2)] * 200)),
+    }
+    writer = MemoryWriter()
+    STORE.save(value, writer)
+    found = round_trip(STORE, value, tmp_path)
+
+    assert materializer_for(value).name == "nested"
+    assert sum(map(len, writer.parts)) < 10_000
+    assert found["run"] == value["run"] and found["weights"].tolist() == [1.0] * 4
+
+
+def test_a_leaf_never_runs_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A payload that names a materializer which can run code is refused before that one sees any byte."""
+
+    class Runs(Materializer):
+        name = "tests.runs"
+        runs_code = True
+
+        def save(self, value: Any, writer: Writer) -> None:
+            raise AssertionError
+
+        def load(self, reader: Reader) -> Any:
+            raise AssertionError("it was asked to load")
+
+    monkeypatch.setattr(STORE, "_find_name", lambda name: Runs())
+    text = b'[{"~":"leaf","m":"tests.runs","at":0,"size":1}]'
+    payload = b"runlore-nested-1 %d\n%b" % (len(text), text)
+
+    with pytest.raises(ValueUnloadable, match="can run code"):
+        STORE.load(PayloadReader(tmp_path, {}, payload + bytes(-len(payload) % 64) + b"x"))
