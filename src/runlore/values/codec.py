@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
-from runlore.values.text import TAG, Encode, Refused, quote, shown, tagged, write_items, write_pairs
+from runlore.values.text import TAG, WAY_OUT, Encode, Refused, quote, shown, tagged, write_items, write_pairs
 from runlore.values.zones import decode_zone, encode_zone
 
 #: Version of the rule in ``docs/design/codec.md``.
@@ -293,6 +293,12 @@ def _encode_dict(value: dict[Any, Any], depth: int, write: Encode) -> str:
     return "{" + ",".join(texts) + "}"
 
 
+def _encode_ordered(value: OrderedDict[Any, Any], depth: int, write: Encode) -> str:
+    if vars(value):
+        raise Refused(value, f"{WAY_OUT}: it has the attribute {next(iter(vars(value)))!r}")
+    return tagged("ordereddict", write_pairs(value, depth, write))
+
+
 def _encode_set(tag: str) -> Form:
     def encode_set(value: Iterable[Any], depth: int, write: Encode) -> str:
         texts = []
@@ -342,7 +348,7 @@ _FORMS: dict[type, Form] = {
     tuple: lambda value, depth, write: tagged("tuple", _encode_list(value, depth, write)),
     set: _encode_set("set"),
     frozenset: _encode_set("frozenset"),
-    OrderedDict: lambda value, depth, write: tagged("ordereddict", write_pairs(value, depth, write)),
+    OrderedDict: _encode_ordered,
     bytes: _text_form("bytes", _base64),
     bytearray: _text_form("bytearray", _base64),
     complex: _parts_form("complex", lambda value: [value.real, value.imag]),

@@ -44,7 +44,7 @@ class ColumnsMaterializer(Materializer):
     name = "columns"
 
     def takes(self, value: Any) -> bool:
-        if type(value) not in _CONTAINERS or _is_small(value):
+        if type(value) not in _CONTAINERS or is_small(value):
             return False
         try:
             _Packer(value)
@@ -56,7 +56,7 @@ class ColumnsMaterializer(Materializer):
         return type(value) in _CONTAINERS
 
     def save(self, value: Any, writer: Writer) -> None:
-        if type(value) not in _CONTAINERS or _is_small(value):
+        if type(value) not in _CONTAINERS or is_small(value):
             raise Declined(f"The value holds fewer than {ENOUGH_NUMBERS} numbers.")
         packed = _Packer(value)
         text = packed.text.encode()
@@ -85,8 +85,13 @@ class ColumnsMaterializer(Materializer):
         return _BUILTIN.pictures(value)
 
 
-def _is_small(value: Any) -> bool:
-    """Whether a value has so few members, all the way down, that it cannot hold `ENOUGH_NUMBERS`."""
+def is_small(value: Any) -> bool:
+    """Whether a list, tuple or dict has so few members, all the way down, that it cannot hold `ENOUGH_NUMBERS`."""
+    if _CONTAINERS.isdisjoint(map(type, value)):  # most values, and most members of larger ones
+        if type(value) is not dict:
+            return len(value) < ENOUGH_NUMBERS
+        if _CONTAINERS.isdisjoint(map(type, value.values())):
+            return 2 * len(value) < ENOUGH_NUMBERS
     level = [value]
     total = 0
     while True:

@@ -15,6 +15,7 @@ from runlore.errors import MissingExtra, ValueUnloadable, ValueUnstorable
 from runlore.model.digest import digest_of
 from runlore.values import codec
 from runlore.values.builtin import BuiltinMaterializer
+from runlore.values.columns import is_small
 from runlore.values.materializer import Declined, Materializer, Reader, Writer
 from runlore.values.payload import InlineReader
 from runlore.values.text import TAG, Encode, Refused, quote
@@ -149,6 +150,8 @@ class _Leaves:
 
     def write_columns(self, value: Any) -> str | None:
         """Write the place of a collection of many numbers, and keep its columns; return ``None`` for any other."""
+        if is_small(value):
+            return None
         payload = _Payload()
         try:
             self._columns.save(value, payload)

@@ -211,10 +211,9 @@ def test_a_newer_tag_is_named() -> None:
         decode('{"~":"hologram","v":1}')
 
 
-def _tagged_counter() -> Counter[str]:
-    counter = Counter("a")
-    counter.origin = "elsewhere"  # type: ignore[attr-defined]
-    return counter
+def _marked(value: Any) -> Any:
+    value.origin = "elsewhere"
+    return value
 
 
 def _released() -> memoryview:
@@ -231,7 +230,8 @@ class _Words(deque[str]):
     ("value", "reason"),
     [
         (defaultdict(lambda: 1), r"value\.default_factory is a function, which has no name to find it by"),
-        (_tagged_counter(), "it has the attribute 'origin'"),
+        (_marked(Counter("a")), "it has the attribute 'origin'"),
+        (_marked(OrderedDict(a=1)), "it has the attribute 'origin'"),
         (_released(), "it was released"),
         (memoryview(b"abcd")[::2], "not a plain block of memory"),
         (deque([object()]), r"value\[0\] is a object"),
