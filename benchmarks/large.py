@@ -257,12 +257,35 @@ def pairs() -> Any:
     return {place: (place, random.random()) for place in range(3_000)}
 
 
+def scores() -> Any:
+    import numpy as np
+
+    return list(np.random.default_rng().random(9_000))
+
+
+def history() -> Any:
+    import random
+
+    import numpy as np
+
+    return {"weights": np.random.default_rng().random(2_000), "losses": [random.random() for _ in range(5_000)]}
+
+
+def words() -> Any:
+    import random
+
+    return {f"key {place}": f"word {random.random()}" for place in range(3_000)}
+
+
 COLLECTIONS: dict[str, Callable[[], Any]] = {
     "dict of 10,000 floats": floats,
     "list of 300 dicts": records,
     "list of 300 dicts with an array each": arrays,
     "nested lists of 9,000 floats": lists,
     "dict of 3,000 int keys and tuples": pairs,
+    "list of 9,000 numbers of numpy": scores,
+    "array and 5,000 floats beside it": history,
+    "dict of 3,000 texts": words,
 }
 
 

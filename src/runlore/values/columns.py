@@ -131,10 +131,12 @@ class _Packer:
         self._value = value
         self._numbers = 0
         self._acyclic = False
+        self._pending: list[Sequence[Any]] = []
         self.leaves: list[bytes] = []
-        self.text = self._column([value], ())
+        draft = self._column([value], ())
         if self._numbers < ENOUGH_NUMBERS:
             raise Declined(f"The value holds fewer than {ENOUGH_NUMBERS} numbers.")
+        self.text = self._filled(draft)
 
     def _column(self, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
         kinds = set(map(type, members))
@@ -157,8 +159,15 @@ class _Packer:
         return self._texts(members)
 
     def _texts(self, members: Sequence[Any]) -> str:
+        """Leave a place, which no JSON looks like, for text that is in vain if there are too few numbers elsewhere."""
+        self._pending.append(members)
+        return f"\0{len(self._pending) - 1}\0"
+
+    def _filled(self, draft: str) -> str:
+        parts = draft.split("\0")
         try:
-            return codec.encode_with(list(members), _plain_leaf)
+            parts[1::2] = [codec.encode_with(list(self._pending[int(place)]), _plain_leaf) for place in parts[1::2]]
+            return "".join(parts)
         except ValueUnstorable as error:
             raise Declined(str(error)) from error
 
