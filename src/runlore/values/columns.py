@@ -29,6 +29,7 @@ _MAX_LEVELS = 32
 
 _CONTAINERS = frozenset((list, tuple, dict))
 _NUMBERS = frozenset((int, float))
+_NO_NUMBERS = frozenset((str, bool, type(None)))
 _STRINGS = frozenset((str,))
 # In the order in which `mixed` names them; whatever is none of them is the last one.
 _KINDS = (type(None), bool, int, float, str, list, tuple, dict, object)
@@ -86,12 +87,12 @@ class ColumnsMaterializer(Materializer):
 
 
 def is_small(value: Any) -> bool:
-    """Whether a list, tuple or dict has so few members, all the way down, that it cannot hold `ENOUGH_NUMBERS`."""
-    if _CONTAINERS.isdisjoint(map(type, value)):  # most values, and most members of larger ones
-        if type(value) is not dict:
-            return len(value) < ENOUGH_NUMBERS
-        if _CONTAINERS.isdisjoint(map(type, value.values())):
-            return 2 * len(value) < ENOUGH_NUMBERS
+    """Whether it is seen at a glance that a list, tuple or dict holds fewer than `ENOUGH_NUMBERS`."""
+    kinds = set(map(type, value))
+    if type(value) is dict:
+        kinds.update(map(type, value.values()))
+    if _CONTAINERS.isdisjoint(kinds):  # most values, and most members of larger ones
+        return _NO_NUMBERS.issuperset(kinds) or len(value) * (2 if type(value) is dict else 1) < ENOUGH_NUMBERS
     level = [value]
     total = 0
     while True:
