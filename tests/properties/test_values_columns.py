@@ -186,6 +186,7 @@ HOSTILE = {
     "a text as column": written('{"~":"rows","of":"list","each":1,"v":"a"}'),
     "ragged columns": written('{"~":"table","of":"list","v":[[1],[1,2]]}'),
     "kinds without members": written('{"~":"mixed","kinds":[1,2],"v":[[true]]}'),
+    "too many kinds": written(f'{{"~":"mixed","kinds":{list(range(10))},"v":{[[1]] * 10}}}'),
     "more members than kinds": written('{"~":"mixed","kinds":[1],"v":[[true,false]]}'),
     "a key twice": written('{"~":"records","k":["a","a"],"v":[[1],[2]]}'),
     "a key too few": written('{"~":"records","k":["a"],"v":[[1],[2]]}'),

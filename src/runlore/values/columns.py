@@ -342,7 +342,7 @@ class _Unpacker:
 def _read_mixed(found: dict[str, Any]) -> list[Any]:
     kinds, columns = _column(found["kinds"]), list(map(_column, _column(found["v"])))
     distinct = sorted(set(kinds))
-    if [kinds.count(kind) for kind in distinct] != list(map(len, columns)):
+    if len(distinct) > len(_KINDS) or [kinds.count(kind) for kind in distinct] != list(map(len, columns)):
         raise ValueError("the kinds of a mixed column do not fit")
     parts = dict(zip(distinct, map(iter, columns), strict=True))
     return list(map(next, map(parts.__getitem__, kinds)))
