@@ -182,6 +182,44 @@ def test_the_class_of_mapped_results_counts(work: ModuleType) -> None:
     assert choosing().output.load() == -1
 
 
+FITTED = """
+from dataclasses import dataclass
+from typing import Any
+
+@dataclass
+class Fitted:
+    weights: Any
+
+    def score(self):
+        return float(self.weights.sum())
+"""
+
+
+@pytest.mark.parametrize("rows", [3, 200_000])
+def test_the_class_around_an_array_counts(work: ModuleType, rows: int) -> None:
+    """A step that takes an object with an array in it runs again when the object's class changes, large or small."""
+    exec(FITTED, vars(work))
+
+    @step(enable_cache=False)
+    def fit(rows: int) -> Any:
+        return sys.modules["served_work"].Fitted(np.ones(rows))
+
+    @step
+    def score(model: Any) -> float:
+        return model.score()
+
+    @pipeline
+    def scoring() -> Any:
+        return score(fit(rows))
+
+    assert scoring().output.load() == rows
+    assert scoring().steps["fit"].output.materializer == "nested"
+    assert scoring().steps["score"].status == "cached"
+    exec(FITTED.replace("return float", "return -float"), vars(work))
+
+    assert scoring().output.load() == -rows
+
+
 STORED = """
 from runlore.values.materializer import Materializer
 

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from runlore.author.reads import Reads
-from runlore.errors import ArtifactCorrupt, ArtifactMissing, ParameterError
-from runlore.execute.named import classes_named, may_name, reader_of
+from runlore.errors import ArtifactCorrupt, ArtifactMissing, ParameterError, ValueUnloadable
+from runlore.execute.named import classes_named, reader_of
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.model.artifact import Content, LookedUp, Version
 from runlore.model.change import Input
@@ -18,6 +18,7 @@ from runlore.plan.fingerprint import class_fingerprint, value_fingerprint
 from runlore.record.port import Hit, Record
 from runlore.record.vault import Vault
 from runlore.values import codec
+from runlore.values.registry import by_name
 
 
 @dataclass(slots=True)
@@ -144,8 +145,9 @@ class Arguments:
         found = self._named.get(content.digest)
         if found is None:
             try:
-                found = classes_named(self._vault.reader(content).read()) if may_name(content) else ()
-            except (ArtifactMissing, ArtifactCorrupt):
+                naming = by_name(content.materializer).naming(self._vault.reader(content))
+                found = classes_named(naming) if naming else ()
+            except (ArtifactMissing, ArtifactCorrupt, ValueUnloadable):
                 found = ()  # the digest says enough: the value cannot be loaded
             self._named[content.digest] = found
         return found

@@ -13,11 +13,6 @@ from runlore.plan.fingerprint_origin import origin_of_module
 from runlore.values.registry import by_name
 
 
-def may_name(content: Content) -> bool:
-    """Whether the format of ``content`` writes classes by name: the typed codec, and what runs code when loaded."""
-    return content.materializer == "json" or by_name(content.materializer).runs_code
-
-
 def materializer_code(materializer: Any) -> bytes | None:
     """Digest of the code of a materializer, or of its class, that the project wrote; ``None`` if it is installed.
 

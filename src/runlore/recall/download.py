@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from runlore.recall.version import ArtifactVersion
 
 #: File name endings by materializer; anything else is ``.bin``.
-ENDINGS = {"json": ".json", "numpy": ".npy", "pandas": ".arrow", "cloudpickle": ".pkl"}
+ENDINGS = {
+    "json": ".json",
+    "numpy": ".npy",
+    "pandas": ".arrow",
+    "cloudpickle": ".pkl",
+    "columns": ".columns",
+    "nested": ".nested",
+}
 
 
 def download(version: ArtifactVersion, target: Path, *, overwrite: bool) -> Path:

@@ -43,6 +43,9 @@ class BuiltinMaterializer(Materializer):
             raise ValueUnloadable(f"The payload is not text: {error}.") from error
         return codec.decode(text)
 
+    def naming(self, reader: Reader) -> bytes:
+        return reader.read()
+
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """Numbers and booleans are shown as ``string_representation``, sized things by ``length``, dataclasses and
         models by ``fields``."""

@@ -113,6 +113,13 @@ class Materializer(ABC):
     def load(self, reader: Reader) -> Any:
         """Read a value afresh; nobody else holds a reference to what is returned."""
 
+    def naming(self, reader: Reader) -> bytes:
+        """The part of a payload in which classes are named, if any is: what a value is made of, without loading it.
+
+        A class that is missing in it may change without the steps that read the value running again.
+        """
+        return reader.read() if self.runs_code else b""
+
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """Describe ``value`` in a few typed values (shape, dtype, …). Called once, when it is saved."""
         return {}

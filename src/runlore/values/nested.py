@@ -80,21 +80,17 @@ class NestedMaterializer(Materializer):
         if gathered:
             writer.write(gathered)
 
+    def naming(self, reader: Reader) -> bytes:
+        return _parts_of(_buffer_of(reader))[0]
+
     def load(self, reader: Reader) -> Any:
-        buffer = _buffer_of(reader)
-        head, _, _ = bytes(buffer[:64]).partition(b"\n")
+        text, area = _parts_of(_buffer_of(reader))
         try:
-            form, length = head.split(b" ")
-            if form != _FORMAT:
-                raise ValueError(f"it begins with {form!r}")
-            start = len(head) + 1
-            end = start + int(length)
-            text = bytes(buffer[start:end]).decode()
+            decoded = text.decode()
         except ValueError as error:
-            raise ValueUnloadable(f"The payload is not a nested value: {error}.") from error
-        area = buffer[end + -end % _ALIGNED :]
+            raise _unlike(error) from error
         return codec.decode(
-            text,
+            decoded,
             more={
                 "array": lambda found: _read_array(found, area),
                 "objects": _read_objects,
@@ -204,6 +200,24 @@ class _Payload:
 def _objects(value: Any, depth: int, write: Encode) -> str:
     shape = ",".join(map(str, value.shape))
     return f'{{"{TAG}":"objects","shape":[{shape}],"v":{write(value.ravel(order="C").tolist(), depth + 1)}}}'
+
+
+def _parts_of(buffer: memoryview) -> tuple[bytes, memoryview]:
+    """The text of a payload, and what lies behind it."""
+    head, _, _ = bytes(buffer[:64]).partition(b"\n")
+    try:
+        form, length = head.split(b" ")
+        if form != _FORMAT:
+            raise ValueError(f"it begins with {form!r}")
+        start = len(head) + 1
+        end = start + int(length)
+    except ValueError as error:
+        raise _unlike(error) from error
+    return bytes(buffer[start:end]), buffer[end + -end % _ALIGNED :]
+
+
+def _unlike(error: ValueError) -> ValueUnloadable:
+    return ValueUnloadable(f"The payload is not a nested value: {error}.")
 
 
 def _buffer_of(reader: Reader) -> memoryview:
