@@ -65,13 +65,18 @@ class Attempts:
             values = {name: one.load() for name, one in resolved.items()}
             _check_inputs(step, values, item)
             result = self._call(step, values, item or 0, attempt)
+            self._ledger.require_ours()
             attempt.outputs = self._store(step, result, attempt)
             attempt.status = Status.COMPLETED
         except LeaseLost:
             raise
         except KeyboardInterrupt as error:
+            if self._ledger.inherited:
+                raise
             attempt.status, attempt.error = Status.CANCELLED, error
         except BaseException as error:
+            if self._ledger.inherited:  # a child that a step forked came out of it: the attempt is its parent's
+                raise
             attempt.status, attempt.error = Status.FAILED, error
             annotate(error, run=self._run.name, step=step.name, item=item)
             attempt.outputs = ()
@@ -103,7 +108,7 @@ class Attempts:
                 self._ledger.write(written)
 
         token = step_context.enter(context)
-        attempt.reads, watching = watch(self._ledger.flush)
+        attempt.reads, watching = watch(self._ledger.settle)
         try:
             with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
                 try:
@@ -118,7 +123,7 @@ class Attempts:
             step_context.leave(token)
 
     def _open_run(self) -> Any:
-        self._ledger.flush()
+        self._ledger.settle()
         return self._services.open_run(self._run.seq)
 
     def _store(

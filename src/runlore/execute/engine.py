@@ -64,6 +64,7 @@ class Engine:
 
     def advance(self, steps: Sequence[PlannedStep], *, need: int | None = None) -> None:
         """Execute every planned step that has no outcome yet; with ``need``, only that one and what it waits for."""
+        self._ledger.require_ours()
         wanted = None if need is None else _closure(steps, need)
         with self._ledger.open():
             for step in steps:
@@ -74,10 +75,14 @@ class Engine:
         """Commit what was noted so far, then report it."""
         self._ledger.flush()
 
-    def finish(self, change: RunFinished) -> None:
-        """Commit the end of the run together with what is still noted."""
-        self._ledger.note(change)
-        self._ledger.flush(durable=True)
+    def finish(self, change: RunFinished, *, anyway: bool = False) -> None:
+        """Commit the end of the run together with what is still noted; ``anyway`` if something failed already."""
+        self._ledger.finish(change, anyway=anyway)
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that executes the run."""
+        return self._ledger.inherited
 
     # -- one step ------------------------------------------------------------------------------------------------
 

@@ -92,10 +92,13 @@ class GitCapture:
         with self._guard:
             if self._begun:
                 return
-            self._begun = True
             self._deadline = monotonic() + TIME_LIMIT
-            self._thread = threading.Thread(target=self._work, name="runlore-git", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="runlore-git", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there are too many threads, or the process ends: `finish` does without
+                return
+            self._begun, self._thread = True, thread
 
     def _stop(self) -> None:
         self.over = True
@@ -167,12 +170,18 @@ def _finish_all() -> None:
         capture.finish(max(deadline - monotonic(), 0.0))
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_under_way.clear)  # the parent's to finish
-
-
 #: Folder → the capture that was asked for last.
 _last: dict[Path, GitCapture] = {}
+
+
+def _forget() -> None:
+    """In a forked child: what is under way is the parent's to finish."""
+    _under_way.clear()
+    _last.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def ask_git(folder: Path, then: Callable[[GitState], None], *, after: float) -> GitCapture | None:

@@ -7,6 +7,7 @@ that time has passed, whatever step runs by then (`docs/design/semantics.md`, "O
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from runlore.errors import StoreError
+from runlore.errors import LeaseLost, StoreError
 from runlore.execute.outcome import Produced
 from runlore.execute.ticker import TICKER, Ticker
 from runlore.model.change import Change, StepFinished, TaskFinished
@@ -29,7 +30,8 @@ class Ledger:
     """The changes of one run, in order.
 
     It is `open` while the engine notes what belongs together, and closed while a step's function runs. Only while it is
-    closed may another thread commit, so that no commit ever holds half of what a step's end brings.
+    closed may another thread commit, so that no commit ever holds half of what a step's end brings. A fork of the
+    process writes nothing of the run, whose changes are its parent's to commit.
     """
 
     def __init__(
@@ -46,33 +48,53 @@ class Ledger:
         self._emit = emit
         self._ticker = ticker
         self._clock = clock
+        self._process = os.getpid()
         self._lock = threading.RLock()
+        #: The thread for which it is open. Not a lock, which an interrupt between two instructions would leave uneven.
+        self._opener: int | None = None
         self._changes: list[Change] = []
         self._events: list[Any] = []
         self._made: dict[UUID, Produced] = {}
         self._committed = clock()
         self._ticking = False
-        #: Why a commit beside the step failed; the next one says so.
+        #: Why a commit beside the step failed, or what can never be committed; the engine hears of it.
         self._failure: BaseException | None = None
+        #: Whether what failed was given up, so that the run cannot be a success any more.
+        self._lost = False
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one whose run this is."""
+        return os.getpid() != self._process
+
+    def require_ours(self) -> None:
+        """Raise `LeaseLost` in a fork."""
+        if self.inherited:
+            raise LeaseLost(
+                f"Process {os.getpid()} is a fork of process {self._process}, to which run {self._fence.run} belongs, "
+                "and writes nothing of it. End a child that a step forks with os._exit()."
+            )
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """Let nobody else commit meanwhile. May be nested."""
         with self._lock:
+            before, self._opener = self._opener, threading.get_ident()
+        try:
             yield
+        finally:
+            self._opener = before
 
     @contextmanager
     def closed(self) -> Iterator[None]:
         """While a step's function runs: let others commit what there is. Used inside `open`."""
-        self._lock.release()
+        opener, self._opener = self._opener, None
         try:
             yield
         finally:
-            try:
-                self._lock.acquire()
-            except KeyboardInterrupt:
-                self._lock.acquire()  # whoever opened this will close it, and then hear of the interrupt
-                raise
+            if not self.inherited:  # where the lock may be held by a thread that is not there
+                with self._lock:  # which a commit under way still holds
+                    self._opener = opener
 
     def note(self, change: Change) -> None:
         """Write ``change`` with the next commit."""
@@ -98,23 +120,61 @@ class Ledger:
         if self._clock() - self._committed > GROUP:
             self.flush()
         elif not self._ticking:
-            self._ticking = True
-            self._ticker.after(GROUP, self._tick)
+            self._ticking = self._ticker.after(GROUP, self._tick)
+            if not self._ticking:
+                self.flush()
 
     def flush(self, *, durable: bool | None = None) -> None:
         """Commit what was noted, then tell what was to be told.
 
         By default the commit waits for the disk if it reports that something finished. What could not be committed
-        because of the store stays noted. Raises what the record raises, also if that was in a commit beside a step.
+        because of the store stays noted. What the record refuses for good is given up, and every later call raises
+        that as well, whoever caught it. Raises what the record raises, also if that was in a commit beside a step.
         """
+        self.require_ours()
         with self._lock:
-            failure, self._failure = self._failure, None
+            failure = self._failure
             if failure is not None:
+                if not self._lost:
+                    self._failure = None
                 raise failure
             self._flush(durable)
 
+    def settle(self) -> None:
+        """Commit what was noted, since somebody is about to read the record.
+
+        Does nothing in a fork, nor in a thread that has outlived its step, while the engine notes the end of a step.
+        """
+        if self.inherited:
+            return
+        with self._lock:
+            if self._opener in (None, threading.get_ident()):
+                self.flush()
+
+    def finish(self, change: Change, *, anyway: bool = False) -> None:
+        """Commit the end of the run behind what is still noted, and wait for the disk.
+
+        Raises as `flush` does, and then has not noted ``change``. With ``anyway``, what failed before does not count,
+        and what the record refuses is left out.
+        """
+        self.require_ours()
+        with self._lock:
+            self._opener = None  # also if an interrupt kept it from being closed
+            failure, self._failure, self._lost = self._failure, None, False
+            if failure is not None and not anyway:
+                raise failure
+            self._changes.append(change)
+            try:
+                self._flush(True)
+            except BaseException as error:
+                self._changes = [each for each in self._changes if each is not change]
+                if not anyway or not self._lost or isinstance(error, LeaseLost):
+                    raise
+                self._record.commit((change,), fence=self._fence, durable=True)
+
     def write(self, change: Change) -> None:
         """Commit ``change`` now, behind what was noted, from whichever thread. Raises what the record raises."""
+        self.require_ours()
         with self._lock:
             if self._changes:
                 self.flush()
@@ -127,10 +187,11 @@ class Ledger:
                 durable = any(isinstance(change, _REPORTS) for change in changes)
             try:
                 receipt = self._record.commit(changes, fence=self._fence, durable=durable)
-            except StoreError:  # which may pass: space is made, a lock is given up
+            except (StoreError, KeyboardInterrupt):  # which may pass; to commit twice what was committed does no harm
                 raise
-            except BaseException:  # which would come again
+            except BaseException as error:  # which would come again
                 self._changes, self._events = [], []
+                self._failure, self._lost = error, True
                 raise
             self._changes = []
             for id, (seq, _) in receipt.versions.items():
@@ -143,10 +204,13 @@ class Ledger:
             self._emit(event)
 
     def _tick(self) -> None:
-        if not self._lock.acquire(blocking=False):  # the engine is at it, and may open a file next: not in its way
+        if not self._lock.acquire(blocking=False):  # somebody commits just now
             self._ticker.after(GROUP, self._tick)
             return
         try:
+            if self._opener is not None:  # the engine is at it, and may open a file next: not in its way
+                self._ticker.after(GROUP, self._tick)
+                return
             self._ticking = False
             if self._failure is None and (self._changes or self._events):
                 self._flush(None)

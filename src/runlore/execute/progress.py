@@ -6,8 +6,10 @@ output. Nothing that goes wrong here reaches the run: a closed or full stream en
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
@@ -43,6 +45,19 @@ MESSAGE_WIDTH = 200
 _COLOURS = {"completed": "green", "cached": "cyan", "failed": "bold red", "running": "yellow"}
 
 
+#: Every one that there is.
+_every: weakref.WeakSet[Progress] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for progress in list(_every):
+        progress._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Progress:
     """Show events as they come.
 
@@ -65,6 +80,7 @@ class Progress:
         self._lock = threading.RLock()
         self._tallies: dict[tuple[str, str], _Tally] = {}
         self._broken = mode == "quiet"
+        _every.add(self)
 
     def handle(self, event: Event) -> None:
         """Show one event. Never raises; after a failure to write, says nothing more."""
@@ -85,7 +101,7 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         # runs inside a run, and beside it in other threads, end before the display may close
         with self._lock:
-            self._users -= 1
+            self._users = max(self._users - 1, 0)  # a forked child leaves what its parent entered
             if not self._users:
                 self.close()
 
@@ -99,6 +115,14 @@ class Progress:
                 shown.close()
             except Exception:
                 self._broken = True
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: the display is its parent's, and so are the runs; the lock may be held by nobody."""
+        self._lock = threading.RLock()
+        self._shown = self._run = None
+        self._users = 0
+        self._tallies.clear()
+        self._runs.clear()
 
     def _show(self, event: Event) -> None:
         if isinstance(event, TaskFinished):

@@ -95,17 +95,8 @@ class PipelineRun:
         try:
             self.trace.run_body()
             plan = self.trace.plan()
-        except BaseException as error:
-            if self._engine is not None:
-                self._give_up(error)
-            raise
-        try:
             self._validate(plan)
             engine = self._begin()
-        except BaseException as error:
-            self._give_up(error)
-            raise
-        try:
             engine.plan(plan.steps)
             engine.advance(plan.steps)
             self._end(plan, engine)
@@ -148,9 +139,10 @@ class PipelineRun:
         except BaseException:
             self._ownership.release(self._id)
             raise
+        # first of all, so that the run gets its end whatever comes now
+        self._engine = Engine(self._services, run, fence, self._keys, self.trace.redaction)
         self.seq, self._name, self._number = run.seq, run.name, run.number
         self._services.emit(events.RunStarted(name=run.name, pipeline=run.pipeline, number=run.number))
-        self._engine = Engine(self._services, run, fence, self._keys, self.trace.redaction)
         if self._capture:
             root = project_root(self.trace.pipeline.function.__code__.co_filename)
             self.git = ask_git(root, self._describe, after=GIT_DELAY)
@@ -243,7 +235,9 @@ class PipelineRun:
         outputs = {name: [source.step, source.output] for name, source in plan.outputs}
         self._finish(engine, status, failed.error if failed else None, codec.encode(outputs))
 
-    def _finish(self, engine: Engine, status: Status, error: BaseException | None, outputs: str) -> None:
+    def _finish(
+        self, engine: Engine, status: Status, error: BaseException | None, outputs: str, *, anyway: bool = False
+    ) -> None:
         seconds = time.perf_counter() - self._clock
         engine.finish(
             RunFinished(
@@ -253,7 +247,8 @@ class PipelineRun:
                 failure=failure_of(error, self.trace.redaction) if error is not None else None,
                 outputs=outputs,
                 rest=Status.CANCELLED if status is Status.CANCELLED else Status.SKIPPED,
-            )
+            ),
+            anyway=anyway,
         )
         pipeline = self._request.pipeline.name
         self._services.emit(
@@ -274,7 +269,7 @@ class PipelineRun:
     def _give_up(self, error: BaseException) -> None:
         """Record that the body or the engine raised; the error itself goes on to the caller."""
         engine = self._engine
-        if engine is None:
+        if engine is None or engine.inherited:
             return
         status = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.FAILED
         if isinstance(error, StoreError):  # which stands in the way of what the caller would have been told
@@ -283,9 +278,12 @@ class PipelineRun:
                     name = self.trace.steps[index].name
                     error.add_note(f"Before that, step {name!r} failed: {repr(outcome.error)[:200]}")
         try:
-            self._finish(engine, status, error, "{}")
-        except (StoreError, LeaseLost):  # says what `error` says, or matters less; without an owner it is interrupted
+            self._finish(engine, status, error, "{}", anyway=True)
+        except StoreError:  # says what `error` says, or matters less; without an owner it is interrupted
             error.add_note(f"The end of run {self._name!r} could not be recorded; it will read 'interrupted'.")
+        except LeaseLost as lost:
+            if lost.args != error.args:
+                error.add_note(f"The end of run {self._name!r} was not recorded: {lost}")
         finally:
             self._ownership.release(self._id)
 

@@ -31,16 +31,24 @@ class Ticker:
         self._order = count()
         self._thread: threading.Thread | None = None
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call ``action`` in so many seconds, or soon after."""
+    def after(self, seconds: float, action: Callable[[], None]) -> bool:
+        """Call ``action`` in so many seconds, or soon after.
+
+        False if it will not be called: a process that ends, or has as many threads as it may, starts no thread.
+        """
         with self._wake:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="runlore-ticker", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return False
+                self._thread = thread
             first = not self._due
             heappush(self._due, (self._clock() + seconds, next(self._order), action))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="runlore-ticker", daemon=True)
-                self._thread.start()
-            elif first:
+            if first:
                 self._wake.notify()
+            return True
 
     def _work(self) -> None:
         while True:

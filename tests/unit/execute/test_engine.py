@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -612,3 +613,56 @@ def test_classes_inside_containers_count_with_their_code(workspace: Workspace, m
 
     assert same.status == "cached"
     assert [changed.steps[name].output.load() for name in ("use_first", "use_first_2")] == [42, 43]
+
+
+def test_an_interrupt_while_the_beginning_is_told_ends_the_run(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the moment in which progress tells of a new run leaves none that reads `running`."""
+
+    class Interrupted:
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def handle(self, event: object) -> None:
+            if type(event).__name__ == "RunStarted":
+                raise KeyboardInterrupt
+
+    monkeypatch.setitem(workspace.__dict__, "_progress", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        doubling()
+
+    assert workspace.client.get_pipeline("doubling").last_run.status == "cancelled"
+    assert workspace.record.leases() == ()
+
+
+def test_what_a_step_catches_of_the_record_is_not_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused commit that a step's own `except` swallows still fails the run, which has lost results by it."""
+
+    @step
+    def quick() -> int:
+        return 1
+
+    @step
+    def careless(x: int) -> int:
+        with contextlib.suppress(AlreadyExists):
+            list(workspace.client.list_pipeline_runs())
+        return x
+
+    @pipeline
+    def losing() -> None:
+        careless(quick())
+
+    commit = workspace.record.commit
+
+    def refusing(changes: Any, **options: Any) -> Any:
+        if any(type(change).__name__ == "TaskFinished" for change in changes):
+            raise AlreadyExists("taken meanwhile")
+        return commit(changes, **options)
+
+    monkeypatch.setattr(workspace.record, "commit", refusing)
+    with pytest.raises(AlreadyExists, match="taken meanwhile"):
+        losing()
+
+    assert workspace.client.get_pipeline("losing").last_run.status == "failed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ import pytest
 from runlore.errors import AlreadyExists, LeaseLost, StoreFull
 from runlore.execute.ledger import GROUP, Ledger
 from runlore.execute.ticker import Ticker
-from runlore.model.change import Change, StepFinished, StepStarted
+from runlore.model.change import Change, RunFinished, StepFinished, StepStarted
 from runlore.model.run import Fence
 from runlore.model.status import Status
 from runlore.record.memory import MemoryRecord
@@ -20,6 +22,8 @@ from runlore.record.memory import MemoryRecord
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 START = StepStarted(index=0, at=NOW)
 END = StepFinished(index=0, status=Status.COMPLETED, ended=NOW)
+LAST = RunFinished(status=Status.COMPLETED, ended=NOW)
+WORSE = RunFinished(status=Status.FAILED, ended=NOW)
 
 
 class Log(MemoryRecord):
@@ -44,8 +48,9 @@ class Later(Ticker):
         super().__init__()
         self.waiting: list[Any] = []
 
-    def after(self, seconds: float, action: Any) -> None:
+    def after(self, seconds: float, action: Any) -> bool:
         self.waiting.append(action)
+        return True
 
     def now(self) -> None:
         """Let the time come, in another thread as it would."""
@@ -151,9 +156,79 @@ def test_what_can_never_be_committed_is_dropped(bench: Bench) -> None:
         bench.ledger.flush()
 
     bench.ledger.note(START)
-    bench.ledger.flush()
+    bench.ledger.finish(LAST, anyway=True)
 
-    assert bench.record.log == [([START], False)]
+    assert bench.record.log == [([START, LAST], True)]
+
+
+def test_what_was_dropped_is_not_forgotten(bench: Bench) -> None:
+    """After a change was dropped, every commit says so until the run has ended, whoever caught the first error."""
+    bench.record.errors.append(AlreadyExists("taken"))
+    bench.ledger.note(END)
+    with contextlib.suppress(AlreadyExists):
+        bench.ledger.settle()
+
+    for commit in (bench.ledger.settle, bench.ledger.flush, lambda: bench.ledger.finish(LAST)):
+        with pytest.raises(AlreadyExists, match="taken"):
+            commit()
+    assert bench.record.log == []
+
+
+def test_an_end_that_was_not_committed_is_not_noted(bench: Bench) -> None:
+    """When the end of a run cannot be committed, what comes in its place stands alone behind what was noted."""
+    bench.record.errors.append(StoreFull("full"))
+    bench.ledger.note(END)
+    with pytest.raises(StoreFull):
+        bench.ledger.finish(LAST)
+
+    bench.ledger.finish(WORSE, anyway=True)
+
+    assert bench.record.log == [([END, WORSE], True)]
+
+
+def test_an_interrupted_commit_is_made_good(bench: Bench) -> None:
+    """Ctrl-C within a commit loses nothing that was noted."""
+    bench.record.errors.append(KeyboardInterrupt())
+    bench.ledger.note(END)
+    with pytest.raises(KeyboardInterrupt):
+        bench.ledger.flush()
+
+    bench.ledger.finish(WORSE, anyway=True)
+
+    assert bench.record.log == [([END, WORSE], True)]
+
+
+def test_without_a_thread_ends_are_committed_at_once(bench: Bench) -> None:
+    """Where no thread can be started that would commit in time, an end does not wait for company."""
+    bench.ticker.after = lambda *_: False  # type: ignore[method-assign]
+    with bench.ledger.open():
+        bench.ledger.note(END)
+        bench.ledger.pause()
+
+    assert bench.record.log == [([END], True)]
+
+
+def test_who_outlived_its_step_commits_no_half_end(bench: Bench) -> None:
+    """A thread that a step left behind commits nothing while the engine notes the end of a step."""
+    with bench.ledger.open():
+        bench.ledger.note(END)
+        stray = threading.Thread(target=bench.ledger.settle)
+        stray.start()
+        stray.join()
+
+        assert bench.record.log == []
+
+
+def test_an_interrupt_anywhere_leaves_the_ledger_usable(bench: Bench) -> None:
+    """The end of a run is committed even if an interrupt kept the ledger from being opened again after a step."""
+    with pytest.raises(KeyboardInterrupt), bench.ledger.open():
+        closed = bench.ledger.closed()
+        closed.__enter__()
+        raise KeyboardInterrupt
+
+    bench.ledger.finish(WORSE, anyway=True)
+
+    assert bench.record.log == [([WORSE], True)]
 
 
 def test_an_error_beside_the_step_is_raised_where_it_is_heard(bench: Bench) -> None:
@@ -175,3 +250,34 @@ def test_a_log_line_follows_what_was_noted_before(bench: Bench) -> None:
     bench.ledger.write(END)
 
     assert bench.record.log == [([START], False), ([END], False)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_commits_nothing_of_its_parent(bench: Bench) -> None:
+    """A child that reads the record commits nothing of what its parent has noted, even if a thread held the ledger."""
+    bench.ledger.note(END)
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with bench.ledger._lock:
+            held.set()
+            over.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(30)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            bench.ledger.settle()
+            with contextlib.suppress(LeaseLost):
+                bench.ledger.flush()
+                status = 2
+            status = status if bench.record.log else 0
+        finally:
+            os._exit(status)
+    over.set()
+    holder.join()
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

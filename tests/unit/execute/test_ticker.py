@@ -47,3 +47,19 @@ def test_a_child_has_a_ticker_of_its_own() -> None:
         os._exit(0 if seen.wait(30) and len(ticker._due) == 0 else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_who_gets_no_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, an action is refused, and taken up again once one can."""
+    ticker, done = Ticker(), threading.Event()
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert not ticker.after(0.0, done.set)
+
+    assert ticker.after(0.0, lambda: None)
+    assert ticker.after(0.0, done.set)
+    assert done.wait(30)

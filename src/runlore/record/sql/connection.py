@@ -74,6 +74,8 @@ class Connection:
         self._prepare = prepare
         self._lock = threading.RLock()
         self._handle: sqlite3.Connection | None = None
+        #: Which file was opened: device and inode.
+        self._file: tuple[int, int] | None = None
         self._full: bool | None = None
         self._since_checkpoint = 0
         self._rows_at_checkpoint = 0
@@ -109,8 +111,8 @@ class Connection:
             if handle.in_transaction:
                 yield
                 return
-            handle.execute("begin")
             try:
+                handle.execute("begin")
                 yield
             finally:
                 if handle.in_transaction:
@@ -127,16 +129,14 @@ class Connection:
                 with self._part() as cursor:
                     yield cursor
                 return
-            handle = self._started(durable)
             try:
+                handle = self._started(durable)
                 crash_point("record.begun")
                 yield handle.cursor()
                 self._finish(handle)
             except BaseException as error:
-                self._undo(handle, error)
+                self._undo(error)
                 raise
-            finally:
-                self._in_writing = False
             self._maybe_checkpoint(handle)
 
     def write(self, work: Callable[[sqlite3.Cursor], T], *, durable: bool) -> T:
@@ -145,16 +145,14 @@ class Connection:
             if self._in_writing:
                 with self._part() as cursor:
                     return work(cursor)
-            handle = self._started(durable)
             try:
+                handle = self._started(durable)
                 crash_point("record.begun")
                 result = work(handle.cursor())
                 self._finish(handle)
             except BaseException as error:
-                self._undo(handle, error)
+                self._undo(error)
                 raise
-            finally:
-                self._in_writing = False
             self._maybe_checkpoint(handle)
             return result
 
@@ -179,6 +177,11 @@ class Connection:
         handle = self._handle or self._connect()
         if self.read_only:
             raise StoreReadOnly(f"The record {self.path} was opened for reading only.")
+        if not self.in_place:
+            raise StoreError(
+                f"The record {self.path} was moved, deleted or replaced while this process used it, and nothing more "
+                "is written to what is left of it. Put it back if it should not be gone, and start again."
+            )
         full = durable and not self._relaxed
         if full is not self._full:
             handle.execute("pragma synchronous = full" if full else "pragma synchronous = normal")
@@ -190,10 +193,13 @@ class Connection:
     def _finish(self, handle: sqlite3.Connection) -> None:
         crash_point("record.written")
         handle.execute("commit")
+        self._in_writing = False  # not in a `finally`, which an interrupt could cut short: then `_undo` does it
         crash_point("record.committed")
 
-    def _undo(self, handle: sqlite3.Connection, error: BaseException) -> None:
-        if handle.in_transaction:
+    def _undo(self, error: BaseException) -> None:
+        self._in_writing = False
+        handle = self._handle
+        if handle is not None and handle.in_transaction:
             handle.execute("rollback")
         if isinstance(error, sqlite3.Error):
             self.refuse(error)
@@ -224,6 +230,11 @@ class Connection:
                         "Find out whether it hangs, then try again."
                     ) from error
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that is open, if any, is still the one at `path`: what goes into another is lost."""
+        return self._file is None or self._file == _identity(self.path)
+
     # -- upkeep --------------------------------------------------------------------------------------------------
 
     def _maybe_checkpoint(self, handle: sqlite3.Connection) -> None:
@@ -251,7 +262,7 @@ class Connection:
             self._abandon()
 
     def _abandon(self) -> None:
-        handle, self._handle, self._full = self._handle, None, None
+        handle, self._handle, self._full, self._file = self._handle, None, None, None
         self._since_checkpoint = self._rows_at_checkpoint = 0
         if handle is not None:
             handle.close()
@@ -270,6 +281,7 @@ class Connection:
         except BaseException:
             self._abandon()
             raise
+        self._file = _identity(self.path)
         return handle
 
     def _opened(self) -> sqlite3.Connection:
@@ -316,9 +328,18 @@ class Connection:
         """Let threads go on; each process opens the file afresh."""
         if child and self._handle is not None:  # forked inside a transaction, which is the parent's to finish
             _inherited.append(self._handle)
-            self._handle = self._full = None
+            self._handle = self._full = self._file = None
             self._in_writing = False
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from one that takes its place; ``None`` if it is gone."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_frozen(path: Path) -> bool:
