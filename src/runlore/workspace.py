@@ -228,12 +228,16 @@ _default: Workspace | None = None
 
 
 def default_workspace() -> Workspace:
-    """The process-wide workspace, opened on first use; opened anew when the settings lead elsewhere."""
+    """The process-wide workspace, opened on first use; anew when the settings lead elsewhere or its file is gone."""
     global _default
     settings = load_settings()
-    if _default is None or _default.settings != settings:
+    if _default is None or _default.settings != settings or not _in_place(_default.record):
         _default = Workspace.open(settings)
     return _default
+
+
+def _in_place(record: Record) -> bool:
+    return not isinstance(record, SQLiteRecord) or record.in_place
 
 
 def bind_default() -> None:

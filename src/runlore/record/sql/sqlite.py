@@ -87,6 +87,11 @@ class SQLiteRecord(Record):
         )
         self.id = str(self._db.row("select uid from store")[0])
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file is where it was opened; not so once somebody moved, deleted or replaced it."""
+        return self._db.in_place
+
     # -- writing -------------------------------------------------------------------------------------------------
 
     def _write(self, run: int | None, work: Callable[[Writer], T], *, durable: bool) -> T:
