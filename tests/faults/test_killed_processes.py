@@ -134,7 +134,9 @@ def test_sigkill_at_any_point_loses_nothing_reported(tmp_path: Path, block: int)
     status, points = killed_run(tmp_path / "trial", tmp_path / "trial.acks", 2, None)
     assert status == 0 and points > 20
     kills = 0
-    for number in range(50):
+    for number in range(100):  # a run that meets fewer points than the one that was counted survives
+        if kills == 50:
+            break
         home, seed = tmp_path / str(number // 10), block * 1_000 + number
         acks = tmp_path / f"{number // 10}.acks"
         status, _ = killed_run(home, acks, seed, seeded.randrange(1, points + 1))
@@ -142,4 +144,4 @@ def test_sigkill_at_any_point_loses_nothing_reported(tmp_path: Path, block: int)
         kills += os.WIFSIGNALED(status)
 
         assert_true(home, acks, seed)
-    assert kills > 40
+    assert kills == 50

@@ -325,6 +325,7 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
     ("damage", "rule"),
     [
         ("update payload set data = x'00'", "payload-digest"),
+        ("update payload set data = cast(x'ff00' as text)", "payload-digest"),
         ("delete from payload", "payload-missing"),
         ("delete from artifact", "version-without-artifact"),
         ("update artifact set gone = 1", "version-count"),

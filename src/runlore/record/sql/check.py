@@ -31,7 +31,8 @@ def findings(connection: Connection) -> Iterator[Finding]:
 
 def _damaged_payloads(connection: Connection) -> Iterator[Finding]:
     last: bytes | str = b""
-    statement = "select digest, data from payload where digest > ? order by digest limit ?"
+    # one flipped bit makes text of bytes, which would be refused before it could be compared
+    statement = "select digest, cast(data as blob) from payload where digest > ? order by digest limit ?"
     while batch := connection.rows(statement, (last, _BATCH)):
         for stored, data in batch:
             digest = unpack_digest(stored)

@@ -7,7 +7,7 @@ select t.seq, t.uid, p.name, t.pipeline_version, t.number, t.name, t.status, t.c
 run t cross join pipeline p on p.id = t.pipeline
 -- name: version_columns
 select t.seq, t.uid, a.name, t.number, t.label, t.created, t.save_type, k.materializer, k.type, k.artifact_type, t.digest,
-  t.size, t.form, d.data, t.meta, t.run, t.step, t.item, t.pos, t.origin, t.deleted
+  t.size, t.form, cast(d.data as blob), t.meta, t.run, t.step, t.item, t.pos, t.origin, t.deleted
 -- name: version_tables
 version t cross join artifact a on a.id = t.artifact cross join kind k on k.id = t.kind
 left join payload d on d.digest = t.digest and t.form = 0
@@ -59,15 +59,15 @@ where l.run = ? and l.step = ? and l.item = ? and l.pos >= ? and l.pos < ? order
 -- name: collection_home
 select v.run, v.step, v.pos, o.run, o.step, o.pos from version v left join version o on o.uid = v.origin where v.seq = ?
 -- name: items
-select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta
+select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, cast(d.data as blob), i.meta
 from item i join kind k on k.id = i.kind left join payload d on d.digest = i.digest and i.form = 0
 where i.run = ? and i.step = ? and i.item >= ? and i.item < ? and i.pos = ? order by i.item
 -- name: items_of_task
-select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta, w.text, i.pos
+select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, cast(d.data as blob), i.meta, w.text, i.pos
 from item i join kind k on k.id = i.kind join word w on w.id = i.word left join payload d on d.digest = i.digest and i.form = 0
 where i.run = ? and i.step = ? and i.item = ? order by i.pos
 -- name: payload
-select data from payload where digest = ?
+select cast(data as blob) from payload where digest = ?
 -- name: definition
 select id, digest, body from definition where id = ?
 
@@ -126,7 +126,7 @@ order by run desc, step desc, item desc, attempt desc limit 1 offset ?
 -- The versions that a task gave, in declared order.
 -- name: outputs_of_task
 select w.text, v.seq, v.uid, a.name, v.number, v.label, v.created, v.save_type,
-  k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, d.data, v.meta, v.run, v.step, v.item, v.pos, v.origin,
+  k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, cast(d.data as blob), v.meta, v.run, v.step, v.item, v.pos, v.origin,
   v.deleted
 from edge e cross join word w on w.id = e.word cross join version v on v.seq = e.version
 cross join artifact a on a.id = v.artifact cross join kind k on k.id = v.kind
@@ -139,7 +139,7 @@ where run = ? and (step, item) > (?, ?) and status = 2 and key is not null and n
   where l.run = task.run and l.step = task.step and l.item = task.item) order by step, item limit ?
 -- name: outputs_after
 select e.step, e.item, w.text, v.seq, v.uid, a.name, v.number, v.label, v.created, v.save_type,
-  k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, d.data, v.meta, v.run, v.step, v.item, v.pos, v.origin,
+  k.materializer, k.type, k.artifact_type, v.digest, v.size, v.form, cast(d.data as blob), v.meta, v.run, v.step, v.item, v.pos, v.origin,
   v.deleted
 from edge e cross join word w on w.id = e.word cross join version v on v.seq = e.version
 cross join artifact a on a.id = v.artifact cross join kind k on k.id = v.kind
@@ -147,7 +147,7 @@ left join payload d on d.digest = v.digest and v.form = 0
 where e.run = ? and (e.step, e.item) > (?, ?) and (e.step, e.item) <= (?, ?) and e.item >= 0 and e.way = 1
 order by e.step, e.item, e.pos
 -- name: items_after
-select i.step, i.item, w.text, i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, d.data, i.meta
+select i.step, i.item, w.text, i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, cast(d.data as blob), i.meta
 from item i join kind k on k.id = i.kind join word w on w.id = i.word left join payload d on d.digest = i.digest and i.form = 0
 where i.run = ? and (i.step, i.item) > (?, ?) and (i.step, i.item) <= (?, ?) order by i.step, i.item, i.pos
 -- name: known_keys
