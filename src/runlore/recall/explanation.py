@@ -22,9 +22,9 @@ _WIDTH = 80
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
-    """What can be said about a step's use of the cache. Printing it gives sentences and diffs."""
+    """What can be said about a step's use of the cache. Shown or printed, it gives sentences and diffs."""
 
     #: Pathspec of the step.
     step: str
@@ -46,6 +46,9 @@ class Explanation:
             "compared": self.compared,
             "differences": [{field: getattr(one, field) for field in fields} for one in self.differences],
         }
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return "\n".join([f"{self.step}: {self.status}", *_wrapped(self.reason, "  "), *self._lines()])
