@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.model.status import Status
 from runlore.plan.cache_key import DAMAGED, NO_RESULT
 from runlore.plan.difference import Difference, StepFacts, differences, parts_of
-from runlore.values.codec import decode, encode
+from runlore.recall.config import parameter_texts
 
 if TYPE_CHECKING:
     from runlore.recall.step import Step
@@ -156,10 +156,10 @@ def _facts(step: Step) -> StepFacts:
     looked_up = step.looked_up
     return StepFacts(
         parts=parts_of(step.definition_body),
-        parameters=_encoded(decode(step.parameters_text)),
+        parameters=parameter_texts(step.parameters_text),
         inputs={name: version.digest for name, version in step.inputs.items() if name not in looked_up},
         looked_up={_asked(name): version.version if version else "nothing" for name, version in looked_up.items()},
-        extras={name: str(text) for name, text in dict(step.config).get("cache_extras", {}).items()},
+        extras={name: str(text) for name, text in step.config.get("cache_extras", {}).items()},
     )
 
 
@@ -183,7 +183,3 @@ def _with_versions(
 
 def _version(version: ArtifactVersion | None, digest: str | None) -> str | None:
     return None if version is None or digest is None else f"{version.pathspec} ({digest.partition(':')[2][:8]})"
-
-
-def _encoded(parameters: Mapping[str, Any]) -> dict[str, str]:
-    return {name: encode(value, name=name) for name, value in parameters.items()}

@@ -12,7 +12,7 @@ from runlore.model import run as model
 from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.status import Status
-from runlore.recall.config import Config
+from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.looked_up import looked_up
@@ -94,10 +94,10 @@ class Step(Notes):
     def config(self) -> Config:
         """Parameters, settings and options in force."""
         now = self._now()
-        return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
+        return Config(now.parameters, decode(now.config), owner=self.pathspec)
 
     @property
-    def parameters(self) -> Named[Any]:
+    def parameters(self) -> Parameters:
         """Literal arguments, defaults included."""
         return self.config.parameters
 
