@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,38 @@ def test_an_external_artifact_by_a_mistyped_name() -> None:
     with pytest.raises(NotFound, match=r"no version 'frist' of artifact 'model' on record. Did you mean 'first'\?"):
         using("model", "frist")
     assert len(Client().runs()) == 0
+
+
+def test_tags_of_a_step() -> None:
+    """Tags that a step is declared with are found on it, in a run that computes as in one that is cached."""
+
+    @step(tags=["slow"])
+    def tagged() -> int:
+        return 1
+
+    @pipeline(tags=["nightly"])
+    def tagging() -> None:
+        tagged.with_options(tags=["gpu"])()
+
+    for run in (tagging(), tagging()):
+        assert set(run.steps["tagged"].tags) == {"slow", "gpu"}
+        assert run.tags == ("nightly",)
+
+
+def test_finished_items_say_how_long_they_took(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Progress names the time of each item of a mapped step that ran, and none for one from the cache."""
+    monkeypatch.setenv("RUNLORE_PROGRESS", "plain")
+
+    @pipeline
+    def mapping() -> Any:
+        return double.map([1, 2])
+
+    mapping()
+    assert len(re.findall(r"^double/[01]  completed  \d+ ms$", capsys.readouterr().err, re.MULTILINE)) == 2
+    mapping()
+    assert len(re.findall(r"^double/[01]  cached$", capsys.readouterr().err, re.MULTILINE)) == 2
 
 
 def test_plans_and_explanations_show_themselves() -> None:
