@@ -201,6 +201,31 @@ def test_an_external_artifact_by_a_mistyped_name() -> None:
     assert len(Client().runs()) == 0
 
 
+def test_a_table_of_runs_has_what_their_steps_noted() -> None:
+    """A row has the notes of the run's steps, of several the last step's, and the run's own before those."""
+
+    @step
+    def train(lr: float) -> float:
+        log_metadata({"accuracy": 1 - lr, "loss": lr})
+        return lr
+
+    @step
+    def test(lr: float) -> None:
+        log_metadata({"accuracy": 0.5 - lr})
+
+    @pipeline
+    def trying(lr: float) -> None:
+        test(train(lr))
+
+    trying(0.25)
+    trying(0.125).log_metadata({"loss": 7})
+    table = Client().runs("trying").to_frame()
+
+    assert table["parameters.lr"].tolist() == [0.125, 0.25]
+    assert table["metadata.accuracy"].tolist() == [0.375, 0.25]
+    assert table["metadata.loss"].tolist() == [7, 0.25]
+
+
 def test_tags_of_a_step() -> None:
     """Tags that a step is declared with are found on it, in a run that computes as in one that is cached."""
 

@@ -271,7 +271,10 @@ class Run(Notes):
         self._record.delete_run(self.seq)
 
     def to_row(self) -> dict[str, Any]:
-        """Facts, parameters and metadata for a table, by column."""
+        """Facts, parameters and metadata for a table, by column.
+
+        Metadata are those of its steps, of several that noted a key the last step's, and before those the run's own.
+        """
         now = self._now()
         row: dict[str, Any] = {
             "id": str(now.id),
@@ -283,7 +286,8 @@ class Run(Notes):
             "duration": now.duration,
         }
         row.update((f"parameters.{key}", value) for key, value in self.parameters.shown().items())
-        row.update((f"metadata.{key}", value) for key, value in self.metadata.items())
+        for noted in (*self.steps.values(), self):
+            row.update((f"metadata.{key}", value) for key, value in noted.metadata.items())
         return row
 
     def __getitem__(self, step: str) -> Step:
