@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import train_test_split
@@ -23,6 +24,7 @@ from runlore import (
     step,
 )
 from runlore.errors import NotFound, TypeMismatch, ValueUnstorable
+from runlore.plan import fingerprint_values
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +226,23 @@ def test_a_table_of_runs_has_what_their_steps_noted() -> None:
     assert table["parameters.lr"].tolist() == [0.125, 0.25]
     assert table["metadata.accuracy"].tolist() == [0.375, 0.25]
     assert table["metadata.loss"].tolist() == [7, 0.25]
+
+
+def test_large_data_of_a_module_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large frame that a step reaches as a global, and that every run hashes, a warning says what to do."""
+    monkeypatch.setattr(fingerprint_values, "LARGE", 1000)
+    table = pd.DataFrame({"x": np.arange(1000.0)})
+
+    @step
+    def mean() -> float:
+        return float(table.x.mean())
+
+    @pipeline
+    def averaging() -> None:
+        mean()
+
+    with pytest.warns(UserWarning, match="reaches .*table.* 8,000 bytes.* every run.* output of a step"):
+        averaging()
 
 
 def test_tags_of_a_step() -> None:

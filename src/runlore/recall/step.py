@@ -152,7 +152,7 @@ class Step(Notes):
         return None if found is None else self._reader.step(found[1], self._reader.run(found[0]))
 
     def explain(self) -> Explanation:
-        """Say why it ran or came from the cache, and what changed since it last ran. ``print`` it."""
+        """Say why it ran or came from the cache, and what changed since it last ran; it shows itself as text."""
         from runlore.recall.explanation import explain  # brings in the fingerprints, which listings can do without
 
         return explain(self)
