@@ -6,6 +6,7 @@ A test compares the pages with what this would write, so they cannot fall behind
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from enum import EnumType
 from pathlib import Path
@@ -15,6 +16,9 @@ import click
 
 import runlore
 from runlore import client
+from runlore.author.options import PipelineOptions, StepOptions
+from runlore.author.pipeline import Pipeline as PipelineDeclaration
+from runlore.author.step import Step
 from runlore.settings import SETTINGS
 from runlore.show.cli.main import main as command_line
 
@@ -77,15 +81,46 @@ def python_page() -> str:
     for name in runlore.__all__:
         if name != "__version__":
             lines += described(name, getattr(runlore, name))
+    lines += ["## Options\n"]
+    for options in (StepOptions, PipelineOptions):
+        lines += [f"### {options.__name__}\n", f"{inspect.getdoc(options)}\n", *option_lines(options), ""]
+    lines += ["## Steps and pipelines\n"]
+    for decorated in (Step, PipelineDeclaration):
+        lines += [f"### What @{decorated.__name__.lower()} makes\n", f"{inspect.getdoc(decorated)}\n"]
+        lines += [*member_lines(decorated), ""]
     lines += ["## runlore.client\n"]
     for name in client.__all__:
         thing = getattr(client, name)
         lines += described(name, thing)
-        for member, value in sorted(vars(thing).items()):
-            if not member.startswith("_") and inspect.getdoc(value) and is_member(value):
-                lines.append(f"- `{heading(member, value)}`: {first_line(value)}")
-        lines.append("")
+        lines += [*member_lines(thing), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def member_lines(thing: type) -> list[str]:
+    """Public methods and properties, by name, those of its bases in this package among them."""
+    found = {}
+    for cls in reversed(thing.__mro__):
+        if cls.__module__.startswith("runlore."):
+            found.update(vars(cls))
+    members = sorted((name, value) for name, value in found.items() if not name.startswith("_"))
+    return [
+        f"- `{heading(name, value)}`: {first_line(value)}"
+        for name, value in members
+        if inspect.getdoc(value) and is_member(value)
+    ]
+
+
+def option_lines(options: type) -> list[str]:
+    """Every option with its type and what the comment above it says."""
+    lines, said = [], []
+    for line in inspect.getsource(options).splitlines():
+        text = line.strip()
+        if text.startswith("#: "):
+            said.append(text.removeprefix("#: "))
+        elif found := re.match(r"(\w+): (.+?) = ", text):
+            lines.append(f"- `{found[1]}` ({found[2]})" + (f": {' '.join(said)}" if said else ""))
+            said = []
+    return lines
 
 
 def is_member(value: object) -> bool:

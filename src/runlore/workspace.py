@@ -12,9 +12,11 @@ from uuid import uuid4
 from runlore.author import current
 from runlore.errors import ConfigurationError, NotFound, StoreReadOnly
 from runlore.model.artifact import SaveType
-from runlore.model.name import checked_name
+from runlore.model.name import checked_name, checked_version
 from runlore.model.query import Condition, Operator, Query
+from runlore.model.suggest import did_you_mean
 from runlore.recall.client import Client
+from runlore.recall.lookup import KNOWN
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
@@ -143,20 +145,23 @@ class Workspace:
         ``version`` is taken, `ValueUnstorable` when the value cannot be stored.
         """
         # what writes is not imported by who only reads
+        from runlore.author.artifact_config import checked_tags
         from runlore.execute.context import current_step_context
         from runlore.model.change import NewVersion, Output, VersionSaved
         from runlore.values.facts import facts
-        from runlore.values.metadata import encode_metadata
+        from runlore.values.metadata import encode_metadata, kept_metadata
 
+        name, tags = checked_name("artifact", name, slash=True), checked_tags(tags)
+        label = None if version is None else checked_version(version)
+        notes = {} if metadata is None else kept_metadata(metadata)
         content = self.vault.store(value, materializer=materializer)
-        notes = metadata or {}
         new = NewVersion(
             id=uuid4(),
-            artifact=checked_name("artifact", name, slash=True),
+            artifact=name,
             content=content,
             save_type=SaveType.MANUAL,
-            version=None if version is None else str(version),
-            tags=tuple(tags),
+            version=label,
+            tags=tags,
             metadata=tuple((key, encode_metadata(key, one)) for key, one in notes.items()),
             facts=tuple(fact for key, one in notes.items() for fact in facts(key, one)),
         )
@@ -199,6 +204,7 @@ class Workspace:
             services,
             self.ownership,
             resolve_artifact=self._find_version,
+            instead_of_artifact=self._instead,
             secret_names=self.settings.secrets,
             salt=self._salt,
             capture=self.settings.capture_code,
@@ -218,6 +224,14 @@ class Workspace:
         except NotFound:
             return None
         return page.items[0] if page.items else None
+
+    def _instead(self, name: str, version: str | None = None) -> str:
+        """What there is when `_find_version` found nothing."""
+        is_it = (Condition("artifact", Operator.EQ, name),)
+        found = self.record.select(Query(noun="version", conditions=is_it, limit=KNOWN)).items
+        if found:
+            return did_you_mean(str(version), [noun.version for noun in found])
+        return did_you_mean(name, [noun.name for noun in self.record.select(Query(noun="artifact", limit=KNOWN)).items])
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from runlore import (
+    ArtifactConfig,
     Client,
     ExternalArtifact,
     get_step_context,
@@ -95,6 +96,18 @@ def noting(value: Any) -> int:
 @step
 def noting_an_object() -> int:
     log_metadata({"key": object()})
+    return 1
+
+
+@step
+def noting_all(values: Any) -> int:
+    log_metadata(values)
+    return 1
+
+
+@step
+def tagging() -> int:
+    get_step_context().add_output_tags(["a\x00b"])
     return 1
 
 
@@ -181,6 +194,41 @@ DEFINED: list[tuple[str, Act, type[Exception], str]] = [
     ("a name with a slash", lambda: pipeline(name="a/b")(len), NameInvalid, "may not hold '/'"),
     ("a name that is none", lambda: save_artifact(1, 5), NameInvalid, "An artifact name is a str; 5 is an int"),  # type: ignore[arg-type]
     ("an id of digits", lambda: run(lambda: number(id="12")), NameInvalid, "all digits"),
+    (
+        "a bad dict",
+        lambda: run(lambda: noting_all("accuracy")),
+        ValueUnstorable,
+        "Metadata is a dict, .* this is a str",
+    ),
+    ("metadata: no key", lambda: run(lambda: noting_all({"": 1})), NameInvalid, "A metadata key may not be empty"),
+    ("metadata: a key that is none", lambda: run(lambda: noting_all({1: 1})), NameInvalid, "key is a str; 1 is an int"),
+    ("metadata: half a character", lambda: run(lambda: noting_all({"\ud800": 1})), NameInvalid, "control characters"),
+    (
+        "metadata: of an output",
+        lambda: run(declared(Annotated[int, ArtifactConfig(run_metadata={"k\n": 1})])),
+        NameInvalid,
+        "control characters",
+    ),
+    (
+        "metadata: of an output, by hand",
+        lambda: run(declared(Annotated[int, ArtifactConfig(run_metadata={"k": {1}})])),
+        ValueUnstorable,
+        "'k' is a set",
+    ),
+    ("metadata: of a value", lambda: save_artifact(1, "m", metadata={"x" * 256: 1}), NameInvalid, "at most 255"),
+    ("an empty tag", lambda: save_artifact(1, "m", tags=[""]), NameInvalid, "A tag name may not be empty"),
+    ("a tag that is many", lambda: save_artifact(1, "m", tags="prod"), ConfigurationError, r"such as \['prod'\]"),
+    ("a tag of an output", lambda: run(tagging), NameInvalid, "A tag name may not hold control characters"),
+    ("an empty version", lambda: save_artifact(1, "m", version=""), NameInvalid, "A version name may not be empty"),
+    ("a version with a line", lambda: save_artifact(1, "m", version="1\n"), NameInvalid, "control characters"),
+    ("a version named latest", lambda: save_artifact(1, "m", version="latest"), NameInvalid, "stands for the newest"),
+    (
+        "an output's version",
+        lambda: declared(Annotated[int, ArtifactConfig(version="latest")]),
+        NameInvalid,
+        "stands for the newest",
+    ),
+    ("a version that is none", lambda: save_artifact(1, "m", version=1.5), NameInvalid, "a str or an int; 1.5 is"),  # type: ignore[arg-type]
     ("a run named latest", lambda: run(number, run_name="latest"), NameInvalid, "stands for another run"),
     ("an artifact that is not", lambda: run(lambda: number(ExternalArtifact(name="no"))), NotFound, "artifact 'no'"),
 ]
@@ -197,7 +245,7 @@ def test_what_is_written_wrongly(act: Act, kind: type[Exception], said: str) -> 
 LOOKED_UP: list[tuple[str, Callable[[Client], Any], type[Exception], str]] = [
     ("empty", lambda c: c.get(""), PathspecInvalid, "pipeline/run/step/task/output"),
     ("an empty part", lambda c: c.get("trial//x"), PathspecInvalid, "A run name may not be empty"),
-    ("too many parts", lambda c: c.get("a/b/c/0/e/f"), PathspecInvalid, "6 parts; a pathspec has at most 5"),
+    ("too many parts", lambda c: c.get("a/b/c/0/e/f"), PathspecInvalid, "'a/b/c/0/e/f' has 6 parts; .* at most 5"),
     ("a task by name", lambda c: c.get("trial/1/number/one"), PathspecInvalid, "fourth part .* 'training/12/train/0'"),
     ("no pathspec", lambda c: c.get(5), PathspecInvalid, "5 is an int"),  # type: ignore[arg-type]
     ("a mistyped pipeline", lambda c: c.get("trail"), NotFound, "no pipeline or run 'trail'. Did you mean 'trial'"),
@@ -241,6 +289,14 @@ LOOKED_UP: list[tuple[str, Callable[[Client], Any], type[Exception], str]] = [
     ("an order backwards", lambda c: c.runs(sort_by="created:desc"), QueryInvalid, "begins with 'asc:' or 'desc:'"),
     ("a size", lambda c: c.list_pipeline_runs(size=0), QueryInvalid, "size is a whole number from 1"),
     ("beyond the end", lambda c: c.runs()[1000], IndexError, "no position 1000: the list holds 3 runs"),
+    ("a tag of a run", lambda c: c.get("trial/1").add_tags("fine", " "), NameInvalid, "A tag name may not be empty"),
+    ("a tag that is none", lambda c: c.get("trial/1").add_tags(["a"]), NameInvalid, r"is a str; \['a'\] is a list"),
+    (
+        "metadata of a run",
+        lambda c: c.get("trial/1").log_metadata({None: 1}),
+        NameInvalid,
+        "A metadata key is a str; None is",
+    ),
     ("a taken version", lambda c: save_artifact(2, "model", version="1"), AlreadyExists, "'model' has a version '1'"),
     ("a taken run name", lambda c: run(number, run_name="mine"), AlreadyExists, r"'mine' already.*\{time\}"),
 ]
@@ -251,7 +307,7 @@ def test_what_is_looked_up_wrongly(act: Callable[[Client], Any], kind: type[Exce
     """A reference or filter that is malformed, absent or ambiguous is an error that says what there is."""
     run(number, run_name="mine")
     run(number)
-    run(number, name="other")
+    run(number, name="other", run_name="a")
     save_artifact(1, "model")
     save_artifact(1, "modus")
 

@@ -30,6 +30,34 @@ class Config:
 class Model:
     pass
 """
+RUNNING = """
+from parts import Config
+from runlore import pipeline, step
+
+@step
+def fit(config: Config, rounds: int) -> float:
+    return config.lr * rounds
+
+@pipeline
+def fitting(config: Config, rounds: int = 2):
+    return fit(config, rounds)
+
+fitting(Config(0.5))
+fitting(Config(0.25))
+"""
+LOOKING = """
+from runlore.client import Client
+from runlore.errors import ValueUnloadable
+
+run = Client().get("fitting/latest")
+print(run.config.parameters["rounds"], list(run.parameters), run.parameters, run.output.load())
+print(Client().runs("fitting").to_frame()["parameters.config"].tolist())
+print(run.steps["fit"].explain())
+try:
+    run.parameters["config"]
+except ValueUnloadable as error:
+    print(error)
+"""
 READING = """
 from runlore.client import Client
 
@@ -101,3 +129,33 @@ def test_a_class_that_is_not_importable_is_named(program: Path, name: str, missi
     assert "ValueUnloadable" in message and missing in message and f"artifact:{name}" in message
     assert "put its folder on sys.path" in message
     assert _python(program, "-c", code).returncode == 0
+
+
+def test_runs_whose_parameters_are_not_importable(program: Path) -> None:
+    """A run is shown, listed and explained where classes of its parameters are missing; only asking for one fails."""
+    (program / "running.py").write_text(RUNNING)
+    assert _python(program, "running.py").returncode == 0
+    elsewhere = program.parent / "elsewhere"
+
+    read = _python(elsewhere, "-c", LOOKING)
+
+    assert read.returncode == 0, read.stderr
+    lines = read.stdout.splitlines()
+    assert lines[0] == "2 ['config', 'rounds'] {'config': 'parts.Config(lr=0.25)', 'rounds': 2} 0.5"
+    assert lines[1] == "['parts.Config(lr=0.25)', 'parts.Config(lr=0.5)']"
+    assert "parameter config" in read.stdout and "0.25" in read.stdout
+    assert lines[-1].startswith("parts.Config does not exist in this process. Install the package")
+
+
+@pytest.mark.parametrize(
+    "command", ["run list --json", "run show fitting/1", "run show fitting/1 --json", "step show fitting/1/fit"]
+)
+def test_commands_for_parameters_that_are_not_importable(program: Path, command: str) -> None:
+    """The command line, which knows no project, shows such parameters as text."""
+    (program / "running.py").write_text(RUNNING)
+    assert _python(program, "running.py").returncode == 0
+
+    shown = _python(program, "-P", "-c", "from runlore.show.cli.main import main; main()", *command.split())
+
+    assert shown.returncode == 0, shown.stderr
+    assert "parts.Config(lr=0.5)" in shown.stdout

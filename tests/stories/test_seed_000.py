@@ -266,3 +266,12 @@ def test_runs_within_runs() -> None:
     first, second = looking_back(), looking_back()
 
     assert seen == [(second.name, first.name)]
+
+
+def test_pictures_of_an_output() -> None:
+    """An output is drawn from where it was found."""
+    output = first_pipeline().steps["first_step"].output
+
+    shown = Path(str(output.visualize())).read_text(encoding="utf-8")
+
+    assert "first_pipeline" in shown or "output_name" in shown

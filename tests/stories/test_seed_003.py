@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Tuple
 
@@ -299,3 +300,84 @@ def test_artifact_of_another_pipeline() -> None:
     used = run.steps["use_trained_model"]
     assert used.output.load().tolist() == pytest.approx([40.0, 50.0])
     assert used.inputs["model"] == fitted.steps["fit"].output
+
+
+def test_four_outputs_by_name() -> None:
+    """Four annotated parts of a tuple are four artifacts; arguments without annotation take anything."""
+
+    @step
+    def split_data(
+        data: np.ndarray, target: np.ndarray
+    ) -> Tuple[
+        Annotated[np.ndarray, "X_train"],
+        Annotated[np.ndarray, "X_test"],
+        Annotated[np.ndarray, "y_train"],
+        Annotated[np.ndarray, "y_test"],
+    ]:
+        """Split data into training and testing sets."""
+        X_train, X_test = data[:80], data[80:]
+        y_train, y_test = target[:80], target[80:]
+
+        return X_train, X_test, y_train, y_test
+
+    @step
+    def train_model(X_train, y_train) -> LinearRegression:  # type: ignore[no-untyped-def]
+        """Train a model and return it as an artifact."""
+        model = LinearRegression()
+        model.fit(X_train, y_train)
+        return model
+
+    @step
+    def numbers() -> Tuple[np.ndarray, np.ndarray]:
+        data = np.arange(100.0).reshape(-1, 1)
+        return data, 3 * data[:, 0]
+
+    @pipeline
+    def splitting() -> None:
+        data, target = numbers()
+        X_train, X_test, y_train, y_test = split_data(data, target)
+        train_model(X_train, y_train)
+
+    run = splitting()
+
+    assert list(run.steps["split_data"].outputs) == ["X_train", "X_test", "y_train", "y_test"]
+    assert run.steps["train_model"].output.load().coef_[0] == pytest.approx(3.0)
+    assert Client().get_artifact_version("X_test").load().shape == (20, 1)
+
+
+def test_names_with_the_date() -> None:
+    """`{date}` and `{time}` stand for the start of the run, in the form that the guide shows."""
+
+    @step
+    def snapshot() -> Annotated[int, "snapshot_{date}_{time}"]:
+        return 1
+
+    @pipeline
+    def snapping() -> None:
+        snapshot()
+
+    (name,) = snapping().steps["snapshot"].outputs
+
+    assert re.fullmatch(r"snapshot_\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d_\d{6}", name)
+    assert Client().get_artifact_version(name).load() == 1
+
+
+def test_pictures_of_an_artifact() -> None:
+    """`visualize()` writes a page where there is neither a notebook nor a terminal, and says where."""
+
+    @pipeline
+    def drawing() -> None:
+        create_data()
+
+    drawing()
+    artifact = Client().get_artifact_version("drawing::create_data::output")
+    shown = Path(str(artifact.visualize())).read_text(encoding="utf-8")
+
+    assert "feature_1" in shown
+
+
+def test_folder_of_the_artifact_store() -> None:
+    """The active stack tells a folder for files, which is there."""
+    prefix = Client().active_stack.artifact_store.path
+
+    assert Path(prefix).is_dir()

@@ -7,7 +7,7 @@ from typing import Any
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
-from runlore.model.name import checked_name
+from runlore.model.name import checked_name, checked_version
 from runlore.model.noun import field, noun
 
 _NOTHING: Any = object()
@@ -39,7 +39,7 @@ class ArtifactConfig:
         if self.version is not None:
             if isinstance(self.version, bool) or not isinstance(self.version, (str, int)):
                 raise ConfigurationError(f"An artifact version is a str or an int, not {self.version!r}.")
-            object.__setattr__(self, "version", checked_name("version", str(self.version)))
+            object.__setattr__(self, "version", checked_version(self.version))
         if self.is_model_artifact and self.artifact_type is None:
             object.__setattr__(self, "artifact_type", "ModelArtifact")
         object.__setattr__(self, "tags", checked_tags(self.tags))

@@ -26,12 +26,15 @@ class StepOptions:
     after: tuple[Any, ...] = ()
     #: Whether results may come from the cache; ``None`` leaves it to the pipeline and the settings.
     enable_cache: bool | None = None
+    #: Anything; kept with the run and given back as ``step.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
+    #: Put on the step of every run. For tags of what it makes, see `ArtifactConfig`.
     tags: tuple[str, ...] = ()
     #: Values of placeholders in output names and versions.
     substitutions: Mapping[str, str] = field(default_factory=dict)
     #: Called with the exception, or with nothing if it takes no argument, when the step failed.
     on_failure: Hook | None = None
+    #: Called without arguments when the step has completed; not when it came from the cache.
     on_success: Hook | None = None
     #: One materializer for all outputs, or output name → materializer.
     output_materializers: Any = None
@@ -49,17 +52,23 @@ class StepOptions:
 class PipelineOptions:
     """Everything that ``@pipeline(...)`` and its ``with_options(...)`` take. ``None`` and empty mean: not said."""
 
+    #: Name of the pipeline; by default its function's.
     name: str | None = None
+    #: For steps that do not say it themselves.
     enable_cache: bool | None = None
+    #: Anything; kept with the run and given back as ``run.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: Put on every run.
     tags: tuple[str, ...] = ()
+    #: Values of placeholders in the names of the run and of outputs.
     substitutions: Mapping[str, str] = field(default_factory=dict)
     #: Name of the run, with placeholders; by default ``{pipeline}-{date}-{time}``.
     run_name: str | None = None
     #: A YAML file with more of these options, parameters, and options by step.
     config_path: str | None = None
+    #: Called with the exception, or with nothing if it takes no argument, when the run failed.
     on_failure: Hook | None = None
+    #: Called without arguments when the run was successful, from the cache or not.
     on_success: Hook | None = None
 
 

@@ -80,11 +80,11 @@ class Attempts:
             attempt.status, attempt.error = Status.FAILED, error
             annotate(error, run=self._run.name, step=step.name, item=item)
             attempt.outputs = ()
-        if attempt.context is not None:
-            attempt.saved = (*attempt.saved, *attempt.context.saved)
         attempt.usage = Usage(wall=time.perf_counter() - clock, cpu=time.process_time() - processor)
         attempt.ended = self._services.clock()
         self._hook(step, attempt)
+        if attempt.context is not None:
+            attempt.saved = (*attempt.saved, *attempt.context.saved)
         return attempt
 
     def _call(self, step: PlannedStep, values: Mapping[str, Any], item: int, attempt: Attempt) -> Any:
@@ -162,10 +162,21 @@ class Attempts:
 
     def _hook(self, step: PlannedStep, attempt: Attempt) -> None:
         options = step.step.options
-        if attempt.status is Status.COMPLETED and options.on_success is not None:
-            call_hook(options.on_success, None, self._services.emit, run=self._run.name, step=step.name)
-        elif attempt.status is Status.FAILED and options.on_failure is not None:
-            call_hook(options.on_failure, attempt.error, self._services.emit, run=self._run.name, step=step.name)
+        if attempt.status is Status.COMPLETED:
+            hook, error = options.on_success, None
+        elif attempt.status is Status.FAILED:
+            hook, error = options.on_failure, attempt.error
+        else:
+            return
+        if hook is None:
+            return
+        # a hook notes and saves for its step, if that got as far as having a context
+        token = step_context.enter(attempt.context)
+        try:
+            with use_trace(None):
+                call_hook(hook, error, self._services.emit, run=self._run.name, step=step.name)
+        finally:
+            step_context.leave(token)
 
 
 def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
@@ -180,9 +191,11 @@ def _split(step: PlannedStep, result: Any) -> Sequence[Any]:
         return ()
     if not step.step.signature.several:
         return (result,)
-    if not isinstance(result, tuple) or len(result) != count:
+    # a list will do: much of the field returns one, such as train_test_split
+    if not isinstance(result, (tuple, list)) or len(result) != count:
         names = ", ".join(repr(output.name) for output in step.outputs)
-        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else with_article(type(result).__name__)
+        kind = with_article(type(result).__name__)
+        got = f"{kind} of {len(result)}" if isinstance(result, (tuple, list)) else kind
         raise TypeMismatch(f"Step {step.name!r} should return a tuple of {count} outputs ({names}), and gave {got}.")
     return result
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from runlore.author.artifact_config import checked_tags
 from runlore.author.reads import note_read
 from runlore.errors import StepContextError
 from runlore.model.change import Output
 from runlore.model.suggest import did_you_mean
+from runlore.values.metadata import kept_metadata
 
 _current: ContextVar[StepContext | None] = ContextVar("runlore_step_context", default=None)
 
@@ -63,16 +65,17 @@ class StepContext:
         return self.pipeline_run.steps[self.step_name]
 
     def log_metadata(self, metadata: Mapping[str, Any]) -> None:
-        """Note ``metadata`` on this step; a later value of a key wins."""
-        self.metadata.update(metadata)
+        """Note ``metadata`` on this step; a later value of a key wins. `ValueUnstorable` for what cannot be kept."""
+        self.metadata.update(kept_metadata(metadata))
 
     def add_output_metadata(self, metadata: Mapping[str, Any], output_name: str | None = None) -> None:
         """Note ``metadata`` on the version that will be made of an output; the only one if none is named."""
-        self.output_metadata.setdefault(self._output(output_name), {}).update(metadata)
+        name = self._output(output_name)
+        self.output_metadata.setdefault(name, {}).update(kept_metadata(metadata))
 
     def add_output_tags(self, tags: Sequence[str], output_name: str | None = None) -> None:
         """Tag the version that will be made of an output; the only one if none is named."""
-        wanted = [tags] if isinstance(tags, str) else list(tags)
+        wanted = checked_tags([tags] if isinstance(tags, str) else tags)
         self.output_tags.setdefault(self._output(output_name), []).extend(wanted)
 
     def _output(self, name: str | None) -> str:
@@ -101,7 +104,12 @@ def get_step_context() -> StepContext:
 
 
 def log_metadata(metadata: Mapping[str, Any]) -> None:
-    """Note ``metadata`` on the running step. Raise `StepContextError` when none is running."""
+    """Note ``metadata``, a dict, on the running step: ``log_metadata({"accuracy": 0.9})``. A later value of a key wins.
+
+    Raises:
+        StepContextError: no step is running here.
+        ValueUnstorable: a value cannot be kept exactly; nothing of ``metadata`` is noted then.
+    """
     get_step_context().log_metadata(metadata)
 
 
@@ -110,7 +118,7 @@ def current_step_context() -> StepContext | None:
     return _current.get()
 
 
-def enter(context: StepContext) -> object:
+def enter(context: StepContext | None) -> object:
     """Make ``context`` the current one; return a token for `leave`."""
     return _current.set(context)
 

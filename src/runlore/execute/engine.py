@@ -60,6 +60,9 @@ class Engine:
         fresh = steps[self._planned :]
         if fresh:
             self._ledger.note(StepsPlanned(steps=tuple(self._new_step(step) for step in fresh)))
+            for step in fresh:
+                if step.step.options.tags:
+                    self._entries.step_tagged(step)
             self._planned = len(steps)
 
     def advance(self, steps: Sequence[PlannedStep], *, need: int | None = None) -> None:

@@ -22,6 +22,7 @@ from runlore.model.change import (
     Output,
     StepFinished,
     StepStarted,
+    TagsChanged,
     TaskFinished,
 )
 from runlore.model.metadata import Owner, OwnerKind
@@ -49,6 +50,11 @@ class Entries:
     def step_started(self, step: PlannedStep, *, tasks: int | None = None) -> None:
         self._ledger.note(StepStarted(index=step.index, at=self._services.clock(), tasks=tasks))
         self._ledger.tell(events.StepStarted(run=self._run.name, step=step.name, tasks=tasks))
+
+    def step_tagged(self, step: PlannedStep) -> None:
+        """The tags that a step was declared with."""
+        owner = Owner(kind=OwnerKind.STEP, seq=self._run.seq, step=step.index)
+        self._ledger.note(TagsChanged(owner=owner, add=step.step.options.tags))
 
     def task_finished(
         self,
@@ -94,11 +100,14 @@ class Entries:
             )
         )  # fmt: skip
 
-    def item_finished(self, step: PlannedStep, item: int, status: Status, error: BaseException | None) -> None:
-        """Tell of one item of a mapped step."""
+    def item_finished(
+        self, step: PlannedStep, item: int, status: Status, error: BaseException | None, seconds: float | None = None
+    ) -> None:
+        """Tell of one item of a mapped step, and how long it took if it ran."""
         self._ledger.tell(
             events.TaskFinished(
-                run=self._run.name, step=step.name, item=item, status=status, failure=self._told(error)
+                run=self._run.name, step=step.name, item=item, status=status, duration=seconds,
+                failure=self._told(error),
             )
         )  # fmt: skip
 

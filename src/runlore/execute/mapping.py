@@ -75,7 +75,7 @@ class MappedStep:
                 entries.item_finished(step, item, Status.CACHED, None)
                 continue
             attempt = self._attempt(item, {**shared, **own}, own, key)
-            entries.item_finished(step, item, attempt.status, attempt.error)
+            entries.item_finished(step, item, attempt.status, attempt.error, attempt.usage.wall)
             failure = failure or attempt.error
         return self._gather(shared, failure, count, time.monotonic() - began)
 

@@ -31,7 +31,7 @@ class PreviewedStep:
     upstream: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Preview:
     """A plan, and what would happen to each of its steps."""
 
@@ -51,6 +51,9 @@ class Preview:
             if step.name == name:
                 return step
         raise KeyError(name)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         width = max((len(step.name) for step in self.steps), default=0)

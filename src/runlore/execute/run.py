@@ -58,6 +58,7 @@ class PipelineRun:
         ownership: Ownership,
         *,
         resolve_artifact: Callable[..., Any],
+        instead_of_artifact: Callable[..., str] | None = None,
         secret_names: Sequence[str] = (),
         salt: bytes | None = None,
         capture: bool = True,
@@ -85,6 +86,7 @@ class PipelineRun:
             started=self._started,
             on_load=None if dry else self._load,
             resolve_artifact=resolve_artifact,
+            instead_of_artifact=instead_of_artifact,
             secret_names=secret_names,
             salt=salt,
         )

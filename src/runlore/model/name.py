@@ -19,20 +19,40 @@ def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
         if slash or "/" not in name:
             if not name.isspace():
                 return name
-    about = with_article(kind).capitalize()
+    return _checked(f"{with_article(kind).capitalize()} name", name, slash=slash)
+
+
+def _checked(about: str, name: object, *, slash: bool) -> str:
     if not isinstance(name, str):
-        raise NameInvalid(f"{about} name is a str; {name!r} is {with_article(type(name).__name__)}.")
+        raise NameInvalid(f"{about} is a str; {name!r} is {with_article(type(name).__name__)}.")
     import unicodedata  # rarely needed: most names are plain
 
     text = unicodedata.normalize("NFC", name)
     if not text.strip():
-        raise NameInvalid(f"{about} name may not be empty.")
+        raise NameInvalid(f"{about} may not be empty.")
     if len(text) > LONGEST:
-        raise NameInvalid(f"{about} name has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
+        raise NameInvalid(f"{about} has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
     if not slash and "/" in text:
-        raise NameInvalid(f"{about} name may not hold '/', which separates the parts of a pathspec: {text!r}.")
+        raise NameInvalid(f"{about} may not hold '/', which separates the parts of a pathspec: {text!r}.")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
-        raise NameInvalid(f"{about} name may not hold control characters: {text!r}.")
+        raise NameInvalid(f"{about} may not hold control characters: {text!r}.")
+    return text
+
+
+def checked_metadata_key(key: object) -> str:
+    """Return the key of a piece of metadata, which obeys the rules of a name and may hold ``/``."""
+    if type(key) is str and key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST and not key.isspace():
+        return key
+    return _checked("A metadata key", key, slash=True)
+
+
+def checked_version(label: object) -> str:
+    """Return the label of an artifact version; an int is taken as its decimal text, and ``latest`` is refused."""
+    if isinstance(label, bool) or not isinstance(label, (str, int)):
+        raise NameInvalid(f"An artifact version is a str or an int; {label!r} is {with_article(type(label).__name__)}.")
+    text = checked_name("version", str(label))
+    if text == "latest":
+        raise NameInvalid("A version may not be called 'latest', which stands for the newest one.")
     return text
 
 

@@ -25,6 +25,8 @@ from runlore.values.codec import decode, encode
 
 #: Finds a recorded version by artifact name and version label (``None``: the latest), or gives ``None``.
 Lookup = Callable[[str, str | None], Version | None]
+#: Says, as a sentence to be appended, what there is instead of an artifact or version that is absent.
+Instead = Callable[[str, str | None], str]
 
 #: Types whose values nobody can change, so that they need no copy.
 _SIMPLE = frozenset({int, float, str, bool, type(None), bytes})
@@ -45,10 +47,12 @@ class Arguments:
         secret_names: Collection[str],
         salt: bytes | None,
         latest_output: Callable[[str], OutputHandle | None],
+        instead: Instead | None = None,
     ) -> None:
         self._owner = owner
         self._latest_output = latest_output
         self._lookup = lookup
+        self._instead = instead
         self._secret_names = frozenset(secret_names)
         # Without an installation's salt, secrets are told apart within this process only.
         self._salt = salt or _PROCESS_SALT
@@ -93,6 +97,8 @@ class Arguments:
         """A parameter, recorded exactly, or `ParameterError`; its value is a copy if it could be changed later."""
         wrong = conforms(value, parameter.annotation)
         if wrong is not None:
+            if isinstance(value, (Step, Pipeline)):
+                wrong = f"{wrong.partition(', got ')[0]}, got {_uncalled(value)} itself. {_call_first(value)}"
             raise TypeMismatch(f"{about}, parameter {parameter.name!r}: {self._shown(parameter, value, wrong)}")
         if type(value) not in _SIMPLE:
             value = _sealed(value)
@@ -124,7 +130,7 @@ class Arguments:
 
     def _refused(self, about: str, parameter: Parameter, value: Any, error: Exception) -> ParameterError:
         if isinstance(value, (Step, Pipeline)):
-            remedy = f"Call it first: {value.name}(...) gives a handle that can be passed on."
+            remedy = _call_first(value)
         else:
             remedy = "Pass it as ExternalArtifact(value=...), or write a step that makes it and pass its output."
         detail = "" if parameter.secret or parameter.name in self._secret_names else f" ({str(error).rstrip('.')})"
@@ -190,8 +196,17 @@ class Arguments:
             which = f"version {artifact.version!r} of " if artifact.version is not None else ""
             raise NotFound(
                 f"{about}, parameter {parameter.name!r}: there is no {which}artifact {artifact.name!r} on record."
+                + (self._instead(artifact.name, version) if self._instead is not None else "")
             )
         return found
+
+
+def _uncalled(value: Step | Pipeline) -> str:
+    return f"the {'step' if isinstance(value, Step) else 'pipeline'} {value.name!r}"
+
+
+def _call_first(value: Step | Pipeline) -> str:
+    return f"Call it first: {value.name}(...) gives a handle that can be passed on."
 
 
 def _not_walkable(about: str, parameter: Parameter, value: Any) -> DefinitionError:

@@ -15,6 +15,9 @@ _BUILTIN_BASES: tuple[type, ...] = (list, tuple, dict, set, frozenset, str, byte
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+#: Bytes of an array from which on hashing it in every run is worth a warning.
+LARGE = 64 * 1024 * 1024
+
 #: Modules and classes whose instances never change a result; named, so that libraries need not be imported.
 _BY_TYPE = frozenset(
     {
@@ -95,6 +98,18 @@ def array(value: Any) -> Any:
         *_layout(value),
         sha256(data.view(numpy.uint8) if data.size else b"").hexdigest(),
     ]
+
+
+def tell_of_large(value: Any, where: str) -> None:
+    """Warn, once, of an array that is hashed in every run although a step could hand it on."""
+    if value.nbytes >= LARGE:
+        import warnings
+
+        warnings.warn(
+            f"A step reaches {where}, data of {value.nbytes:,} bytes, which are hashed in every run to know whether "
+            "they changed. Make them the output of a step, or read them in the step.",
+            stacklevel=2,
+        )
 
 
 def _layout(value: Any) -> list[str]:

@@ -225,6 +225,7 @@ class Walk:
             return ["type alone", kind.__module__, kind.__qualname__]
         array = values.array(subject)
         if array is not None:
+            values.tell_of_large(subject, where)
             if array == "objects":
                 self.watch.volatile = True
                 return ["array", str(subject.shape), self.token(subject.tolist(), where)]

@@ -12,6 +12,7 @@ from runlore.errors import DefinitionError
 from runlore.model.name import LONGEST, checked_name, checked_step_id
 from runlore.model.plan import PlannedOutput
 from runlore.plan.placeholders import filled
+from runlore.values.metadata import kept_metadata
 
 
 class Ids:
@@ -81,7 +82,7 @@ def _configured(
         annotation=output.annotation,
         version=None if version is None else checked_name("version", version),
         tags=tuple(config.tags),
-        metadata=config.run_metadata,
+        metadata=kept_metadata(config.run_metadata),
         materializer=_materializer(step.options.output_materializers, output.name, declared, extra),
         artifact_type=config.artifact_type,
     )

@@ -18,7 +18,7 @@ from runlore.errors import ConfigurationError, DefinitionError, ParameterError
 from runlore.model.name import checked_run_name
 from runlore.model.plan import Argument, External, FromStep, Literal, Mapped, Plan, PlannedOutput, PlannedStep
 from runlore.model.suggest import did_you_mean
-from runlore.plan.arguments import Arguments, Lookup
+from runlore.plan.arguments import Arguments, Instead, Lookup
 from runlore.plan.configuration import Configuration, load_configuration
 from runlore.plan.naming import Ids, planned_outputs
 from runlore.plan.placeholders import filled, moment
@@ -53,6 +53,7 @@ class Trace:
         on_load: Runs what an output depends on and gives its value. Without it the body stops at its first ``load()``,
             the trace ends there, and `complete` stays False.
         resolve_artifact: Finds a recorded artifact version by name and version.
+        instead_of_artifact: Says what is recorded instead of one that it does not find.
         secret_names: Parameters that are redacted whatever their annotation.
         salt: Key of the digests that tell redacted values apart, the same for all runs of an installation.
         configuration: In place of the file that the pipeline's ``config_path`` names.
@@ -71,6 +72,7 @@ class Trace:
         substitutions: Mapping[str, str] | None = None,
         on_load: Callable[[FromStep], Any] | None = None,
         resolve_artifact: Lookup | None = None,
+        instead_of_artifact: Instead | None = None,
         secret_names: Collection[str] = (),
         salt: bytes | None = None,
         configuration: Configuration | None = None,
@@ -84,7 +86,7 @@ class Trace:
         options = self.pipeline.options
         self.substitutions = {**moment(started), **options.substitutions, **(substitutions or {})}
         self._scopes = [_Scope(self.pipeline, "", None, {}, self.substitutions)]
-        self._arguments = Arguments(self, resolve_artifact, secret_names, salt, self.latest_output)
+        self._arguments = Arguments(self, resolve_artifact, secret_names, salt, self.latest_output, instead_of_artifact)
         #: The secrets that the arguments brought so far.
         self.redaction = self._arguments.redaction
         self._on_load = on_load
@@ -324,7 +326,10 @@ class Trace:
 def _refuse_twice(given: Mapping[str, Any], more: Mapping[str, Any], about: str, source: str) -> None:
     for name in more:
         if name in given:
-            raise ParameterError(f"{about} has its parameter {name!r} both in code and in {source}. Keep one of them.")
+            where = source[:1].lower() + source[1:]
+            raise ParameterError(
+                f"{about} has its parameter {name!r} both in the call and in {where}. Keep one of them."
+            )
 
 
 def _given_after(step: Step, value: Any) -> tuple[Any, ...]:

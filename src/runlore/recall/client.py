@@ -157,8 +157,13 @@ class Client:
             if path.run is None:
                 return self._pipeline_or_run(path.pipeline)
             pipeline = self._reader.lookup.pipeline(path.pipeline)
-        except (NotFound, PathspecInvalid):
-            found = self._in_run_alone(pathspec) if isinstance(pathspec, str) else None
+        except (NotFound, PathspecInvalid) as problem:
+            try:
+                found = self._in_run_alone(pathspec) if isinstance(pathspec, str) else None
+            except PathspecInvalid:
+                if isinstance(problem, PathspecInvalid):
+                    raise problem from None  # which speaks of what was written, and not of where that would lead
+                raise
             if found is None:
                 raise
             pipeline, path = found

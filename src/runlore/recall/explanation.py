@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.model.status import Status
 from runlore.plan.cache_key import DAMAGED, NO_RESULT
 from runlore.plan.difference import Difference, StepFacts, differences, parts_of
-from runlore.values.codec import decode, encode
+from runlore.recall.config import parameter_texts
 
 if TYPE_CHECKING:
     from runlore.recall.step import Step
@@ -22,9 +22,9 @@ _WIDTH = 80
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
-    """What can be said about a step's use of the cache. Printing it gives sentences and diffs."""
+    """What can be said about a step's use of the cache. Shown or printed, it gives sentences and diffs."""
 
     #: Pathspec of the step.
     step: str
@@ -46,6 +46,9 @@ class Explanation:
             "compared": self.compared,
             "differences": [{field: getattr(one, field) for field in fields} for one in self.differences],
         }
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return "\n".join([f"{self.step}: {self.status}", *_wrapped(self.reason, "  "), *self._lines()])
@@ -153,10 +156,10 @@ def _facts(step: Step) -> StepFacts:
     looked_up = step.looked_up
     return StepFacts(
         parts=parts_of(step.definition_body),
-        parameters=_encoded(decode(step.parameters_text)),
+        parameters=parameter_texts(step.parameters_text),
         inputs={name: version.digest for name, version in step.inputs.items() if name not in looked_up},
         looked_up={_asked(name): version.version if version else "nothing" for name, version in looked_up.items()},
-        extras={name: str(text) for name, text in dict(step.config).get("cache_extras", {}).items()},
+        extras={name: str(text) for name, text in step.config.get("cache_extras", {}).items()},
     )
 
 
@@ -180,7 +183,3 @@ def _with_versions(
 
 def _version(version: ArtifactVersion | None, digest: str | None) -> str | None:
     return None if version is None or digest is None else f"{version.pathspec} ({digest.partition(':')[2][:8]})"
-
-
-def _encoded(parameters: Mapping[str, Any]) -> dict[str, str]:
-    return {name: encode(value, name=name) for name, value in parameters.items()}

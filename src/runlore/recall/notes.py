@@ -78,8 +78,9 @@ class Notes:
         """Write metadata; a later write of a key wins. Raises `ValueUnstorable` for what cannot be kept exactly."""
         from runlore.model.change import MetadataSet  # what writes is not imported by who only reads
         from runlore.values.facts import facts
-        from runlore.values.metadata import encode_metadata
+        from runlore.values.metadata import encode_metadata, kept_metadata
 
+        values = kept_metadata(values)
         encoded = tuple((key, encode_metadata(key, value)) for key, value in values.items())
         found = tuple(fact for key, value in values.items() for fact in facts(key, value))
         change = MetadataSet(owner=self._owner(), values=encoded, at=datetime.now(UTC), facts=found)
@@ -106,6 +107,7 @@ class Notes:
         self._change_tags(remove=tags)
 
     def _change_tags(self, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
-        from runlore.model.change import TagsChanged  # see `log_metadata`
+        from runlore.author.artifact_config import checked_tags  # see `log_metadata`
+        from runlore.model.change import TagsChanged
 
-        self._record.commit([TagsChanged(owner=self._owner(), add=add, remove=remove)])
+        self._record.commit([TagsChanged(owner=self._owner(), add=checked_tags(add), remove=remove)])

@@ -14,7 +14,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.recall.code import Code
-from runlore.recall.config import Config
+from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, text_of
 from runlore.recall.named import Named
@@ -161,15 +161,15 @@ class Run(Notes):
         return None if origin is None else self._reader.run(self._reader.lookup.run(str(origin)))
 
     @property
-    def parameters(self) -> Named[Any]:
+    def parameters(self) -> Parameters:
         """Arguments of the pipeline, defaults included."""
-        return Config(decode(self._noun.parameters), {}, owner=self.pathspec).parameters
+        return Parameters(self._noun.parameters, owner=self.pathspec)
 
     @property
     def config(self) -> Config:
         """Parameters, settings and options in force."""
         now = self._whole()
-        return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
+        return Config(now.parameters, decode(now.config), owner=self.pathspec)
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
@@ -271,7 +271,10 @@ class Run(Notes):
         self._record.delete_run(self.seq)
 
     def to_row(self) -> dict[str, Any]:
-        """Facts, parameters and metadata for a table, by column."""
+        """Facts, parameters and metadata for a table, by column.
+
+        Metadata are those of its steps, of several that noted a key the last step's, and before those the run's own.
+        """
         now = self._now()
         row: dict[str, Any] = {
             "id": str(now.id),
@@ -282,8 +285,9 @@ class Run(Notes):
             "created": now.created,
             "duration": now.duration,
         }
-        row.update((f"parameters.{key}", value) for key, value in self.parameters.items())
-        row.update((f"metadata.{key}", value) for key, value in self.metadata.items())
+        row.update((f"parameters.{key}", value) for key, value in self.parameters.shown().items())
+        for noted in (*self.steps.values(), self):
+            row.update((f"metadata.{key}", value) for key, value in noted.metadata.items())
         return row
 
     def __getitem__(self, step: str) -> Step:

@@ -12,7 +12,7 @@ from runlore.model import run as model
 from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.status import Status
-from runlore.recall.config import Config
+from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.looked_up import looked_up
@@ -94,10 +94,10 @@ class Step(Notes):
     def config(self) -> Config:
         """Parameters, settings and options in force."""
         now = self._now()
-        return Config(decode(now.parameters), decode(now.config), owner=self.pathspec)
+        return Config(now.parameters, decode(now.config), owner=self.pathspec)
 
     @property
-    def parameters(self) -> Named[Any]:
+    def parameters(self) -> Parameters:
         """Literal arguments, defaults included."""
         return self.config.parameters
 
@@ -152,7 +152,7 @@ class Step(Notes):
         return None if found is None else self._reader.step(found[1], self._reader.run(found[0]))
 
     def explain(self) -> Explanation:
-        """Say why it ran or came from the cache, and what changed since it last ran. ``print`` it."""
+        """Say why it ran or came from the cache, and what changed since it last ran; it shows itself as text."""
         from runlore.recall.explanation import explain  # brings in the fingerprints, which listings can do without
 
         return explain(self)

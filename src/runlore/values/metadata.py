@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
 
 from runlore.errors import ValueUnstorable
+from runlore.model.article import with_article
+from runlore.model.name import checked_metadata_key
 from runlore.values import codec
 
 _EXACT = (type(None), bool, int, float, str, bytes, dt.datetime, UUID, Decimal, type(Path()))
@@ -26,6 +29,19 @@ def encode_metadata(key: str, value: Any) -> str:
     if kind is int or kind is float or kind is str or kind is bool:
         return codec.encode(value)
     return codec.encode(plain_metadata(key, value), name=f"metadata {key!r}")
+
+
+def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as it will be recorded, whatever becomes later of the lists and dicts that were given.
+
+    Raises:
+        NameInvalid: a key is no name.
+        ValueUnstorable: a value cannot be kept exactly, or ``metadata`` is no dict.
+    """
+    if not isinstance(metadata, Mapping):
+        kind = with_article(type(metadata).__name__)
+        raise ValueUnstorable(f"Metadata is a dict, such as {{'accuracy': 0.9}}; this is {kind}.")
+    return {checked_metadata_key(key): plain_metadata(key, value) for key, value in metadata.items()}
 
 
 def plain_metadata(key: str, value: Any) -> Any:
@@ -50,7 +66,7 @@ def _plain(value: Any, place: str, depth: int) -> Any:
     if found is not None:
         return found
     raise ValueUnstorable(
-        f"{place} is a {_shown(kind)}, which metadata cannot hold. It may be {_ALLOWED}.{_hint(value)}"
+        f"{place} is {with_article(_shown(kind))}, which metadata cannot hold. It may be {_ALLOWED}.{_hint(value)}"
     )
 
 

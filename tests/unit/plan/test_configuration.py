@@ -80,7 +80,7 @@ def test_everything_is_applied(path: Path) -> None:
 def test_a_parameter_in_code_and_file_is_an_error(path: Path) -> None:
     """Nothing says which of the two would be meant."""
     path.write_text("parameters: {lr: 0.25}")
-    with pytest.raises(ParameterError, match=r"'lr' both in code and in The file .*config\.yaml"):
+    with pytest.raises(ParameterError, match=r"'lr' both in the call and in the file .*config\.yaml"):
         traced(flow.with_options(config_path=path), lr=0.1)
     path.write_text("steps: {fit: {parameters: {lr: 0.25}}}")
     with pytest.raises(ParameterError, match="Step 'fit' has its parameter 'lr' both"):

@@ -60,7 +60,7 @@ def test_numpy_scalars_become_python_values(scalar: Any, expected: Any) -> None:
     [
         ((1, 2), r"metadata 'key' is a tuple, .* Pass list\(...\) of it"),
         ({1}, "is a set"),
-        ({"a": [object()]}, r"metadata 'key'\['a'\]\[0\] is a object"),
+        ({"a": [object()]}, r"metadata 'key'\['a'\]\[0\] is an object"),
         ({(1, 2): 1}, "a key of metadata 'key' is a tuple"),
         (numpy.zeros(3), r"numpy.ndarray, .*\.tolist\(\)"),
         (1j, "is a complex"),

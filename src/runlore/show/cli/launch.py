@@ -29,6 +29,8 @@ def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json:
     \b
     runlore pipeline run flow.py:training --lr 0.2
 
+    A file of a package runs as part of it, and can be named as a module as well: package.flow:training.
+
     The options after the pipeline are its parameters; --help there lists them with their types and defaults. Options of
     this command stand before the pipeline.
     """

@@ -95,7 +95,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "user": run.user,
         "host": run.host,
         "git_commit": run.git_commit,
-        "parameters": dict(run.parameters),
+        "parameters": run.parameters.shown(),
         "metadata": dict(run.metadata),
         "tags": list(run.tags),
     }

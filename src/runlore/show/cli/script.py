@@ -54,15 +54,20 @@ def _from_file(place: str) -> ModuleType:
     path = Path(place)
     if not path.is_file():
         raise NotFound(f"There is no file {str(path)!r} here ({Path.cwd()}).")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # as Python does for a script, so that its neighbours can be imported
+    path = path.resolve()
+    package, folder = _package_of(path)
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))  # as Python does for a script, so that its neighbours can be imported
+    if package:
+        module = _from_name(f"{package}.{path.stem}")
+        if getattr(module, "__file__", None) == str(path):
+            return module  # as part of its package, whose relative imports then work
     name = path.stem
     loaded = getattr(sys.modules.get(name), "__file__", None)
-    taken = name in sys.modules and loaded != str(path.resolve())
+    taken = name in sys.modules and loaded != str(path)
     if taken or not name.isidentifier() or name in sys.stdlib_module_names:
         name = f"_runlore_script_{path.stem}"
-    loader = _ScriptLoader(name, str(path.resolve()))
+    loader = _ScriptLoader(name, str(path))
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -73,6 +78,16 @@ def _from_file(place: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _package_of(path: Path) -> tuple[str, Path]:
+    """Dotted name of the package that a file belongs to, or ``""``, and the folder from which it is imported."""
+    parts: list[str] = []
+    folder = path.parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier() and path.stem.isidentifier():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts), folder
 
 
 class _ScriptLoader(SourceFileLoader):

@@ -53,7 +53,7 @@ def _facts(found: Step | Task) -> dict[str, Any]:
         "duration": found.duration,
         "tasks": len(found.tasks) if found.mapped else None,
         "cache_note": found.cache_note,
-        "parameters": dict(found.parameters),
+        "parameters": found.parameters.shown(),
         "metadata": dict(found.metadata),
     }
 
