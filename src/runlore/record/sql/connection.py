@@ -50,6 +50,27 @@ _MEANING: dict[int, tuple[type[StoreError], str]] = {
 T = TypeVar("T")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
+
+
+class _PartCursor(sqlite3.Cursor):
+    """The cursor of a part of a transaction, which begins with the first statement: many a part needs none."""
+
+    begun = False
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self.begin()
+        return super().execute(statement, parameters)
+
+    def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
+        self.begin()
+        return super().executemany(statement, parameters)
+
+    def begin(self) -> None:
+        if not self.begun:
+            self.begun = True
+            super().execute("savepoint part")
+
+
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
@@ -82,6 +103,8 @@ class Connection:
         self._closed = False
         #: Whether the thread that holds the lock is within a transaction that writes.
         self._in_writing = False
+        #: Writes what a transaction keeps at hand; called before anything is read in it, and before it ends.
+        self.write_waiting: Callable[[sqlite3.Cursor], None] | None = None
         _open.add(self)
 
     # -- statements ----------------------------------------------------------------------------------------------
@@ -90,6 +113,8 @@ class Connection:
         """Run a reading statement and fetch everything, so that no cursor stays open."""
         with self._lock:
             handle = self._handle or self._connect()
+            if self.write_waiting is not None:
+                self.settle()
             try:
                 return handle.execute(statement, parameters).fetchall()
             except sqlite3.Error as error:
@@ -126,13 +151,16 @@ class Connection:
         """
         with self._lock:
             if self._in_writing:
+                self.settle()
                 with self._part() as cursor:
+                    cursor.begin()
                     yield cursor
                 return
             try:
                 handle = self._started(durable)
                 crash_point("record.begun")
                 yield handle.cursor()
+                self.settle()
                 self._finish(handle)
             except BaseException as error:
                 self._undo(error)
@@ -156,22 +184,37 @@ class Connection:
             self._maybe_checkpoint(handle)
             return result
 
+    def settle(self) -> None:
+        """Write what the transaction keeps at hand. What cannot be written is given up with all of the transaction."""
+        handle = self._handle
+        if self.write_waiting is None or handle is None or not handle.in_transaction:
+            return
+        try:
+            self.write_waiting(handle.cursor())
+        except BaseException as error:
+            if handle.in_transaction:
+                handle.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                self.refuse(error)
+            raise
+
     @contextmanager
-    def _part(self) -> Iterator[sqlite3.Cursor]:
+    def _part(self) -> Iterator[_PartCursor]:
         handle = self._handle
         if handle is None or not handle.in_transaction:  # a full disk, say, has rolled everything back
             raise StoreError(f"What was being written to {self.path} was given up; nothing more can be added to it.")
-        handle.execute("savepoint part")
+        cursor = handle.cursor(factory=_PartCursor)
         try:
-            yield handle.cursor()
+            yield cursor
         except BaseException as error:
-            if handle.in_transaction:
+            if cursor.begun and handle.in_transaction:
                 handle.execute("rollback to part")
                 handle.execute("release part")
             if isinstance(error, sqlite3.Error):
                 self.refuse(error)
             raise
-        handle.execute("release part")
+        if cursor.begun:
+            handle.execute("release part")
 
     def _started(self, durable: bool) -> sqlite3.Connection:
         handle = self._handle or self._connect()
@@ -328,7 +371,7 @@ class Connection:
         """Let threads go on; each process opens the file afresh."""
         if child and self._handle is not None:  # forked inside a transaction, which is the parent's to finish
             _inherited.append(self._handle)
-            self._handle = self._full = self._file = None
+            self._handle = self._full = self._file = self.write_waiting = None
             self._in_writing = False
         self._lock.release()
 

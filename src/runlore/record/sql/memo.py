@@ -22,6 +22,11 @@ class Memo:
         for known in (self.words, self.kinds, self.definitions, self.artifacts, self.steps):
             known.clear()
 
+    def forget_steps(self, run: int) -> None:
+        """The run has ended; nobody asks for its steps any more."""
+        for known in [known for known in self.steps if known[0] == run]:
+            del self.steps[known]
+
     def trim(self) -> None:
         """Keep memory bounded."""
         if len(self.words) + len(self.artifacts) + len(self.definitions) + len(self.steps) > _REMEMBERED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
     from runlore.platform import ProcessIdentity
+    from runlore.record.sql.gathered import Gathering
     from runlore.record.sql.write import Writer
 
 T = TypeVar("T")
@@ -79,6 +81,8 @@ class SQLiteRecord(Record):
         self.path = Path(path)
         self._clock = clock
         self._memo = Memo()
+        #: What a batch keeps at hand, while there is one.
+        self._gathering: Gathering | None = None
         self._db = Connection(
             self.path,
             relaxed=durability == "relaxed",
@@ -94,12 +98,31 @@ class SQLiteRecord(Record):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def _write(self, run: int | None, work: Callable[[Writer], T], *, durable: bool) -> T:
+    def _write(
+        self, run: int | None, work: Callable[[Writer], T], *, durable: bool, changes: Sequence[Change] | None = None
+    ) -> T:
+        """Let ``work`` write in a transaction. Only where it does nothing but apply ``changes`` may a batch gather it."""
         # writing needs as much again as reading does, and a process that only looks something up never writes
+        from runlore.record.sql.direct import Direct
         from runlore.record.sql.write import Writer
 
+        def within(cursor: sqlite3.Cursor) -> T:
+            gathering = self._gathered()
+            if gathering is not None:
+                if changes is not None and gathering.gathers(run, changes):
+                    part = gathering.part(cursor, cursor.connection.cursor())
+                    done = work(Writer(part, self._memo, run, self._clock))
+                    if gathering.keep(part):
+                        self._db.settle()
+                    return done
+                self._db.settle()
+            tables = Direct(cursor, self._memo)
+            done = work(Writer(tables, self._memo, run, self._clock))
+            tables.write_rows()
+            return done
+
         try:
-            done = self._db.write(lambda cursor: work(Writer(cursor, self._memo, run, self._clock)), durable=durable)
+            done = self._db.write(within, durable=durable)
         except BaseException:
             self._memo.forget()
             raise
@@ -110,9 +133,9 @@ class SQLiteRecord(Record):
         def work(writer: Writer) -> Run:
             seq = writer.begin(new, _FIRST_TOKEN)
             writer.apply(also)
-            return self.run(seq)
+            return rows.to_run(writer.row_of_run(seq, new.pipeline))
 
-        run = self._write(None, work, durable=False)
+        run = self._write(None, work, durable=False, changes=also)
         return run, Fence(run=run.seq, token=_FIRST_TOKEN)
 
     def commit(self, changes: Sequence[Change], *, fence: Fence | None = None, durable: bool = True) -> Receipt:
@@ -132,7 +155,7 @@ class SQLiteRecord(Record):
                 writer.touch()
             return Receipt(versions=writer.versions)
 
-        return self._write(None if fence is None else fence.run, work, durable=durable)
+        return self._write(None if fence is None else fence.run, work, durable=durable, changes=changes or None)
 
     def interrupt(self, lease: Lease, at: datetime) -> bool:
         return self._write(lease.run, lambda writer: writer.interrupt(lease.token, micros(at)), durable=True)
@@ -142,12 +165,32 @@ class SQLiteRecord(Record):
 
     @contextmanager
     def _batch(self, durable: bool) -> Iterator[None]:
+        from runlore.record.sql.gathered import Gathering  # see `_write`
+
         try:
             with self._db.writing(durable=durable):
-                yield
+                outer = self._gathered()
+                if outer is not None:
+                    try:
+                        yield
+                    except BaseException:
+                        outer.forget()  # all of it is this block's: what came before was written when it began
+                        raise
+                    return
+                self._gathering = Gathering(self._memo)
+                self._db.write_waiting = self._gathering.write
+                try:
+                    yield
+                    self._db.settle()
+                finally:
+                    self._gathering = self._db.write_waiting = None
         except BaseException:
             self._memo.forget()
             raise
+
+    def _gathered(self) -> Gathering | None:
+        """What the batch at hand keeps; a child that was forked within one has none."""
+        return None if self._db.write_waiting is None else self._gathering
 
     def delete_run(self, seq: int) -> None:
         self._write(None, lambda writer: writer.delete_run(seq), durable=True)

@@ -24,7 +24,7 @@ select id, version, last_number, fingerprint from pipeline where name = ?
 -- name: add_pipeline
 insert into pipeline(name, version, runs, last_number, created, fingerprint) values (?, 1, 1, 1, ?, ?)
 -- name: count_run
-update pipeline set version = ?, runs = runs + 1, last_number = ?, fingerprint = ? where id = ?
+update pipeline set version = ?, runs = runs + ?, last_number = ?, fingerprint = ? where id = ?
 -- name: uncount_run
 update pipeline set runs = runs - 1 where id = ?
 
@@ -36,6 +36,10 @@ select seq from run where uid = ?
 insert into run(uid, pipeline, pipeline_version, number, name, status, created, definition, parameters, config,
   environment, code, user, host, git_commit, origin, trigger, outputs)
 values (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}')
+-- A run as it stands; its columns are those of run_columns in read.sql.
+-- name: written_run
+select seq, uid, ?, pipeline_version, number, name, status, created, ended, duration, parameters, config, environment, code,
+  user, host, git_commit, origin, trigger, failure, outputs from run where seq = ?
 -- name: add_lease
 insert into lease(run, token, host, boot, pid, born) values (?, ?, ?, ?, ?, ?)
 -- name: holds_lease
@@ -68,8 +72,6 @@ update step set status = 1, started = ?, tasks = coalesce(?, tasks) where run = 
 -- name: finish_step
 update step set status = ?, ended = ?, duration = ?, origin_run = ?, origin_idx = ?, cache_note = ?
 where run = ? and idx = ? and status < 2
--- name: step_status
-select status from step where run = ? and idx = ?
 -- name: step_tasks
 select tasks from step where run = ? and idx = ?
 -- Which pipeline and step names the executions of a run belong to, so that `last_execution` finds them. Noted once, at
@@ -164,11 +166,27 @@ insert into alias_move(artifact, word, version, at) values (?, ?, ?, ?)
 -- name: artifact_of_version
 select artifact from version where seq = ?
 
+-- Whole rows of things that came and went within one batch, which knows their numbers: docs/design/schema.md, "The file".
+-- name: last_run
+select coalesce((select seq from sqlite_sequence where name = 'run'), 0)
+-- name: last_version
+select coalesce(max(seq), 0) from version
+-- name: put_run
+insert into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: put_step
+insert into step values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: put_executed
+insert into executed values (?, ?, ?, ?)
+-- name: put_version
+insert into version values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+
 -- name: add_tag
 insert or ignore into tag(kind, word, owner, step, system) values (?, ?, ?, ?, ?)
 -- name: drop_tag
 delete from tag where kind = ? and word = ? and owner = ? and step = ? and system = 0
 
+-- name: run_state
+select pipeline, status from run where seq = ?
 -- name: delete_run_events
 delete from event where run = ? and seq < (select max(seq) from event)
 -- name: delete_run_steps
