@@ -42,7 +42,7 @@ from runlore.workspace import default_workspace
 
 SIZES = (1_000, 100_000, 1_000_000)
 #: Runs per commit while filling.
-BATCH = 1_000
+BATCH = 20_000
 #: Runs whose loss was high, all of them the oldest; more than what counts as a rare match.
 OLD = 300
 #: Runs whose accuracy is outstanding, spread over the whole store.
@@ -58,7 +58,7 @@ def fill(record: Record, runs: int) -> None:
     """Put this many finished runs into an empty record."""
     random = Random(runs)
     for begin in range(0, runs, BATCH):
-        with record.batch():
+        with record.batch(durable=False):
             numbers = range(begin, min(begin + BATCH, runs))
             record.commit([_one_run(record, random, number, number % max(1, runs // RARE) == 0) for number in numbers])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -89,6 +89,11 @@ def matches_fact(condition: Condition, *values: object) -> bool:
     if operator in _NEGATED:
         return not any(_fact_holds(_NEGATED[operator], value, operand) for value in values)
     return any(_fact_holds(operator, value, operand) for value in values)
+
+
+def matches_range(conditions: Sequence[Condition], *values: object) -> bool:
+    """Whether one of the searchable values under a key meets all of several ranges."""
+    return any(all(_fact_holds(c.operator, value, c.operand) for c in conditions) for value in values)
 
 
 def _fact_holds(operator: Operator, value: object, operand: Any) -> bool:

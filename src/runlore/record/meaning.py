@@ -1,17 +1,24 @@
-"""Meaning: whether a name that a task looked up means now what it meant then (`docs/design/cache-key.md`, "Reads")."""
+"""Meaning: what names and steps that stand for others mean, the same in every store."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from runlore.errors import NotFound
 from runlore.model.artifact import LookedUp
+from runlore.model.metadata import Entry
 from runlore.model.query import Condition, Operator, Query
 from runlore.record.port import Record
 
 
+def with_own(taken_over: Sequence[Entry], own: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Metadata of a step that took its result over: that of its origin, and what was noted on the step itself."""
+    return tuple({entry.key: entry for entry in (*taken_over, *own)}.values())
+
+
 def means_the_same(record: Record, one: LookedUp) -> bool:
-    """Whether looking ``one`` up again would give the same version, or nothing again."""
+    """Whether looking ``one`` up again would give the same version, or nothing again (`docs/design/cache-key.md`)."""
     conditions = [Condition("artifact", Operator.EQ, one.artifact)]
     if one.asked is not None:
         conditions.append(Condition("version", Operator.EQ, one.asked))

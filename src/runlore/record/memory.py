@@ -26,12 +26,12 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipelin
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 from runlore.platform import ProcessIdentity
-from runlore.record.matching import comparable, matches_fact, matches_field, matches_tags
-from runlore.record.meaning import means_the_same
+from runlore.record.matching import comparable, matches_fact, matches_field, matches_range, matches_tags
+from runlore.record.meaning import means_the_same, with_own
 from runlore.record.memory_tables import OWN
 from runlore.record.memory_write import MemoryWriter
 from runlore.record.port import Finding, Hit, Record
-from runlore.record.queries import checked_query, cursor_text, cursor_values
+from runlore.record.queries import checked_query, cursor_text, cursor_values, grouped
 
 
 def _now() -> datetime:
@@ -168,18 +168,20 @@ class MemoryRecord(MemoryWriter, Record):
         found = list(nouns[query.noun])
         if not query.conditions:
             return found
-        meets = any if query.any else all
-        return [noun for noun in found if meets(self._meets(query.noun, noun, c) for c in query.conditions)]
+        meets, groups = any if query.any else all, grouped(query)
+        return [noun for noun in found if meets(self._meets(query.noun, noun, group) for group in groups)]
 
-    def _meets(self, kind: str, noun: Any, condition: Condition) -> bool:
+    def _meets(self, kind: str, noun: Any, group: tuple[Condition, ...]) -> bool:
         seq = _sequence(noun)
+        condition = group[0]
         prefix, separator, key = condition.field.partition(":")
         if separator:
             facts = self._t.facts.get((kind, seq), {})
-            return matches_fact(condition, *(value for fact, value in facts.items() if fact[:2] == (prefix, key)))
+            values = [value for fact, value in facts.items() if fact[:2] == (prefix, key)]
+            return matches_range(group, *values) if len(group) > 1 else matches_fact(condition, *values)
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
-        return matches_field(kind, condition, _field(noun, condition.field))
+        return all(matches_field(kind, one, _field(noun, one.field)) for one in group)
 
     def _place(self, query: Query, noun: Any) -> tuple[tuple[bool, Any], int]:
         value = None if query.order is None else comparable(_field(noun, query.order))
@@ -262,7 +264,11 @@ class MemoryRecord(MemoryWriter, Record):
         raise NotFound(f"There is no definition number {id} in this record.")
 
     def metadata(self, owner: Owner) -> tuple[Entry, ...]:
-        return tuple({entry.key: entry for entry in self._t.entries.get(owner, ())}.values())
+        own = self._t.entries.get(owner, ())
+        step = self._t.steps.get((owner.seq, owner.step)) if owner.kind is OwnerKind.STEP else None
+        if step is None or step.origin is None:
+            return with_own((), own)
+        return with_own(self.metadata(Owner(kind=OwnerKind.STEP, seq=step.origin[0], step=step.origin[1])), own)
 
     def metadata_history(self, owner: Owner, key: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._t.entries.get(owner, ()) if entry.key == key)

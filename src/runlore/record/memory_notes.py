@@ -76,6 +76,21 @@ class MemoryNotes(MemoryTables):
             facts[prefix, name, step] = getattr(metric, prefix.partition(".")[2] or "last")
         self._put(self._t.facts, ("run", run), facts)
 
+    def _take_over_facts(self, run: int, step: int, origin: tuple[int, int]) -> None:
+        """What a step noted and measured is found with the steps that took its result over, too."""
+        facts = dict(self._t.facts.get(("run", run), {}))
+        told = self._t.entries.get(Owner(kind=OwnerKind.RUN, seq=run), ())
+        for (prefix, key, noted), value in self._t.facts.get(("run", origin[0]), {}).items():
+            if noted != origin[1]:
+                continue
+            if prefix == "metadata":
+                hidden = any(_is_within(key, entry.key) for entry in told)
+            else:
+                hidden = ("metric", key, OWN) in facts
+            if not hidden:
+                facts[prefix, key, step] = value
+        self._put(self._t.facts, ("run", run), facts)
+
     def _metric(self, run: int, step: int, name: str) -> Metric:
         parts = [p for k, p in self._t.points.items() if (k[0], k[1], k[4]) == (run, step, name)]
         values = [point.value for points in parts for point in points]

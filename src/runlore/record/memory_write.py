@@ -182,6 +182,8 @@ class MemoryWriter(MemoryNotes):
             cache_note=change.cache_note,
         )
         self._put(self._t.steps, (run, change.index), done)
+        if change.origin is not None:
+            self._take_over_facts(run, change.index, change.origin)
         self._take_inputs(run, change.index, -1, change.inputs, made)
         self._take_outputs((run, change.index, -1, 0), change.outputs, change.ended, made)
         self._event(run, change.index, None, change.status, change.ended)

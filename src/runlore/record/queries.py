@@ -14,6 +14,8 @@ from runlore.model.suggest import did_you_mean
 
 _TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH)
 
+_RANGES = (Operator.LT, Operator.LE, Operator.GT, Operator.GE)
+
 
 def checked_query(query: Query) -> None:
     """Raise `QueryInvalid` for anything that the noun cannot be asked."""
@@ -77,6 +79,18 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def grouped(query: Query) -> list[tuple[Condition, ...]]:
+    """The conditions of a query, with those in one group that a single value must meet: ranges over one field.
+
+    So "at least 0.8" and "below 0.9" mean a value between them, whatever else stands under the key.
+    """
+    groups: dict[object, list[Condition]] = {}
+    for number, condition in enumerate(query.conditions):
+        together = condition.operator in _RANGES and condition.field != "tag" and not query.any
+        groups.setdefault(condition.field if together else number, []).append(condition)
+    return [tuple(group) for group in groups.values()]
 
 
 # -- cursors ---------------------------------------------------------------------------------------------------------

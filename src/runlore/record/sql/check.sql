@@ -63,8 +63,12 @@ where f.kind in (0, 1, 3, 4, 5, 6) and f.owner not in (select seq from run)
 select 'fact ' || w.text || ' of ' || f.owner, 'A range may pass over its value ' || f.num || '.' from fact f
 join word w on w.id = f.key left join zone z on z.kind = f.kind and z.key = f.key and z.level = 0 and z.block = f.owner / 32
 where f.num is not null and (z.lo is null or f.num < z.lo or f.num > z.hi)
+-- name: run_outside_zone
+select 'run ' || r.seq, 'A range may pass over the time at which it began.' from run r
+left join zone z on z.kind = 7 and z.key = 0 and z.level = 0 and z.block = r.seq / 32
+where z.lo is null or r.created < z.lo or r.created > z.hi
 -- name: zone_outside_zone
-select 'zone ' || z.block || ' of ' || w.text, 'A range may pass over it.' from zone z join word w on w.id = z.key
+select 'zone ' || z.block || ' of ' || coalesce(w.text, 'times'), 'A range may pass over it.' from zone z left join word w on w.id = z.key
 left join zone y on y.kind = z.kind and y.key = z.key and y.level = 1 and y.block = z.block / 32
 where z.level = 0 and (y.lo is null or z.lo < y.lo or z.hi > y.hi)
 -- name: metric_without_run

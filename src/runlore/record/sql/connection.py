@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from runlore.errors import (
     StoreCorrupt,
@@ -29,6 +29,9 @@ PATIENCE = 30.0
 CHECKPOINT_EVERY = 256
 #: Pages written by large commits count as well: a checkpoint is due after this many changed rows.
 CHECKPOINT_ROWS = 20_000
+
+#: Page cache of a batch, in KiB with a minus, as SQLite wants it.
+ROOM = -262_144
 
 _MEANING: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "There is no space left for the record {path}. Free some and try again."),
@@ -51,17 +54,16 @@ T = TypeVar("T")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-
 class _PartCursor(sqlite3.Cursor):
     """The cursor of a part of a transaction, which begins with the first statement: many a part needs none."""
 
     begun = False
 
-    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+    def execute(self, statement: str, parameters: Any = (), /) -> Self:
         self.begin()
         return super().execute(statement, parameters)
 
-    def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
+    def executemany(self, statement: str, parameters: Any, /) -> Self:
         self.begin()
         return super().executemany(statement, parameters)
 
@@ -183,6 +185,19 @@ class Connection:
                 raise
             self._maybe_checkpoint(handle)
             return result
+
+    @contextmanager
+    def roomy(self) -> Iterator[None]:
+        """Let SQLite keep many pages at hand within the block, so that a page is changed often and written once."""
+        handle = self._handle
+        assert handle is not None
+        usual = handle.execute("pragma cache_size").fetchone()[0]
+        handle.execute(f"pragma cache_size = {ROOM}")
+        try:
+            yield
+        finally:
+            handle.execute(f"pragma cache_size = {usual}")
+            handle.execute("pragma shrink_memory")
 
     def settle(self) -> None:
         """Write what the transaction keeps at hand. What cannot be written is given up with all of the transaction."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL, Interned
+from runlore.record.sql.kinds import CREATED
 from runlore.record.sql.memo import Memo
 from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.tables import Row
@@ -56,6 +58,9 @@ class Direct:
     def add_run(self, row: Row) -> int:
         self._execute(SQL["add_run"], row)
         return int(self.cursor.lastrowid or 0)
+
+    def note_created(self, run: int, at: int) -> None:
+        self.cursor.executemany(SQL["widen_zone"], [(*place, at, at) for place in zones.places_of(CREATED, 0, run)])
 
     def row_of_run(self, seq: int, pipeline: str) -> Row:
         row: Row = self._execute(SQL["written_run"], (pipeline, seq)).fetchone()

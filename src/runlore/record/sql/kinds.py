@@ -8,6 +8,8 @@ from runlore.model.metadata import OwnerKind
 OWNER_KINDS = tuple(OwnerKind)
 #: Kinds of facts. The last four sum a metric up.
 PARAMETER, RUN_METADATA, VERSION_METADATA, METRIC_LAST, METRIC_MIN, METRIC_MAX, METRIC_COUNT = range(7)
+#: The kind of zones that bound when runs began; they have no facts, and 0 for a key.
+CREATED = 7
 #: What a noun's keyed fields (`runlore.model.query.KEYED`) look at.
 FACT_KINDS = {
     ("run", "parameter"): PARAMETER,

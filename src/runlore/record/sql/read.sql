@@ -75,6 +75,8 @@ select id, digest, body from definition where id = ?
 -- name: metadata
 select w.text, e.value, e.at from (select min(id) first, max(id) last from entry where kind = ? and owner = ? and step = ?
   group by key) k join entry e on e.id = k.last join word w on w.id = e.key order by k.first
+-- name: origin_of_step
+select origin_run, origin_idx from step where run = ? and idx = ? and origin_run is not null
 -- name: metadata_history
 select w.text, e.value, e.at from entry e join word w on w.id = e.key
 where e.kind = ? and e.owner = ? and e.step = ? and w.text = ? order by e.id

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, LookedUp, SaveType, Version
@@ -13,6 +14,9 @@ from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipel
 from runlore.model.status import CODES
 from runlore.record.sql.kinds import OWN
 from runlore.record.sql.text import from_digest, from_uid, moment, to_moment, unpack, unpack_digest
+
+if TYPE_CHECKING:
+    from runlore.model.change import NewRun
 
 #: Positions are stored: only ever append.
 FORMS = ("inline", "blob", "tree")
@@ -60,6 +64,33 @@ def to_run(row: Any) -> Run:
         git_commit=row[16],
         origin=from_uid(row[17]),
         trigger=None if row[18] is None else unpack(row[18]),
+        failure=unpack_failure(row[19]),
+        outputs=unpack(row[20]),
+    )
+
+
+def to_new_run(row: Any, new: NewRun) -> Run:
+    """As `to_run`, for a run just made of ``new``: what it was given need not be read from its row."""
+    return Run(
+        seq=row[0],
+        id=new.id,
+        pipeline=row[2],
+        pipeline_version=row[3],
+        number=row[4],
+        name=row[5],
+        status=CODES[row[6]],
+        created=new.created.astimezone(UTC),
+        ended=to_moment(row[8]),
+        duration=row[9],
+        parameters=new.parameters,
+        config=unpack(row[11]),
+        environment=from_digest(row[12]),
+        code=from_digest(row[13]),
+        user=new.user,
+        host=new.host,
+        git_commit=row[16],
+        origin=new.origin,
+        trigger=new.trigger,
         failure=unpack_failure(row[19]),
         outputs=unpack(row[20]),
     )

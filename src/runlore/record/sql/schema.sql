@@ -80,7 +80,7 @@ create index fact_text on fact(kind, key, text, owner) where text is not null;
 create index fact_new on fact(kind, key, owner, num);                            -- newest first
 
 -- Between which numbers the facts of a key lie, for blocks of owners: what a range passes over. A block of level 0 has 32
--- owners (block = owner / 32), one of level 1 has 32 blocks of level 0.
+-- owners (block = owner / 32), one of level 1 has 32 blocks of level 0. Kind 7, key 0: when runs began.
 create table zone(kind int not null, key int not null, level int not null, block int not null, lo not null, hi not null,
   primary key (kind, key, level, block)) without rowid;
 

@@ -13,8 +13,8 @@ from runlore.model.metadata import OwnerKind
 from runlore.record.facts import fact_number
 from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL
-from runlore.record.sql.kinds import METRIC_LAST, OWN, OWNER_KINDS
-from runlore.record.sql.text import pack
+from runlore.record.sql.kinds import METRIC_LAST, OWN, OWNER_KINDS, RUN_METADATA
+from runlore.record.sql.text import pack, unpack
 
 _RUN = OWNER_KINDS.index(OwnerKind.RUN)
 
@@ -84,6 +84,19 @@ class Searchable:
             self.set(kind, run, [(name, value)], step)
             if gone:
                 self._measure_zone(kind, run, key)
+
+    def take_over(self, run: int, step: int, origin: tuple[int, int]) -> None:
+        """Put in force for a step what its origin noted and measured, unless the run has notes of its own there."""
+        for kind, key, number, text in self._execute(SQL["facts_of_step"], origin).fetchall():
+            if kind == RUN_METADATA:
+                hidden = self._told_by_run(run, unpack(self._execute(SQL["word_of"], (key,)).fetchone()[0]))
+            else:
+                hidden = self._execute(SQL["has_fact"], (METRIC_LAST, run, key, OWN)).fetchone() is not None
+            if not hidden:
+                self._execute(SQL["set_fact"], (kind, run, key, step, number, text))
+                if number is not None:
+                    places = zones.places_of(kind, key, run)
+                    self._cursor.executemany(SQL["widen_zone"], [(*place, number, number) for place in places])
 
     def forget(self, run: int) -> None:
         """Delete every fact of a run."""

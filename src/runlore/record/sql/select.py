@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +10,9 @@ from runlore.model.noun import noun
 from runlore.model.query import FIELDS, Condition, Operator, Query
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
-from runlore.record.queries import cursor_values
+from runlore.record.queries import cursor_values, grouped
 from runlore.record.sql import zones
-from runlore.record.sql.kinds import FACT_KINDS, FROM_STEPS, OWNER_KINDS
+from runlore.record.sql.kinds import CREATED, FACT_KINDS, FROM_STEPS, OWNER_KINDS
 from runlore.record.sql.rows import SAVE_TYPES
 from runlore.record.sql.text import micros, pack, pack_digest
 
@@ -79,7 +79,8 @@ class Piece:
 class Driver:
     """One condition as the table that the query walks, instead of the noun's own order.
 
-    ``sequence`` is the column that equals the noun's sequence, ``where`` replaces condition number ``replaces``.
+    ``sequence`` is the column that equals the noun's sequence, ``where`` replaces group ``replaces`` of the conditions
+    (`runlore.record.queries.grouped`).
     """
 
     tables: str
@@ -96,13 +97,24 @@ class Driver:
     sort: bool = False
     #: The last resort of a condition, whose size another driver of the condition tells.
     last: bool = False
+    #: How the noun is joined, where not by the sequence itself.
+    joined: str = ""
 
 
 # -- conditions as predicates ----------------------------------------------------------------------------------------
 
 
-def predicate(noun: str, condition: Condition) -> Piece:
-    """A condition as a predicate over the noun's tables."""
+def predicate(noun: str, *conditions: Condition) -> Piece:
+    """A condition, or several ranges over one field, as a predicate over the noun's tables."""
+    condition = conditions[0]
+    if len(conditions) > 1:
+        prefix, separator, key = condition.field.partition(":")
+        if separator:
+            inner = _fact_range(conditions)
+            return Piece(
+                f"{_has(FACT_KINDS[noun, prefix], SEQUENCE[noun])} and {inner.sql})", (pack(key), *inner.values)
+            )
+        return _all_of([predicate(noun, one) for one in conditions])
     prefix, separator, key = condition.field.partition(":")
     if separator:
         return _fact_predicate(FACT_KINDS[noun, prefix], SEQUENCE[noun], key, condition)
@@ -190,9 +202,22 @@ def _tag_predicate(noun: str, condition: Condition) -> Piece:
     )
 
 
+def _all_of(pieces: Sequence[Piece]) -> Piece:
+    return Piece(" and ".join(piece.sql for piece in pieces), tuple(v for piece in pieces for v in piece.values))
+
+
+def _has(kind: int, sequence: str) -> str:
+    """The beginning of a test for a fact under a key; what it must be follows, and a parenthesis."""
+    return f"exists (select 1 from fact f where f.kind = {kind} and f.owner = {sequence} and f.key = {_WORD}"
+
+
+def _fact_range(conditions: Sequence[Condition], table: str = "f") -> Piece:
+    return _all_of([_fact_compare(condition.operator, condition.operand, table) for condition in conditions])
+
+
 def _fact_predicate(kind: int, sequence: str, key: str, condition: Condition) -> Piece:
     operator, operand = condition.operator, condition.operand
-    has = f"exists (select 1 from fact f where f.kind = {kind} and f.owner = {sequence} and f.key = {_WORD}"
+    has = _has(kind, sequence)
     name = pack(key)
     if operator is Operator.NULL:
         return Piece(("not " if operand else "") + has + ")", (name,))
@@ -229,14 +254,13 @@ def drivers(query: Query) -> list[Driver]:
     """Every way to walk an index instead of all rows, for a query in the order of creation."""
     if query.any or not is_creation(query):
         return []
+    groups = grouped(query)
     found = [
-        driver
-        for number, condition in enumerate(query.conditions)
-        for driver in _drivers_of(query.noun, number, condition)
+        driver for number, conditions in enumerate(groups) for driver in _drivers_of(query.noun, number, conditions)
     ]
-    equal = {c.field: n for n, c in enumerate(query.conditions) if c.operator is Operator.EQ}
+    equal = {group[0].field: n for n, group in enumerate(groups) if group[0].operator is Operator.EQ}
     if query.noun == "version" and "artifact" in equal and "version" in equal:
-        artifact, version = (query.conditions[equal[field]].operand for field in ("artifact", "version"))
+        artifact, version = (groups[equal[field]][0].operand for field in ("artifact", "version"))
         found.insert(0, _one_version(str(artifact), str(version), equal["version"]))
     return found
 
@@ -258,11 +282,14 @@ def _one_version(artifact: str, version: str, number: int) -> Driver:
     )
 
 
-def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
+def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> list[Driver]:
+    condition = conditions[0]
     prefix, separator, key = condition.field.partition(":")
     equal = condition.operator is Operator.EQ
     if separator:
-        return _fact_drivers(FACT_KINDS[noun, prefix], number, key, condition)
+        return _fact_drivers(FACT_KINDS[noun, prefix], number, key, conditions)
+    if noun == "run" and condition.field == "created" and condition.operator in _COMPARE:
+        return [_created_driver(number, conditions)]
     if condition.field == "tag" and equal:
         kind = OWNER_KINDS.index(noun)
         where = Piece(f"g.kind = {kind} and g.word = {_WORD}", (pack(str(condition.operand)),))
@@ -276,18 +303,20 @@ def _drivers_of(noun: str, number: int, condition: Condition) -> list[Driver]:
     return []
 
 
-def _fact_drivers(kind: int, number: int, key: str, condition: Condition) -> list[Driver]:
-    operator, operand = condition.operator, condition.operand
+def _fact_drivers(kind: int, number: int, key: str, conditions: tuple[Condition, ...]) -> list[Driver]:
+    operator = conditions[0].operator
     if operator is not Operator.EQ and operator not in _COMPARE:
         return []
-    inner = _fact_compare(operator, operand)
-    if "?" not in inner.sql:
+    text = isinstance(conditions[0].operand, str)
+    if any(isinstance(one.operand, str) is not text for one in conditions):  # no value is both a text and a number
+        return []
+    inner = _fact_range(conditions)
+    if inner.sql.count("?") < len(conditions):  # NaN, which nothing compares with
         return []
     where = Piece(f"f.kind = {kind} and f.key = {_WORD} and {inner.sql}", (pack(key), *inner.values))
-    text = isinstance(operand, str)
     index = "fact_text" if text else "fact_num"
     known = Piece(where.sql + (" and f.text is not null" if text else " and f.num is not null"), where.values)
-    once = _first_step(operator, operand) if kind in FROM_STEPS else None
+    once = _first_step(conditions) if kind in FROM_STEPS else None
     by_value = Driver(
         f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ, once=once
     )
@@ -295,12 +324,12 @@ def _fact_drivers(kind: int, number: int, key: str, condition: Condition) -> lis
         return [by_value]
     if text:
         return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True, once=once)]
-    return [by_value, _zone_driver(kind, number, key, condition, once)]
+    return [by_value, _zone_driver(kind, number, key, conditions, once)]
 
 
-def _first_step(operator: Operator, operand: Any) -> Piece:
+def _first_step(conditions: Sequence[Condition]) -> Piece:
     """Of the steps of a run that all meet a condition, the first speaks for the run."""
-    inner = _fact_compare(operator, operand, "e")
+    inner = _fact_range(conditions, "e")
     return Piece(
         "not exists (select 1 from fact e where e.kind = f.kind and e.owner = f.owner and e.key = f.key "
         f"and e.step < f.step and {inner.sql})",
@@ -308,20 +337,48 @@ def _first_step(operator: Operator, operand: Any) -> Piece:
     )
 
 
-def _zone_driver(kind: int, number: int, key: str, condition: Condition, once: Piece | None) -> Driver:
-    """Walk newest first, passing over blocks that cannot hold a match."""
-    operator = condition.operator
-    inner = _fact_compare(operator, condition.operand)
-    reaches = f"{'hi' if operator in (Operator.GT, Operator.GE) else 'lo'} {_COMPARE[operator]} ?"
-    operand = fact_number(condition.operand)
+def _blocks(kind: int, key: Piece, bounds: Sequence[tuple[Operator, Any]]) -> Piece:
+    """The zones of level 1 (``y``) and 0 (``z``) that reach into a range."""
     size, last = zones.SIZE, zones.SIZE - 1
-    where = Piece(
-        f"y.kind = {kind} and y.key = {_WORD} and y.level = 1 and y.{reaches} "
+    operands = tuple(operand for _, operand in bounds)
+    reaches = [f"{'hi' if op in (Operator.GT, Operator.GE) else 'lo'} {_COMPARE[op]} ?" for op, _ in bounds]
+    outer, inner = (" and ".join(f"{table}.{bound}" for bound in reaches) for table in "yz")
+    return Piece(
+        f"y.kind = {kind} and y.key = {key.sql} and y.level = 1 and {outer} "
         f"and z.kind = {kind} and z.key = y.key and z.level = 0 "
-        f"and z.block between y.block * {size} and y.block * {size} + {last} and z.{reaches} "
-        f"and f.kind = {kind} and f.key = z.key and f.owner between z.block * {size} and z.block * {size} + {last} "
-        f"and {inner.sql}",
-        (pack(key), operand, operand, *inner.values),
+        f"and z.block between y.block * {size} and y.block * {size} + {last} and {inner}",
+        (*key.values, *operands, *operands),
+    )
+
+
+def _members(column: str) -> str:
+    """Whether a sequence is within the block at hand."""
+    return f"{column} between z.block * {zones.SIZE} and z.block * {zones.SIZE} + {zones.SIZE - 1}"
+
+
+def _created_driver(number: int, conditions: tuple[Condition, ...]) -> Driver:
+    """Walk newest first, passing over blocks of runs that began at other times. Clocks may have been set back."""
+    blocks = _blocks(CREATED, Piece("0"), [(one.operator, micros(one.operand)) for one in conditions])  # type: ignore[arg-type]
+    exactly = predicate("run", *conditions)
+    return Driver(
+        "zone y cross join zone z",
+        "t.seq",
+        _all_of([blocks, exactly]),
+        number,
+        ("y.block", "z.block", "t.seq"),
+        last=True,
+        blocks=("z.block", "y.block"),
+        joined=_members("t.seq"),
+    )
+
+
+def _zone_driver(kind: int, number: int, key: str, conditions: tuple[Condition, ...], once: Piece | None) -> Driver:
+    """Walk newest first, passing over blocks that cannot hold a match."""
+    inner = _fact_range(conditions)
+    blocks = _blocks(kind, Piece(_WORD, (pack(key),)), [(one.operator, fact_number(one.operand)) for one in conditions])
+    where = Piece(
+        f"{blocks.sql} and f.kind = {kind} and f.key = z.key and {_members('f.owner')} and {inner.sql}",
+        (*blocks.values, *inner.values),
     )
     return Driver(
         "zone y cross join zone z cross join fact f indexed by fact_new",
@@ -373,7 +430,9 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
 
 def counting(query: Query, driver: Driver | None, tables: str) -> Piece:
     """The statement that counts all answers."""
-    if driver is not None and driver.tables and len(query.conditions) == 1:  # its rows are the answers
+    if (
+        driver is not None and driver.tables and not driver.joined and len(grouped(query)) == 1
+    ):  # its rows are the answers
         what = "*" if driver.once is None else f"distinct {driver.sequence}"
         return Piece(f"select count({what}) from {driver.tables} where {driver.where.sql}", driver.where.values)
     pieces, bound = _where(query, driver)
@@ -397,8 +456,8 @@ def _tables(query: Query, driver: Driver | None, tables: str) -> str:
 
 def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
     pieces = [
-        predicate(query.noun, condition)
-        for number, condition in enumerate(query.conditions)
+        predicate(query.noun, *conditions)
+        for number, conditions in enumerate(grouped(query))
         if driver is None or number != driver.replaces
     ]
     if query.any:
@@ -413,7 +472,7 @@ def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
         if driver.once is not None:
             pieces.append(driver.once)
         if driver.tables:
-            pieces.append(Piece(f"{SEQUENCE[query.noun]} = {driver.sequence}"))
+            pieces.append(Piece(driver.joined or f"{SEQUENCE[query.noun]} = {driver.sequence}"))
     return [piece.sql for piece in pieces], [value for piece in pieces for value in piece.values]
 
 

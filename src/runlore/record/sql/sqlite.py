@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Alias, Edge, Item, LookedUp, Version
-from runlore.model.metadata import Entry, Owner, Tag
+from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.model.suggest import did_you_mean
-from runlore.record.meaning import means_the_same
+from runlore.record.meaning import means_the_same, with_own
 from runlore.record.port import Finding, Hit, Record
 from runlore.record.queries import checked_query, cursor_text
 from runlore.record.sql import rows
@@ -101,7 +101,7 @@ class SQLiteRecord(Record):
     def _write(
         self, run: int | None, work: Callable[[Writer], T], *, durable: bool, changes: Sequence[Change] | None = None
     ) -> T:
-        """Let ``work`` write in a transaction. Only where it does nothing but apply ``changes`` may a batch gather it."""
+        """Let ``work`` write in a transaction. A batch may gather it if it only applies ``changes``."""
         # writing needs as much again as reading does, and a process that only looks something up never writes
         from runlore.record.sql.direct import Direct
         from runlore.record.sql.write import Writer
@@ -110,9 +110,13 @@ class SQLiteRecord(Record):
             gathering = self._gathered()
             if gathering is not None:
                 if changes is not None and gathering.gathers(run, changes):
-                    part = gathering.part(cursor, cursor.connection.cursor())
-                    done = work(Writer(part, self._memo, run, self._clock))
-                    if gathering.keep(part):
+                    gathering.begin(cursor)
+                    try:
+                        done = work(Writer(gathering, self._memo, run, self._clock))
+                    except BaseException:
+                        gathering.refuse()
+                        raise
+                    if gathering.is_enough():
                         self._db.settle()
                     return done
                 self._db.settle()
@@ -133,7 +137,7 @@ class SQLiteRecord(Record):
         def work(writer: Writer) -> Run:
             seq = writer.begin(new, _FIRST_TOKEN)
             writer.apply(also)
-            return rows.to_run(writer.row_of_run(seq, new.pipeline))
+            return rows.to_new_run(writer.row_of_run(seq, new.pipeline), new)
 
         run = self._write(None, work, durable=False, changes=also)
         return run, Fence(run=run.seq, token=_FIRST_TOKEN)
@@ -180,8 +184,9 @@ class SQLiteRecord(Record):
                 self._gathering = Gathering(self._memo)
                 self._db.write_waiting = self._gathering.write
                 try:
-                    yield
-                    self._db.settle()
+                    with self._db.roomy():
+                        yield
+                        self._db.settle()
                 finally:
                     self._gathering = self._db.write_waiting = None
         except BaseException:
@@ -215,7 +220,7 @@ class SQLiteRecord(Record):
 
     def _driver(self, query: Query, *, counting: bool = False) -> Driver | None:
         """The index to walk: the only one there is, or the one with the fewest rows; in order, except for counting."""
-        candidates = [driver for driver in drivers(query) if not (counting and driver.last)]
+        candidates = [driver for driver in drivers(query) if not (counting and driver.last and not driver.joined)]
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         best, fewest = None, _MOST
@@ -312,7 +317,12 @@ class SQLiteRecord(Record):
         return rows.to_definition(row)
 
     def metadata(self, owner: Owner) -> tuple[Entry, ...]:
-        return tuple(map(rows.to_entry, self._db.rows(READ["metadata"], _owned(owner))))
+        with self._db.reading():
+            own = tuple(map(rows.to_entry, self._db.rows(READ["metadata"], _owned(owner))))
+            origin = owner.kind is OwnerKind.STEP and self._db.row(READ["origin_of_step"], (owner.seq, owner.step))
+            if not origin:
+                return own
+            return with_own(self.metadata(Owner(kind=OwnerKind.STEP, seq=origin[0], step=origin[1])), own)
 
     def metadata_history(self, owner: Owner, key: str) -> tuple[Entry, ...]:
         return tuple(map(rows.to_entry, self._db.rows(READ["metadata_history"], (*_owned(owner), pack(key)))))

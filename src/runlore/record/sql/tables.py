@@ -26,13 +26,17 @@ class Facts(Protocol):
         self, kind: int, owner: int, keys: Sequence[str], facts: Sequence[tuple[str, object]], step: int = OWN
     ) -> None: ...
 
+    def take_over(self, run: int, step: int, origin: tuple[int, int]) -> None: ...
+
 
 class Tables(Protocol):
     """Rows within one transaction. ``bool`` answers tell whether a row was there to change, or was new."""
 
     #: For what is never gathered: reading, and verbs that write at once.
     cursor: sqlite3.Cursor
-    facts: Facts
+
+    @property
+    def facts(self) -> Facts: ...
 
     # -- interned rows -------------------------------------------------------------------------------------------
 
@@ -52,6 +56,9 @@ class Tables(Protocol):
 
     def add_run(self, row: Row) -> int:
         """Add a running run; return its seq."""
+
+    def note_created(self, run: int, at: int) -> None:
+        """Let ranges over the times of runs find this one."""
 
     def row_of_run(self, seq: int, pipeline: str) -> Row:
         """The columns of ``run_columns`` in `read.sql`, of a run of this pipeline."""

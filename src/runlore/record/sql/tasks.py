@@ -19,19 +19,18 @@ CODE = {status: code for code, status in enumerate(CODES)}
 
 
 class Tasks:
-    """Steps and tasks of the run ``run``."""
+    """Steps and tasks of one run."""
 
-    def __init__(
-        self, tables: Tables, versions: Versions, memo: Memo, run: int, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, tables: Tables, versions: Versions, memo: Memo, run: int, clock: Callable[[], datetime]) -> None:
         self._tables = tables
         self._versions = versions
         self._planned = memo.steps
-        self._run = run
+        #: The run, 0 until it has begun.
+        self.run = run
         self._clock = clock
 
     def plan(self, change: StepsPlanned) -> None:
-        run, definition = self._run, self._tables.definition
+        run, definition = self.run, self._tables.definition
         for step in change.steps:
             self._planned[run, step.index] = step.tasks is not None
         self._tables.add_steps(
@@ -52,9 +51,9 @@ class Tasks:
 
     def start(self, change: StepStarted) -> None:
         at = micros(change.at)
-        if self._tables.start_step(self._run, change.index, at, change.tasks):
+        if self._tables.start_step(self.run, change.index, at, change.tasks):
             if change.tasks is not None:
-                self._planned[self._run, change.index] = True
+                self._planned[self.run, change.index] = True
             self.event(change.index, None, Status.RUNNING, at)
         else:
             self.require(change.index)
@@ -66,7 +65,7 @@ class Tasks:
         at = to_micros(change.ended)
         added = self._tables.add_task(
             (
-                self._run,
+                self.run,
                 step,
                 item,
                 attempt,
@@ -97,7 +96,7 @@ class Tasks:
     def finish(self, change: StepFinished) -> None:
         ended = micros(change.ended)
         done = self._tables.finish_step(
-            self._run,
+            self.run,
             change.index,
             (
                 CODE[change.status],
@@ -111,33 +110,35 @@ class Tasks:
             self.require(change.index)
             self._versions.report(change.outputs)
             return
+        if change.origin is not None:
+            self._tables.facts.take_over(self.run, change.index, change.origin)
         self._take_inputs(change.index, -1, change.inputs)
         self._take_outputs(change.index, -1, 0, change.outputs, ended)
         self.event(change.index, None, change.status, ended)
 
     def close_all(self, at: int, end: Callable[[Status], Status]) -> None:
         """Give each unfinished step its end, which depends on its status."""
-        for index, status in self._tables.unfinished_steps(self._run):
+        for index, status in self._tables.unfinished_steps(self.run):
             closed = end(CODES[status])
-            self._tables.close_step(self._run, index, CODE[closed], at)
+            self._tables.close_step(self.run, index, CODE[closed], at)
             self.event(index, None, closed, at)
 
     def event(self, step: int | None, item: int | None, status: Status, at: int) -> None:
         """Tell watchers what happened."""
-        self._tables.add_event((self._run, step, item, CODE[status], at))
+        self._tables.add_event((self.run, step, item, CODE[status], at))
 
     def require(self, index: int) -> None:
         """Raise `NotFound` unless the step was planned."""
-        if self._tables.tasks_of_step(self._run, index) is None:
-            raise NotFound(f"Run {self._run} has no step {index}; it must be planned before anything happens in it.")
+        if self._tables.tasks_of_step(self.run, index) is None:
+            raise NotFound(f"Run {self.run} has no step {index}; it must be planned before anything happens in it.")
 
     def _is_mapped(self, step: int) -> bool:
-        known = self._planned.get((self._run, step))
+        known = self._planned.get((self.run, step))
         if known is None:
-            row = self._tables.tasks_of_step(self._run, step)
+            row = self._tables.tasks_of_step(self.run, step)
             if row is None:
-                raise NotFound(f"Run {self._run} has no step {step}; it must be planned before its tasks finish.")
-            known = self._planned[self._run, step] = row[0] is not None
+                raise NotFound(f"Run {self.run} has no step {step}; it must be planned before its tasks finish.")
+            known = self._planned[self.run, step] = row[0] is not None
         return known
 
     def _take_inputs(self, step: int, item: int, inputs: Iterable[Input]) -> None:
@@ -145,18 +146,18 @@ class Tasks:
         for position, taken in enumerate(inputs):
             version = taken.version
             seq = version if isinstance(version, int) else self._versions.seq_of(version)
-            tables.add_edge((self._run, step, item, 0, position, tables.word(taken.name), seq, taken.element))
+            tables.add_edge((self.run, step, item, 0, position, tables.word(taken.name), seq, taken.element))
 
     def _take_looked_up(self, step: int, item: int, attempt: int, looked_up: Iterable[LookedUp]) -> None:
         word = self._tables.word
         for position, one in enumerate(looked_up):
             asked = None if one.asked is None else word(one.asked)
             version = None if one.version is None else self._versions.require(one.version)
-            place = (self._run, step, item, (attempt << 16) + position)
+            place = (self.run, step, item, (attempt << 16) + position)
             self._tables.add_lookup((*place, word(one.artifact), asked, version, one.code))
 
     def _take_outputs(self, step: int, item: int, attempt: int, outputs: Iterable[Output], at: int) -> None:
-        tables, run = self._tables, self._run
+        tables, run = self._tables, self.run
         position = 0
         saved = attempt << 16  # what failed attempts saved by hand stays beside what later ones do
         for output in outputs:

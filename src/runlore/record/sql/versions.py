@@ -84,9 +84,7 @@ class Versions:
         """Keep one output of one task of a mapped step."""
         digest = pack_digest(content.digest)
         kind = self._tables.kind(content)
-        self._tables.add_item(
-            (*place, word, kind, digest, content.size, _FORM[content.form], pack(content.meta))
-        )
+        self._tables.add_item((*place, word, kind, digest, content.size, _FORM[content.form], pack(content.meta)))
         self.add_payload(digest, content)
 
     def add_payload(self, digest: bytes | str, content: Content) -> None:

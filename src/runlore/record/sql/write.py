@@ -51,11 +51,7 @@ class Writer:
         self._clock = clock
         self._notes = Notes(tables)
         self._versions = Versions(tables, self._notes)
-        self._of(run or 0)
-
-    def _of(self, run: int) -> None:
-        self._run = run
-        self._tasks = Tasks(self._tables, self._versions, self._memo, run, self._clock)
+        self._tasks = Tasks(tables, self._versions, memo, run or 0, clock)
 
     @property
     def versions(self) -> dict[UUID, tuple[int, str]]:
@@ -107,8 +103,9 @@ class Writer:
                 None if new.trigger is None else pack(new.trigger),
             )
         )
-        self._of(seq)
+        self._tasks.run = seq
         tables.add_lease((seq, token, new.lease_host, new.lease_boot, new.lease_pid, new.lease_born))
+        tables.note_created(seq, at)
         tables.facts.set(PARAMETER, seq, new.facts)
         if new.tags or new.system_tags:
             owner = Owner(kind=OwnerKind.RUN, seq=seq)
@@ -165,7 +162,7 @@ class Writer:
                 change.duration,
                 pack_failure(change.failure),
                 pack(change.outputs),
-                self._run,
+                self._tasks.run,
             )
         )
         self._leave(change.status, ended)
@@ -176,30 +173,28 @@ class Writer:
 
     def take_over(self, identity: ProcessIdentity, at: int) -> int | None:
         """Give the run's lease to another process; return its new token, or ``None`` when the run has ended."""
-        held = self._execute(SQL["lease_token"], (self._run,)).fetchone()
+        held = self._execute(SQL["lease_token"], (self._tasks.run,)).fetchone()
         if held is None:
             return None
         token = int(held[0]) + 1
         who = (identity.host, identity.boot, identity.pid, identity.born)
-        self._execute(SQL["move_lease"], (token, *who, at, self._run))
+        self._execute(SQL["move_lease"], (token, *who, at, self._tasks.run))
         return token
 
     def interrupt(self, token: int, at: int) -> bool:
         """The owner is gone: running steps were interrupted, pending ones never started. False if it is not so."""
-        if not self._tables.holds_lease(self._run, token):
+        if not self._tables.holds_lease(self._tasks.run, token):
             return False
-        self._tasks.close_all(
-            at, lambda status: Status.INTERRUPTED if status is Status.RUNNING else Status.SKIPPED
-        )
-        self._execute(SQL["interrupt_run"], (CODE[Status.INTERRUPTED], at, self._run))
+        self._tasks.close_all(at, lambda status: Status.INTERRUPTED if status is Status.RUNNING else Status.SKIPPED)
+        self._execute(SQL["interrupt_run"], (CODE[Status.INTERRUPTED], at, self._tasks.run))
         self._leave(Status.INTERRUPTED, at)
         return True
 
     def _leave(self, status: Status, at: int) -> None:
         """What the end of a run brings, whatever the end is."""
-        self._tables.leave(self._run)
+        self._tables.leave(self._tasks.run)
         self._tasks.event(None, None, status, at)
-        self._memo.forget_steps(self._run)
+        self._memo.forget_steps(self._tasks.run)
 
     # -- deleting ------------------------------------------------------------------------------------------------
 
@@ -222,7 +217,7 @@ class Writer:
     def _log_metrics(self, change: MetricsLogged) -> None:
         if change.step is not None:
             self._tasks.require(change.step)
-        self._notes.log_metrics(self._run, change)
+        self._notes.log_metrics(self._tasks.run, change)
 
     def _move_alias(self, change: AliasMoved) -> None:
         version = change.version
@@ -239,7 +234,7 @@ _APPLY: dict[type, Callable[[Writer, Any], None]] = {
     StepFinished: lambda writer, change: writer._tasks.finish(change),
     RunFinished: Writer.finish_run,
     RunDescribed: Writer.describe_run,
-    LogWritten: lambda writer, change: writer._notes.write_log(writer._run, change),
+    LogWritten: lambda writer, change: writer._notes.write_log(writer._tasks.run, change),
     MetricsLogged: Writer._log_metrics,
     MetadataSet: lambda writer, change: writer._notes.set_metadata(change),
     TagsChanged: lambda writer, change: writer._notes.change_tags(change),

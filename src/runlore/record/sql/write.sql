@@ -131,6 +131,11 @@ delete from fact where kind = ?1 and owner = ?2 and key = ?3 and (?4 = -1 or ste
 select 1 from fact where kind = ? and owner = ? and key = ? and step = ?
 -- name: fact_steps
 select step from fact where kind = ? and owner = ? and key = ?
+-- Facts of runs that a step noted or measured.
+-- name: facts_of_step
+select kind, key, num, text from fact where kind in (1, 3, 4, 5, 6) and owner = ? and step = ?
+-- name: word_of
+select text from word where id = ?
 -- name: facts_of_run
 select distinct kind, key from fact where kind in (0, 1, 3, 4, 5, 6) and owner = ? and num is not null
 

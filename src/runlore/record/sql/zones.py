@@ -19,6 +19,11 @@ def blocks_of(owner: int) -> tuple[int, int]:
     return block, block // SIZE
 
 
+def places_of(kind: int, key: int, owner: int) -> list[tuple[int, int, int, int]]:
+    """Kind, key, level and block of the zones over an owner."""
+    return [(kind, key, level, block) for level, block in enumerate(blocks_of(owner))]
+
+
 def members_of(block: int) -> tuple[int, int]:
     """First and last member of a block."""
     return block * SIZE, block * SIZE + SIZE - 1
