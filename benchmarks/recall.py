@@ -156,6 +156,8 @@ def _task(step: int, at: datetime, random: Random, **given: Any) -> TaskFinished
 def questions(client: Client) -> dict[str, tuple[str, Callable[[], Any]]]:
     """What is asked: question → budget, and how to ask it."""
     runs = client.list_pipeline_runs
+    newest = client.get_pipeline("training").last_run.number - 1
+    times = [(_START + number * _SECOND).isoformat() for number in (newest - 49, 50)]
     return {
         "latest run": ("≤ 0.5 ms", lambda: client.get_pipeline("training").last_run),
         "newest 50": ("≤ 3 ms, 1.2", lambda: runs()[:50]),
@@ -164,6 +166,12 @@ def questions(client: Client) -> dict[str, tuple[str, Callable[[], Any]]]:
         "newest 50 with a metric, rare": ("≤ 3 ms", lambda: runs(run_metadata=["accuracy:gte:0.96"])[:50]),
         "newest 50 with a metric, common": ("≤ 3 ms", lambda: runs(run_metadata=["accuracy:gte:0.7"])[:50]),
         "newest 50 with a metric, old ones only": ("≤ 3 ms", lambda: runs(run_metadata=["loss:gt:99"])[:50]),
+        "newest 50 between two parameters": (
+            "≤ 3 ms, 1.2",
+            lambda: runs(parameters=["seed:gte:100", "seed:lt:150"])[:50],
+        ),
+        "newest 50 since a time": ("≤ 3 ms, 1.2", lambda: runs(created=f">={times[0]}")[:50]),
+        "newest 50 before a time": ("≤ 3 ms, 1.2", lambda: runs(created=f"<{times[1]}")[:50]),
         "how many runs": ("≤ 3 ms, 1.2", lambda: len(runs())),
     }
 

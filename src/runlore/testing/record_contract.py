@@ -7,49 +7,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from runlore.errors import AlreadyExists, LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Content, SaveType
 from runlore.model.change import (
     Change,
-    Input,
     LogWritten,
     MetadataSet,
-    Output,
     RunDescribed,
     RunFinished,
-    StepsPlanned,
     StepStarted,
     TagsChanged,
-    TaskFinished,
     VersionSaved,
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind, Tag
 from runlore.model.noun import changed
 from runlore.model.query import Query
-from runlore.model.run import Failure, Fence, Run, Usage
+from runlore.model.run import Failure, Fence, Run
 from runlore.model.status import Status
 from runlore.record.port import Record
 from runlore.testing.record_alias_contract import RecordAliasContract
+from runlore.testing.record_batch_contract import RecordBatchContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
 from runlore.testing.record_metric_contract import RecordMetricContract
 from runlore.testing.record_query_contract import RecordQueryContract
+from runlore.testing.record_range_contract import RecordRangeContract
+from runlore.testing.record_step_contract import RecordStepContract
 from runlore.testing.record_stories import (
     END,
     START,
     ask,
     at,
     begun,
-    blob,
     done,
     finished,
-    inline,
     new_run,
     new_step,
     new_version,
@@ -59,7 +54,14 @@ from runlore.testing.record_version_contract import RecordVersionContract
 
 
 class RecordContract(
-    RecordQueryContract, RecordVersionContract, RecordMetricContract, RecordAliasContract, RecordLeaseContract
+    RecordQueryContract,
+    RecordRangeContract,
+    RecordStepContract,
+    RecordVersionContract,
+    RecordMetricContract,
+    RecordAliasContract,
+    RecordLeaseContract,
+    RecordBatchContract,
 ):
     """What every record promises. Give a ``record`` fixture: an empty store."""
 
@@ -303,152 +305,6 @@ class RecordContract(
             with pytest.raises(NotFound):
                 record.commit([change], fence=fence)
 
-    # -- steps, tasks, edges -------------------------------------------------------------------------------------
-
-    def test_steps_come_back_as_planned_and_as_they_went(self, record: Record) -> None:
-        """A step keeps its plan, and gains start, end, duration, origin and note."""
-        first = done(record)
-        run, fence = begun(record, new_step(0, "a", parameters='{"lr":1}', config='{"c":2}'))
-        record.commit([StepsPlanned(steps=(new_step(1, "b", upstream=(0,), tasks=3),))], fence=fence)
-        record.commit(
-            [
-                StepStarted(index=0, at=at(1)),
-                step_end(0, status=Status.CACHED, origin=(first.seq, 0), cache_note="hit"),
-            ],
-            fence=fence,
-        )
-
-        a, b = record.steps(run.seq)
-
-        assert (a.name, a.parameters, a.config, a.upstream, a.tasks) == ("a", '{"lr":1}', '{"c":2}', (), None)
-        assert (a.status, a.started, a.ended, a.duration) == ("cached", at(1), at(3), 1.5)
-        assert (a.origin, a.cache_note) == ((first.seq, 0), "hit")
-        assert (b.index, b.upstream, b.tasks, b.status, b.started) == (1, (0,), 3, "pending", None)
-
-    def test_definitions_are_stored_once_per_content(self, record: Record) -> None:
-        """Two runs of the same step share one definition, which comes back whole."""
-        one, two = (record.steps(done(record).seq)[0].definition for _ in range(2))
-
-        assert one == two
-        found = record.definition(one)
-        assert (found.body, found.digest) == ('{"name":"train"}', sha256(found.body.encode()).digest())
-        with pytest.raises(NotFound):
-            record.definition(987654)
-
-    def test_every_attempt_is_kept(self, record: Record) -> None:
-        """A retried task has all its attempts, with failure and usage, and the inputs of its last one."""
-        run, fence = begun(record)
-        receipt = record.commit([VersionSaved(version=new_version("data"))])
-        ((seq, _),) = receipt.versions.values()
-        failure = Failure(type="builtins.OSError", message="no", traceback="tb")
-        usage = Usage(wall=1.5, cpu=0.5, memory=2**40, gpu_memory=None)
-        inputs = (Input(name="data", version=seq),)
-        record.commit(
-            [finished(0, status=Status.FAILED, failure=failure, usage=usage, inputs=inputs)], fence=fence, durable=False
-        )
-        record.commit([finished(0, attempt=1, inputs=inputs, key=b"k" * 32), step_end()], fence=fence)
-
-        first, second = record.tasks(run.seq, 0)
-
-        assert (first.attempt, first.status, first.failure, first.usage) == (0, "failed", failure, usage)
-        assert (second.attempt, second.status, second.key, second.started) == (1, "completed", b"k" * 32, at(1))
-        assert [(edge.name, edge.version) for edge in record.edges(run.seq, 0)] == [("data", seq)]
-        assert record.tasks(run.seq, 0, 0) == (first, second) and record.tasks(run.seq, 0, 1) == ()
-
-    def test_edges_tell_inputs_and_outputs_in_declared_order(self, record: Record) -> None:
-        """A task's edges name parameters, outputs and what was saved by hand, each in order."""
-        run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
-        made = new_version("model"), new_version("score", b"2"), new_version("note", b"3", save_type=SaveType.MANUAL)
-        task = finished(0, *made[:2])
-        saved = Output(name="note", value=made[2], direction="saved")
-        record.commit([TaskFinished(**_fields(task) | {"outputs": (*task.outputs, saved)}), step_end()], fence=fence)
-        record.commit(
-            [
-                finished(
-                    1,
-                    inputs=(Input(name="m", version=made[0].id), Input(name="s.0", version=made[1].id, element=4)),
-                ),
-                step_end(1),
-            ],
-            fence=fence,
-        )
-
-        outputs = record.edges(run.seq, 0, 0)
-        inputs = record.edges(run.seq, 1)
-
-        assert [(e.direction, e.position, e.name) for e in outputs] == [
-            ("output", 0, "out0"),
-            ("output", 1, "out1"),
-            ("saved", 0, "note"),
-        ]
-        assert [(e.direction, e.position, e.name, e.version, e.element) for e in inputs] == [
-            ("input", 0, "m", outputs[0].version, None),
-            ("input", 1, "s.0", outputs[1].version, 4),
-        ]
-        assert record.edges(run.seq) == outputs + inputs
-        assert record.consumers(outputs[1].version) == (inputs[1],)
-        assert record.version(outputs[1].version).producer == (run.seq, 0, 0, 1)
-
-    def test_an_input_that_does_not_exist_is_refused(self, record: Record) -> None:
-        """Reading a version that is not recorded raises `NotFound`, and so does taking one over."""
-        _, fence = begun(record)
-
-        with pytest.raises(NotFound):
-            record.commit([finished(0, inputs=(Input(name="x", version=uuid4()),))], fence=fence)
-        with pytest.raises(NotFound):
-            record.commit([finished(0, 12345)], fence=fence)
-
-    def test_a_mapped_step_keeps_its_items_in_a_collection(self, record: Record) -> None:
-        """Items come back in order, by slice, through the collection version that the step's end brings."""
-        run, fence = begun(record, new_step(0, tasks=3))
-        contents = [inline(b"zero"), blob(b"one"), inline(b"two")]
-        record.commit([StepStarted(index=0, at=at(1), tasks=3)], fence=fence)
-        record.commit([finished(0, contents[2], item=2), finished(0, contents[0], item=0)], fence=fence)
-        record.commit([finished(0, contents[1], item=1)], fence=fence)
-        whole = Content(materializer="collection", type="builtins.list", digest=digest_of(b"all"), size=10)
-        output = Output(name="models", value=new_version("models", content=whole))
-        receipt = record.commit([step_end(outputs=(output,))], fence=fence)
-        ((seq, _),) = receipt.versions.values()
-
-        items = record.items(seq)
-
-        assert [item.index for item in items] == [0, 1, 2]
-        assert [item.content for item in items] == contents
-        assert record.items(seq, 1, 2) == items[1:2] and record.items(seq, 1) == items[1:]
-        assert record.version(seq).producer == (run.seq, 0, -1, 0)
-        assert [edge.version for edge in record.edges(run.seq, 0, -1)] == [seq]
-        assert [event.item for event in record.events() if event.item is not None] == [2, 0, 1]
-
-    def test_logs_come_in_parts_of_the_last_attempt(self, record: Record) -> None:
-        """Log chunks are read from a part on, of one attempt or of the last that has any, exactly as written."""
-        run, fence = begun(record)
-        texts = ["1 o a\n", "2 e \ud800\0\n", "3 l é\n"]
-        record.commit([LogWritten(step=0, item=0, attempt=0, part=0, text="old")], fence=fence, durable=False)
-        record.commit(
-            [LogWritten(step=0, item=0, attempt=1, part=part, text=text) for part, text in enumerate(texts)],
-            fence=fence,
-        )
-
-        assert [chunk.text for chunk in record.logs(run.seq, 0)] == texts
-        assert [chunk.part for chunk in record.logs(run.seq, 0, part=1)] == [1, 2]
-        assert [chunk.text for chunk in record.logs(run.seq, 0, attempt=0)] == ["old"]
-        assert record.logs(run.seq, 0, item=1) == ()
-
-    def test_events_tell_what_changed_in_order(self, record: Record) -> None:
-        """A watcher that remembers the last event sees every later one, once."""
-        run = done(record)
-        events = record.events()
-
-        assert [(event.step, event.status) for event in events] == [
-            (None, "running"),
-            (0, "running"),
-            (0, "completed"),
-            (None, "completed"),
-        ]
-        assert {event.run for event in events} == {run.seq}
-        assert record.events(after=events[1].seq) == events[2:]
-        assert record.events(limit=1) == events[:1]
-
     # -- deleting ------------------------------------------------------------------------------------------------
 
     def test_a_deleted_run_is_gone_and_its_versions_stay(self, record: Record) -> None:
@@ -547,10 +403,6 @@ class SharedRecordContract:
             owner.commit([finished(0, new_version()), step_end()], fence=fence)
 
         assert other.count(Query(noun="version")) == 0 and owner.run(run.seq).status == "interrupted"
-
-
-def _fields(change: TaskFinished) -> dict[str, Any]:
-    return {name: getattr(change, name) for name in TaskFinished.__dataclass_fields__}
 
 
 def _together(work: Sequence[Callable[[], None]]) -> None:

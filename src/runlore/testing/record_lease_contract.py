@@ -1,21 +1,21 @@
-"""The part of the record's contract about who owns a run, and about many changes in one commit."""
+"""The part of the record's contract about who owns a run."""
 
 from __future__ import annotations
 
 import pytest
 
-from runlore.errors import AlreadyExists, LeaseLost, NotFound
-from runlore.model.change import StepStarted, VersionSaved
+from runlore.errors import LeaseLost, NotFound
+from runlore.model.change import StepStarted
 from runlore.model.query import Query
 from runlore.platform import ProcessIdentity
 from runlore.record.port import Record
-from runlore.testing.record_stories import END, ask, at, begun, done, finished, new_run, new_version, step_end
+from runlore.testing.record_stories import END, at, begun, done, finished, new_version, step_end
 
 OTHER = ProcessIdentity(host="other", boot="b2", namespace="", pid=77, born=88)
 
 
 class RecordLeaseContract:
-    """What every record promises to owners and to bulk writers. Give a ``record`` fixture: an empty store."""
+    """What every record promises to owners. Give a ``record`` fixture: an empty store."""
 
     def test_an_owner_renews_its_lease(self, record: Record) -> None:
         """A renewal tells when the owner was last alive; one whose fence no longer holds is refused."""
@@ -65,46 +65,3 @@ class RecordLeaseContract:
             record.take_over(run.seq, OTHER, at(9))
         with pytest.raises(NotFound):
             record.take_over(404, OTHER, at(9))
-
-    # -- batches -------------------------------------------------------------------------------------------------
-
-    def test_a_batch_writes_as_its_parts_would(self, record: Record) -> None:
-        """Runs, versions and deletions within a batch are numbered, found and kept as without it."""
-        with record.batch():
-            runs = [done(record, new_version(), tags=("t",), facts=(("lr", n),)) for n in range(3)]
-            assert ask(record, "run", ("parameter:lr", "ge", 1)) == [runs[2].seq, runs[1].seq]
-            record.delete_run(runs[1].seq)
-            with record.batch():
-                runs.append(done(record, new_version()))
-
-        assert [run.number for run in runs] == [1, 2, 3, 4]
-        assert ask(record, "run") == [runs[3].seq, runs[2].seq, runs[0].seq]
-        assert record.version(4).version == "4"
-
-    def test_a_batch_that_raises_leaves_nothing(self, record: Record) -> None:
-        """An error that leaves the block undoes everything in it, and what comes later is written well."""
-        kept = done(record, new_version())
-        with pytest.raises(ZeroDivisionError), record.batch():
-            done(record, new_version("fresh"), tags=("new tag",), facts=(("new key", 1),), pipeline="other")
-            raise ZeroDivisionError
-
-        assert ask(record, "run") == [kept.seq] and record.count(Query(noun="artifact")) == 1
-        again = done(record, new_version("fresh"), tags=("new tag",), facts=(("new key", 1),))
-        assert ask(record, "run", ("parameter:new key", "eq", 1)) == ask(record, "run", ("tag", "eq", "new tag"))
-        assert ask(record, "run", ("tag", "eq", "new tag")) == [again.seq] and again.number == 2
-
-    def test_an_error_that_is_caught_within_a_batch_undoes_its_own_part(self, record: Record) -> None:
-        """A refused commit leaves nothing of its own, and the rest of the batch is kept."""
-        with record.batch():
-            first = done(record, new_version(version="gold"), name="mine", name_given=True)
-            with pytest.raises(AlreadyExists):
-                record.commit(
-                    [VersionSaved(version=new_version("lost")), VersionSaved(version=new_version(version="gold"))]
-                )
-            with pytest.raises(AlreadyExists):
-                record.begin_run(new_run("other", name="mine", name_given=True))
-            second = done(record, new_version("lost"))
-
-        assert ask(record, "run") == [second.seq, first.seq]
-        assert [artifact.name for artifact in record.select(Query(noun="artifact")).items] == ["lost", "model"]
-        assert [pipeline.name for pipeline in record.select(Query(noun="pipeline")).items] == ["training"]

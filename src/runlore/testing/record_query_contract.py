@@ -148,46 +148,6 @@ class RecordQueryContract:
             start = 0 if chosen == conditions[:1] else 1
             assert [run.seq for run in (*up.items, *onward.items)] == seqs[start:]
 
-    def test_a_range_finds_old_matches_among_many_runs(self, record: Record) -> None:
-        """Whether few or many match, old ones or new ones, a range is walked whole, in order, page by page, both ways.
-
-        So many runs are looked at that a store which passes over blocks of them has several to pass over.
-        """
-        total = 560
-        with record.batch(durable=False):
-            for number in range(total):
-                old = 0 if number < 230 else 1
-                run, _ = begun(record, facts=(("old", old), ("late", number - 400), ("mixed", number % 7)))
-                assert run.seq == number + 1
-
-        for field, operator, operand, expected in (
-            ("parameter:old", "lt", 1, range(1, 231)),
-            ("parameter:old", "ge", 0.5, range(231, total + 1)),
-            ("parameter:late", "ge", 0, range(401, total + 1)),
-            ("parameter:late", "le", 0, range(1, 402)),
-            ("parameter:late", "gt", 10**6, range(0)),
-            ("parameter:late", "ge", total - 401 - 3, range(total - 3, total + 1)),
-            ("parameter:mixed", "gt", 5, range(7, total + 1, 7)),
-            ("parameter:mixed", "gt", 3, [n for n in range(1, total + 1) if (n - 1) % 7 > 3]),
-        ):
-            for descending in (True, False):
-                seqs, cursor = [], None
-                while True:
-                    query = Query(
-                        noun="run",
-                        conditions=(Condition(field, Operator(operator), operand),),
-                        descending=descending,
-                        after=cursor,
-                        limit=90,
-                    )
-                    page = record.select(query)
-                    seqs += [run.seq for run in page.items]
-                    cursor = page.cursor
-                    if cursor is None:
-                        break
-                assert seqs == sorted(expected, reverse=descending), (field, operator, operand, descending)
-            assert record.count(query) == len(expected)
-
     def test_versions_of_one_artifact_are_walked_in_pages(self, record: Record) -> None:
         """Labelled and automatic versions of an artifact come newest first, page by page."""
         labels = [None, "x", None, "9", None, "y"]

@@ -17,7 +17,7 @@ from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.record.sql import migrate
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.record.sql.text import pack_digest
+from runlore.record.sql.text import micros, pack_digest
 from runlore.testing.record_stories import ask, at, finished, new_version, step_end
 
 RUNS = 600
@@ -57,8 +57,8 @@ def _fill(file: sqlite3.Connection) -> None:
         status, ended = (1, None) if running else (2, 1_000_000)
         file.execute(
             "insert into run(seq, uid, pipeline, pipeline_version, number, name, status, created, ended, definition, "
-            "parameters, config, outputs) values (?, ?, 1, 1, ?, ?, ?, 0, ?, 1, '{}', '{}', '{}')",
-            (seq, UUID(int=seq).bytes, seq, f"run-{seq}", status, ended),
+            "parameters, config, outputs) values (?, ?, 1, 1, ?, ?, ?, ?, ?, 1, '{}', '{}', '{}')",
+            (seq, UUID(int=seq).bytes, seq, f"run-{seq}", status, micros(at(seq)), ended),
         )
         file.execute(
             "insert into step(run, idx, name, definition, status, ended, parameters, config) "
@@ -92,6 +92,8 @@ def holds_everything(record: SQLiteRecord) -> None:
     assert record.id == "the store" and list(record.check()) == []
     assert ask(record, "run", ("parameter:lr", "gt", 59.75)) == [600, 599, 598]
     assert ask(record, "run", ("parameter:lr", "le", 30), limit=1000) == list(range(300, 0, -1))
+    assert ask(record, "run", ("created", "ge", at(599))) == [600, 599]
+    assert ask(record, "run", ("created", "lt", at(3))) == [2, 1]
     assert ask(record, "run", ("tag", "eq", "good"), limit=2) == [600, 599]
     assert ask(record, "run", ("metadata:accuracy", "gt", 0.7985), limit=3) == [600, 599, 598]
     assert ask(record, "run", ("metadata:accuracy", "eq", 7)) == [1]

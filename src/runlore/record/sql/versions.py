@@ -54,6 +54,7 @@ class Versions:
             )
         )
         if seq is None:
+            self._find(new.id)
             return self.seq_of(new.id)
         self.add_payload(digest, content)
         self.made[new.id] = (seq, label or str(number))
