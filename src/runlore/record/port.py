@@ -107,8 +107,8 @@ class Record(ABC):
         Each verb does and refuses what it always does, and reading in the block sees what was written in it. Nobody
         else sees any of it before the block ends, and nothing of it stays if the block raises; a verb whose error is
         caught inside the block leaves nothing of its own. Other writers wait meanwhile, and what is written is kept at
-        hand until the end, where a full disk may show: some ten thousand runs at a time are a good measure. A batch within a batch belongs to the
-        outer one.
+        hand until the end, where a full disk may show: some ten thousand runs at a time are a good measure. A batch
+        within a batch belongs to the outer one.
         """
 
     # -- lists ---------------------------------------------------------------------------------------------------
