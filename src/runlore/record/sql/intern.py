@@ -40,21 +40,19 @@ class Interned:
         known = self._memo.definitions
         found = known.get(digest)
         if found is None:
-            self._execute(SQL["add_definition"], (digest, pack(body)))
-            found = known[digest] = int(self._execute(SQL["find_definition"], (digest,)).fetchone()[0])
+            found = known[digest] = self._intern("definition", (digest,), pack(body))
         return found
 
     def artifact(self, name: str, at: int) -> int:
         known = self._memo.artifacts
         found = known.get(name)
         if found is None:
-            self._execute(SQL["add_artifact"], (name, at))
-            found = known[name] = int(self._execute(SQL["find_artifact"], (name,)).fetchone()[0])
+            found = known[name] = self._intern("artifact", (name,), at)
         return found
 
-    def _intern(self, table: str, key: tuple[Any, ...]) -> int:
+    def _intern(self, table: str, key: tuple[Any, ...], *rest: Any) -> int:
+        """Find a row by its key, or make it; nobody else writes meanwhile."""
         row = self._execute(SQL["find_" + table], key).fetchone()
-        if row is None:
-            self._execute(SQL["add_" + table], key)
-            row = self._execute(SQL["find_" + table], key).fetchone()
-        return int(row[0])
+        if row is not None:
+            return int(row[0])
+        return int(self._execute(SQL["add_" + table], (*key, *rest)).lastrowid or 0)

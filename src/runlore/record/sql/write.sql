@@ -3,19 +3,19 @@
 -- name: touch
 update store set created = created
 -- name: add_word
-insert or ignore into word(text) values (?)
+insert into word(text) values (?)
 -- name: find_word
 select id from word where text = ?
 -- name: add_kind
-insert or ignore into kind(materializer, type, artifact_type) values (?, ?, ?)
+insert into kind(materializer, type, artifact_type) values (?, ?, ?)
 -- name: find_kind
 select id from kind where materializer = ? and type = ? and artifact_type = ?
 -- name: add_definition
-insert or ignore into definition(digest, body) values (?, ?)
+insert into definition(digest, body) values (?, ?)
 -- name: find_definition
 select id from definition where digest = ?
 -- name: add_artifact
-insert or ignore into artifact(name, created) values (?, ?)
+insert into artifact(name, created) values (?, ?)
 -- name: find_artifact
 select id from artifact where name = ?
 
