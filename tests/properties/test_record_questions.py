@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -78,9 +79,11 @@ def notes(random: Random, run: int, number: int) -> list[MetadataSet | MetricsLo
     return made
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Record, Record]]:
-    """A record in SQLite and one in memory with the same history."""
+@pytest.fixture(scope="module", params=["alone", "in a batch"])
+def records(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[tuple[Record, Record]]:
+    """A record in SQLite, written verb by verb or in one batch, and one in memory with the same history."""
     folder: Path = tmp_path_factory.mktemp("records")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zones, "SIZE", BLOCK)
@@ -88,7 +91,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Record, 
         patch.setattr(sqlite, "ENOUGH", ENOUGH)
         file = SQLiteRecord(folder / "record.sqlite", durability="relaxed", clock=lambda: START)
         memory = MemoryRecord(clock=lambda: START)
-        fill(file)
+        with file.batch() if request.param == "in a batch" else nullcontext():
+            fill(file)
         fill(memory)
         yield file, memory
         file.close()
@@ -128,6 +132,7 @@ def conditions(noun: str) -> st.SearchStrategy[Condition]:
         times = st.integers(-1, 51).map(lambda seconds: START + timedelta(seconds=seconds))
         built.append(st.builds(Condition, st.just("status"), st.sampled_from(ORDERED), st.sampled_from(list(Status))))
         built.append(st.builds(Condition, st.sampled_from(["created", "ended"]), st.sampled_from(ORDERED), times))
+        built.append(st.builds(Condition, st.just("created"), st.sampled_from(ORDERED[2:]), times))
     return st.one_of(built)
 
 
@@ -147,14 +152,23 @@ def queries(noun: str) -> st.SearchStrategy[Query]:
 
 
 def ranges(noun: str) -> st.SearchStrategy[Query]:
-    """A question with one range over a searchable value, which is what goes from block to block."""
-    bounds = st.one_of(st.integers(-RUNS, RUNS + 2), st.floats(-10, 110))
+    """A question with one or two ranges over a value or time, which is what goes from block to block."""
+    numbers = st.one_of(st.integers(-RUNS, RUNS + 2), st.floats(-10, 110))
+    times = st.integers(-1, 51).map(lambda seconds: START + timedelta(seconds=seconds))
+    fields = [*KEYS[noun], *(["created"] if noun == "run" else [])]
+    one_field = st.sampled_from(fields).flatmap(
+        lambda field: st.lists(
+            st.builds(
+                Condition, st.just(field), st.sampled_from(ORDERED[2:]), times if field == "created" else numbers
+            ),
+            min_size=1,
+            max_size=2,
+        )
+    )
     return st.builds(
         Query,
         noun=st.just(noun),
-        conditions=st.builds(Condition, st.sampled_from(KEYS[noun]), st.sampled_from(ORDERED[2:]), bounds).map(
-            lambda condition: (condition,)
-        ),
+        conditions=one_field.map(tuple),
         descending=st.booleans(),
         limit=st.sampled_from([7, 50, 500]),
     )
