@@ -252,10 +252,11 @@ class Connection:
         crash_point("record.written")
         handle.execute("commit")
         self._in_writing = False  # not in a `finally`, which an interrupt could cut short: then `_undo` does it
+        self.write_waiting = None
         crash_point("record.committed")
 
     def _undo(self, error: BaseException) -> None:
-        self._in_writing = False
+        self._in_writing, self.write_waiting = False, None
         handle = self._handle
         if handle is not None and handle.in_transaction:
             handle.execute("rollback")

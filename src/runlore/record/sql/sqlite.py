@@ -183,12 +183,9 @@ class SQLiteRecord(Record):
                     return
                 self._gathering = Gathering(self._memo)
                 self._db.write_waiting = self._gathering.write
-                try:
-                    with self._db.roomy():
-                        yield
-                        self._db.settle()
-                finally:
-                    self._gathering = self._db.write_waiting = None
+                with self._db.roomy():
+                    yield
+                    self._db.settle()
         except BaseException:
             self._memo.forget()
             raise
