@@ -24,6 +24,9 @@ from runlore.record.port import Record
 
 #: Seconds for which what has finished may wait for company before it is committed.
 GROUP = 0.02
+#: Seconds after which the engine commits at the next pause, so that in a row of short steps the other thread, which
+#: takes turns with them, has nothing to do.
+DUE = 0.015
 
 
 class Ledger:
@@ -117,7 +120,7 @@ class Ledger:
 
     def pause(self) -> None:
         """Something else comes now, and it may take long: commit what has waited long enough, the rest in time."""
-        if self._clock() - self._committed > GROUP:
+        if self._clock() - self._committed > DUE:
             self.flush()
         elif not self._ticking:
             self._ticking = self._ticker.after(GROUP, self._tick)
@@ -210,6 +213,9 @@ class Ledger:
         try:
             if self._opener is not None:  # the engine is at it, and may open a file next: not in its way
                 self._ticker.after(GROUP, self._tick)
+                return
+            waited = self._clock() - self._committed
+            if waited < GROUP and self._ticker.after(GROUP - waited, self._tick):  # the engine committed meanwhile
                 return
             self._ticking = False
             if self._failure is None and (self._changes or self._events):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runlore.errors import AlreadyExists, LeaseLost, StoreFull
-from runlore.execute.ledger import GROUP, Ledger
+from runlore.execute.ledger import DUE, GROUP, Ledger
 from runlore.execute.ticker import Ticker
 from runlore.model.change import Change, RunFinished, StepFinished, StepStarted
 from runlore.model.run import Fence
@@ -104,10 +104,31 @@ def test_a_long_step_does_not_keep_an_end_waiting(bench: Bench) -> None:
         bench.ledger.tell("end")
         bench.ledger.pause()
         with bench.ledger.closed():
+            bench.time += GROUP
             bench.ticker.now()
 
             assert bench.record.log == [([END], True)]
             assert bench.told == ["end"]
+
+
+def test_what_came_after_a_commit_has_its_own_time(bench: Bench) -> None:
+    """The other thread leaves alone what has not waited long enough, and comes back when it has."""
+    with bench.ledger.open():
+        bench.ledger.note(END)
+        bench.ledger.pause()
+        bench.time = DUE * 1.1
+        bench.ledger.note(START)
+        bench.ledger.pause()
+        bench.ledger.note(END)
+        with bench.ledger.closed():
+            bench.time = GROUP
+            bench.ticker.now()
+            assert bench.record.log == [([END, START], True)]
+
+            bench.time = DUE * 1.1 + GROUP
+            bench.ticker.now()
+
+    assert bench.record.log == [([END, START], True), ([END], True)]
 
 
 def test_nobody_commits_half_of_an_end(bench: Bench) -> None:
@@ -120,6 +141,7 @@ def test_nobody_commits_half_of_an_end(bench: Bench) -> None:
         assert bench.record.log == []
 
         with bench.ledger.closed():
+            bench.time += GROUP
             bench.ticker.now()
 
     assert bench.record.log == [([END, START], True)]
@@ -238,6 +260,7 @@ def test_an_error_beside_the_step_is_raised_where_it_is_heard(bench: Bench) -> N
         bench.ledger.note(END)
         bench.ledger.pause()
         with bench.ledger.closed():
+            bench.time += GROUP
             bench.ticker.now()
 
     with pytest.raises(LeaseLost, match="taken over"):
