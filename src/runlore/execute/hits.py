@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from runlore.record.port import Hit, Record
 
 #: Tasks that are fetched ahead at first, and at most.
-FIRST, MOST = 16, 1024
+FIRST, MOST = 16, 256
 
 
 class Hits:

@@ -88,16 +88,9 @@ class Ledger:
         finally:
             self._opener = before
 
-    @contextmanager
-    def closed(self) -> Iterator[None]:
+    def closed(self) -> _Closed:
         """While a step's function runs: let others commit what there is. Used inside `open`."""
-        opener, self._opener = self._opener, None
-        try:
-            yield
-        finally:
-            if not self.inherited:  # where the lock may be held by a thread that is not there
-                with self._lock:  # which a commit under way still holds
-                    self._opener = opener
+        return _Closed(self)
 
     def note(self, change: Change) -> None:
         """Write ``change`` with the next commit."""
@@ -227,3 +220,21 @@ class Ledger:
 
 
 _REPORTS = (TaskFinished, StepFinished)
+
+
+class _Closed:
+    """A ``with`` block during which a ledger is closed. A class, since one is made for every task."""
+
+    __slots__ = ("_ledger", "_opener")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __enter__(self) -> None:
+        self._opener, self._ledger._opener = self._ledger._opener, None
+
+    def __exit__(self, *raised: object) -> None:
+        ledger = self._ledger
+        if not ledger.inherited:  # where the lock may be held by a thread that is not there
+            with ledger._lock:  # which a commit under way still holds
+                ledger._opener = self._opener
