@@ -31,6 +31,11 @@ def checked_query(query: Query) -> None:
         raise QueryInvalid(f"A page holds at least one answer; the limit is {query.limit}.")
 
 
+def has_no_answer(query: Query) -> bool:
+    """Whether a query asks for one of no values, beside whatever else must hold."""
+    return not query.any and any(one.operator is Operator.IN and one.operand == () for one in query.conditions)
+
+
 def _checked_condition(noun: str, fields: dict[str, str], condition: Condition) -> None:
     prefix, separator, _ = condition.field.partition(":")
     operator, operand = condition.operator, condition.operand

@@ -10,10 +10,12 @@ import pytest
 from runlore.errors import NotFound, QueryInvalid
 from runlore.model.artifact import SaveType
 from runlore.model.change import (
+    MetadataSet,
     RunFinished,
     VersionSaved,
 )
 from runlore.model.digest import digest_of
+from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.query import FIELDS, Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.record.port import Record
@@ -133,6 +135,18 @@ class RecordQueryContract:
         assert ask(record, "run", *conditions[::-1]) == [runs[1]]
         assert ask(record, "run", ("tag", "eq", "y"), ("user", "eq", "ada"), any=True) == [runs[2], runs[1], runs[0]]
         assert ask(record, "run", ("tag", "eq", "x"), ("tag", "eq", "y")) == [runs[1]]
+
+    @pytest.mark.parametrize("field", ["name", "status", "tag", "parameter:lr", "metadata:loss"])
+    @pytest.mark.parametrize("other", [("parameter:lr", "eq", 0.1), ("metadata:loss", "gt", 0), ("tag", "eq", "x")])
+    def test_one_of_no_values_has_no_answer(self, record: Record, field: str, other: tuple[str, str, object]) -> None:
+        """A field is never one of no values, whatever else is asked; it is always none of them."""
+        run = done(record, tags=("x",), facts=(("lr", 0.1),))
+        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
+        record.commit([MetadataSet(owner=owner, values=(("loss", "1"),), at=at(2), facts=(("loss", 1),))])
+
+        assert ask(record, "run", (field, "in", ()), other) == []
+        assert ask(record, "run", ("id", "startswith", "no id"), other) == []
+        assert ask(record, "run", (field, "not_in", ()), other) == [run.seq]
 
     def test_conditions_and_pages_go_together(self, record: Record) -> None:
         """A filtered list is walked page by page in the order of creation, both ways."""

@@ -176,7 +176,7 @@ def _compare(column: str, operator: Operator, operand: Any, packed: Callable[[An
 def _uuid_prefix(column: str, prefix: str) -> Piece:
     digits = prefix.replace("-", "").lower()
     if len(digits) > 32 or any(digit not in "0123456789abcdef" for digit in digits):
-        return Piece("0")
+        return Piece(f"{column} = ?", (b"",))  # never, but no constant: see `has_no_answer`
     low, high = digits.ljust(32, "0"), digits.ljust(32, "f")
     return Piece(f"{column} between ? and ?", (bytes.fromhex(low), bytes.fromhex(high)))
 

@@ -18,7 +18,7 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, St
 from runlore.model.suggest import did_you_mean
 from runlore.record.meaning import means_the_same, with_own
 from runlore.record.port import Finding, Hit, Record
-from runlore.record.queries import checked_query, cursor_text
+from runlore.record.queries import checked_query, cursor_text, has_no_answer
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.kinds import OWN, OWNER_KINDS
@@ -201,6 +201,8 @@ class SQLiteRecord(Record):
 
     def select(self, query: Query) -> Page[Any]:
         checked_query(query)
+        if has_no_answer(query):  # SQLite would drop the other conditions, and then miss those of the index to walk
+            return Page(items=(), cursor=None)
         with self._db.reading():
             statement = compiled(
                 query, self._driver(query), READ[query.noun + "_columns"], READ[query.noun + "_tables"]
@@ -234,6 +236,8 @@ class SQLiteRecord(Record):
 
     def count(self, query: Query) -> int:
         checked_query(query)
+        if has_no_answer(query):
+            return 0
         known = self._counter(query)
         if known is not None:
             return known
