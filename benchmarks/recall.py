@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
 
-from measure import Row, alternately, emptied, timed
+from measure import Row, alternately, emptied, python, timed
 
 from runlore.client import Client
 from runlore.model.artifact import Content
@@ -217,9 +215,6 @@ _LATEST = "from runlore.client import Client; print(Client().get_pipeline('train
 
 
 def _processes(size: int, rounds: int) -> Iterator[Row]:
-    def python(code: str) -> str:
-        return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-
     idle = statistics.median(int(python(_IDLE)) for _ in range(3))
     yield Row(what=f"{size:,} runs: idle client", floor=None, runlore=idle, unit="MB", budget="≤ 40 MB")
     bare, latest = alternately(max(rounds, 9), lambda: python("pass"), lambda: python(_LATEST))
