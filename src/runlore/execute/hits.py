@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from runlore.model.plan import PlannedStep
 from runlore.record.port import Hit, Record
+from runlore.record.vault import Vault
 
 #: Tasks that are fetched ahead at first, and at most.
 FIRST, MOST = 16, 256
+
+
+def is_whole(hit: Hit, step: PlannedStep, vault: Vault) -> bool:
+    """Whether everything that ``step`` gives is there, verified; not so if the hit's run was deleted just now."""
+    return len(hit.outputs) == len(step.outputs) and all(vault.present(output.content) for _, output in hit.outputs)
 
 
 class Hits:

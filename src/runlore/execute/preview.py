@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runlore.execute.arguments import Arguments
-from runlore.execute.hits import Hits
+from runlore.execute.hits import Hits, is_whole
 from runlore.execute.outcome import Outcome, Produced
 from runlore.execute.stepkey import StepKeys
 from runlore.model.artifact import LookedUp, Version
@@ -81,6 +81,7 @@ def executing(plan: Plan, keys: StepKeys, record: Record, vault: Vault, *, cachi
 def _walk(plan: Plan, keys: StepKeys, record: Record, vault: Vault, caching: bool) -> Iterator[PreviewedStep]:
     outcomes: dict[int, Outcome] = {}
     arguments = Arguments(record, vault, outcomes)
+    hits = Hits(record, arguments.same_code)
     ordinals: Counter[bytes] = Counter()
     #: Artifact → the step before that makes a version of it.
     making: dict[str, str] = {}
@@ -93,7 +94,7 @@ def _walk(plan: Plan, keys: StepKeys, record: Record, vault: Vault, caching: boo
         elif step.mapped:
             cached, reason = None, "is decided item by item"
         else:
-            hit, reason = _look_up(step, keys, arguments, ordinals, record, vault, caching)
+            hit, reason = _look_up(step, keys, arguments, ordinals, hits, record, vault, caching)
             cached = hit is not None
             open_ = [] if hit is None else [one for one in hit.looked_up if _may_change(one, making)]
             if open_:
@@ -116,6 +117,7 @@ def _look_up(
     keys: StepKeys,
     arguments: Arguments,
     ordinals: Counter[bytes],
+    hits: Hits,
     record: Record,
     vault: Vault,
     caching: bool,
@@ -129,10 +131,10 @@ def _look_up(
         return None, reason or "caching is off"
     ordinal = ordinals[key]
     ordinals[key] += 1
-    hit = Hits(record, arguments.same_code).find(keys.numbered(key, ordinal))
+    hit = hits.find(keys.numbered(key, ordinal))
     if hit is None:
         return None, "no earlier result with this code, these parameters and inputs"
-    if not all(vault.present(output.content) for _, output in hit.outputs):
+    if not is_whole(hit, step, vault):
         return None, DAMAGED
     return hit, f"as in run {record.run(hit.run).name}"
 

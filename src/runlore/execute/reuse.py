@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from runlore.execute.arguments import Arguments, Resolved
 from runlore.execute.attempt import Attempt
-from runlore.execute.hits import Hits
+from runlore.execute.hits import Hits, is_whole
 from runlore.execute.ledger import Ledger
 from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
@@ -69,7 +69,4 @@ class Reuse:
             hit = self._hits.find(key)
         if hit is None:
             return None, NO_RESULT
-        complete = len(hit.outputs) == len(step.outputs)  # not so if the run was deleted just now
-        if complete and all(self._services.vault.present(output.content) for _, output in hit.outputs):
-            return hit, None
-        return None, DAMAGED
+        return (hit, None) if is_whole(hit, step, self._services.vault) else (None, DAMAGED)

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values.text import TAG, WAY_OUT, Encode, Refused, quote, shown, tagged, write_items, write_pairs
-from runlore.values.zones import decode_zone, encode_zone
+from runlore.values.timezones import decode_zone, encode_zone
 
 #: Version of the rule in ``docs/design/codec.md``.
 CODEC_VERSION = 1

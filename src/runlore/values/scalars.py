@@ -10,7 +10,7 @@ from typing import Any
 
 from runlore.errors import MissingExtra
 from runlore.values.text import TAG, WAY_OUT, Encode, Refused, quote, tagged
-from runlore.values.zones import decode_zone, encode_zone
+from runlore.values.timezones import decode_zone, encode_zone
 
 
 def encode_scalar(value: Any, depth: int, write: Encode) -> str | None:

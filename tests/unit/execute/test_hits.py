@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from runlore.execute import hits as module
-from runlore.execute.hits import Hits
+from runlore.execute.hits import Hits, is_whole
+from runlore.model.noun import changed
+from runlore.model.plan import PlannedOutput, PlannedStep
 from runlore.model.run import Run
 from runlore.record.memory import MemoryRecord
 from runlore.record.port import Hit
@@ -89,6 +92,17 @@ def test_keys_that_nothing_has_are_found_out_together(record: CountingRecord) ->
 
     assert [hits.find(key) is not None for key in KEYS] == [True] + [False] * (len(KEYS) - 1)
     assert record.asked == {"known": 1, "cached": 1}
+
+
+def test_a_result_of_which_outputs_are_missing_is_not_whole() -> None:
+    """A run that is deleted between finding a result and taking it over leaves a result without outputs."""
+    hit = Hit(run=1, step=0, item=0, ended=None, outputs=())
+    output = PlannedOutput(name="model", artifact="model")
+    step = PlannedStep(index=0, name="train", step=None, arguments={}, outputs=(output,))
+    vault: Any = None  # is not asked
+
+    assert not is_whole(hit, step, vault)
+    assert is_whole(hit, changed(step, outputs=()), vault)
 
 
 def test_what_was_fetched_in_vain_is_fetched_less(record: CountingRecord, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -164,11 +164,8 @@ class SQLiteRecord(Record):
     def interrupt(self, lease: Lease, at: datetime) -> bool:
         return self._write(lease.run, lambda writer: writer.interrupt(lease.token, micros(at)), durable=True)
 
-    def batch(self, *, durable: bool = True) -> AbstractContextManager[None]:
-        return self._batch(durable)
-
     @contextmanager
-    def _batch(self, durable: bool) -> Iterator[None]:
+    def batch(self, *, durable: bool = True) -> Iterator[None]:
         from runlore.record.sql.gathered import Gathering  # see `_write`
 
         try:

@@ -1,4 +1,4 @@
-"""Zone: how a time zone is written in typed text, and found again."""
+"""Time zones: how one is written in typed text, and found again."""
 
 from __future__ import annotations
 
