@@ -99,9 +99,8 @@ def _main_script() -> str | None:
 def _source_files(functions: Iterable[Callable[..., Any]]) -> Iterable[str]:
     """File names under which the functions were compiled, real or made up (`<stdin>`), each once, in order."""
     seen: dict[str, None] = {}
-    for function in {
-        id(function): function for function in functions
-    }.values():  # a step may be called a thousand times
+    once = {id(function): function for function in functions}  # a step may be called a thousand times
+    for function in once.values():
         code = getattr(unwrap(function), "__code__", None)
         if code is not None:
             seen[code.co_filename] = None
