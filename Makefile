@@ -21,7 +21,7 @@ demo: $(VENV)/demo-installed  ## Train models on real digits, see the cache at w
 test: $(VENV)/test-installed  ## Install the package with its test extra and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(VENV)/test-installed  ## The tests that take minutes
+test-slow: $(VENV)/libraries-installed  ## The tests that take minutes or large libraries
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/check-installed $(VENV)/test-installed  ## Format, lint, types, import layers

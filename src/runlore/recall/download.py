@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import AlreadyExists, ArtifactCorrupt, ArtifactDeleted
 from runlore.model.artifact import Content
+from runlore.values.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from runlore.recall.version import ArtifactVersion
 
-#: File name endings by materializer; anything else is ``.bin``.
-ENDINGS = {
-    "json": ".json",
-    "numpy": ".npy",
-    "pandas": ".arrow",
-    "cloudpickle": ".pkl",
-    "columns": ".columns",
-    "nested": ".nested",
-}
+#: File name endings of the materializers that need no library; anything unknown is ``.bin``.
+_ENDINGS = {"json": ".json", "cloudpickle": ".pkl", "columns": ".columns", "nested": ".nested"}
 
 
 def download(version: ArtifactVersion, target: Path, *, overwrite: bool) -> Path:
@@ -79,9 +73,14 @@ def _files_of(version: ArtifactVersion, content: Content, stem: str) -> Iterator
         for name in reader.files():
             yield _inside(name), reader.file(name)
     elif content.form == "blob":
-        yield stem + ENDINGS.get(content.materializer, ".bin"), reader.path()
+        yield stem + _ending(content.materializer), reader.path()
     else:
-        yield stem + ENDINGS.get(content.materializer, ".bin"), reader.read()
+        yield stem + _ending(content.materializer), reader.read()
+
+
+def _ending(materializer: str) -> str:
+    shipped = SHIPPED.get(materializer)
+    return shipped.ending if shipped is not None else _ENDINGS.get(materializer, ".bin")
 
 
 def _inside(name: str) -> str:

@@ -22,6 +22,7 @@ from runlore.values.columns import ColumnsMaterializer
 from runlore.values.materializer import DEFINED, Materializer
 from runlore.values.nested import NestedMaterializer
 from runlore.values.pickled import CloudpickleMaterializer
+from runlore.values.shipped import SHIPPED
 from runlore.values.typenames import resolve_type, type_name
 
 #: Entry points of this group bring materializers of other packages.
@@ -31,17 +32,6 @@ _BUILTIN = BuiltinMaterializer()
 _COLUMNS = ColumnsMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
 _NESTED = NestedMaterializer(_COLUMNS, lambda value: _leaf_materializer(value), lambda name: by_name(name))
-
-# Shipped with runlore but imported on first need: name in the record -> (module, class, types, extra).
-_SHIPPED: dict[str, tuple[str, str, tuple[str, ...], str]] = {
-    "numpy": ("runlore.values.numpy", "NumpyMaterializer", ("numpy.ndarray",), "numpy"),
-    "pandas": (
-        "runlore.values.pandas",
-        "PandasMaterializer",
-        ("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.Categorical"),
-        "pandas",
-    ),
-}
 
 # What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
 _CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset))
@@ -55,7 +45,7 @@ _names: dict[str, Materializer] = {
     "nested": _NESTED,
     "cloudpickle": _CLOUDPICKLE,
 }
-_types: dict[str, str] = {name: shipped for shipped, (_, _, names, _) in _SHIPPED.items() for name in names}
+_types: dict[str, str] = {type_text: name for name, shipped in SHIPPED.items() for type_text in shipped.types}
 _seen = 0
 _entry_points_read = False
 _revision = 0
@@ -142,7 +132,7 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
     with _lock:
         former = _names.get(name)
         taken = former is not None and type_name(type(former)) != type_name(materializer_class)
-        if taken or (name in _SHIPPED and not materializer_class.__module__.startswith("runlore.values.")):
+        if taken or (name in SHIPPED and not materializer_class.__module__.startswith("runlore.values.")):
             raise DefinitionError(
                 f"A materializer called {name!r} exists already. Give {materializer_class} another name."
             )
@@ -165,7 +155,7 @@ def revision() -> int:
 def names() -> list[str]:
     """Return the names of all known materializers, sorted."""
     _take_in_definitions()
-    return sorted({*_names, *_SHIPPED})
+    return sorted({*_names, *SHIPPED})
 
 
 def _instance(explicit: type[Materializer] | Materializer | str) -> Materializer:
@@ -246,14 +236,15 @@ def _annotated_classes(annotation: Any) -> list[type]:
 
 
 def _shipped(name: str) -> Materializer | None:
-    if name not in _SHIPPED:
+    shipped = SHIPPED.get(name)
+    if shipped is None:
         return None
-    module, attribute, _, extra = _SHIPPED[name]
     try:
-        cls = getattr(importlib.import_module(module), attribute)
+        cls = getattr(importlib.import_module(shipped.module), shipped.cls)
     except ImportError as error:
         raise MissingExtra(
-            f"The value is stored by {name!r}, which needs {error.name or extra}: pip install 'runlore[{extra}]'."
+            f"The value is stored by {name!r}, which needs {error.name or shipped.extra}: "
+            f"pip install 'runlore[{shipped.extra}]'."
         ) from error
     register(cls)
     return _names[name]

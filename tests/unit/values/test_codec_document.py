@@ -29,5 +29,5 @@ def test_every_tag_is_written_down() -> None:
 
 def test_every_shipped_materializer_is_written_down() -> None:
     """Each materializer that ships with runlore has its row."""
-    for name in ("json", "columns", "nested", "cloudpickle", *registry._SHIPPED):
+    for name in ("json", "columns", "nested", "cloudpickle", *registry.SHIPPED):
         assert f"| `{name}` | " in PAGE
