@@ -203,7 +203,11 @@ def _leaf_materializer(value: Any) -> Materializer | None:
 
 def _registered(classes: list[type]) -> Iterator[Materializer]:
     by_class: dict[type, str] = {}
+    roots = {_root(getattr(cls, "__module__", None) or "") for cls in classes}
     for type_text, name in list(_types.items()):
+        # large libraries import much when a name of theirs is looked at, so only those that the classes come from are
+        if name in SHIPPED and _root(type_text) not in roots:
+            continue
         cls = _loaded_class(type_text)
         if cls is not None:
             by_class[cls] = name
@@ -213,9 +217,12 @@ def _registered(classes: list[type]) -> Iterator[Materializer]:
             yield by_name(found)
 
 
+def _root(dotted: str) -> str:
+    return dotted.partition(".")[0]
+
+
 def _loaded_class(type_text: str) -> type | None:
-    root = type_text.partition(".")[0]
-    if root not in sys.modules:  # nobody can hold a value of it
+    if _root(type_text) not in sys.modules:  # nobody can hold a value of it
         return None
     try:
         cls = resolve_type(type_text)

@@ -163,7 +163,8 @@ class Announced(TextMaterializer):
 
 def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the library is missing, the error says how to get it."""
-    monkeypatch.setitem(registry._SHIPPED, "hologram", ("nowhere_at_all", "X", (), "hologram"))
+    hologram = registry.SHIPPED["numpy"]._replace(module="nowhere_at_all", cls="X", types=(), extra="hologram")
+    monkeypatch.setitem(registry.SHIPPED, "hologram", hologram)
 
     with pytest.raises(MissingExtra, match=r"needs nowhere_at_all: pip install 'runlore\[hologram\]'"):
         by_name("hologram")
