@@ -46,7 +46,18 @@ class Floor:
         for _ in range(times):
             _, row = self._call(lambda row=row: function(self._load(row)))
 
-    def keep(self, data: memoryview) -> str:
+    def put(self, data: bytes) -> str:
+        """Keep bytes durably, as a row if they are few, else as a file; return the name that `get` takes."""
+        if len(data) > INLINE:
+            return self.keep(memoryview(data))
+        self._synchronous("full")
+        row = self.database.execute(
+            "insert into step(ended, digest, payload) values (?, ?, ?)",
+            (time.time_ns(), hashlib.sha256(data).hexdigest(), data),
+        ).lastrowid
+        return f"row {row}"
+
+    def keep(self, data: bytes | memoryview) -> str:
         """Publish bytes as a file named by their digest; return that digest."""
         digest = hashlib.sha256()
         part = self.folder / f"part-{time.time_ns()}"
@@ -66,7 +77,9 @@ class Floor:
         return name
 
     def get(self, name: str) -> bytes:
-        """Read a published file and check its digest."""
+        """Read what `keep` or `put` kept, and check its digest."""
+        if name.startswith("row "):
+            return self._payload(int(name[4:]))
         data = (self.folder / name).read_bytes()
         if hashlib.sha256(data).hexdigest() != name:
             raise RuntimeError(f"{name} is damaged")
@@ -90,12 +103,15 @@ class Floor:
         return value, row
 
     def _load(self, row: int | None) -> Any:
+        return pickle.loads(self._payload(row))
+
+    def _payload(self, row: int | None) -> bytes:
         digest, payload = self.database.execute("select digest, payload from step where id = ?", (row,)).fetchone()
         if payload is None:
-            payload = self.get(digest)
-        elif hashlib.sha256(payload).hexdigest() != digest:
+            return self.get(digest)
+        if hashlib.sha256(payload).hexdigest() != digest:
             raise RuntimeError(f"{digest} is damaged")
-        return pickle.loads(payload)
+        return bytes(payload)
 
     def _end(self, row: int | None, data: bytes) -> None:
         inline = len(data) <= INLINE

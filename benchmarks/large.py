@@ -115,7 +115,7 @@ def _in_fresh_processes(what: str, small: str, make: str, *, budgets: tuple[str,
     """Peak memory, and a load by a process that has read nothing before but ``small``. Linux tells, others do not."""
     if not Path("/proc/self/clear_refs").exists():
         return
-    (more,) = _python(_FRESH + f"from large import *\nsave({small}, lambda: {make})")
+    more = in_fresh_process(small, make)
     time.sleep(SETTLED)
     _, loading = _python(_FRESH + "load()")
     again, _ = _python(_FRESH + "load()")
@@ -124,6 +124,12 @@ def _in_fresh_processes(what: str, small: str, make: str, *, budgets: tuple[str,
         what=f"{what}: peak memory of saving, over the value", floor=None, runlore=more, unit="MB", budget=budgets[1]
     )
     yield Row(what=f"{what}: peak memory of loading and verifying", floor=None, runlore=loading, unit="MB")
+
+
+def in_fresh_process(small: str, make: str) -> float:
+    """Peak memory of saving what ``make`` gives, over the value, where ``small`` was saved before. Linux only."""
+    (more,) = _python(_FRESH + f"import values\nfrom large import *\nsave({small}, lambda: {make})")
+    return more
 
 
 def _python(code: str) -> list[float]:

@@ -1,7 +1,7 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
     python benchmarks/run.py              everything; filling a store with a million runs takes minutes
-    python benchmarks/run.py chain map    some sections: install, start, run, chain, map, keep, large, recall
+    python benchmarks/run.py chain map    some sections: install, start, run, chain, map, keep, large, values, recall
     python benchmarks/run.py recall --runs 1000 100000    among how many runs to look, the fewest first
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
 
@@ -22,6 +22,7 @@ from measure import table
 from recall import SIZES, recall
 from start import start
 from steps import chains, keeping, maps, runs
+from values import values
 
 MEASURES = {
     "install": install,
@@ -31,6 +32,7 @@ MEASURES = {
     "map": maps,
     "keep": keeping,
     "large": large,
+    "values": values,
     "recall": recall,
 }
 
