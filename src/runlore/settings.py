@@ -294,24 +294,22 @@ def _project_folder(folder: Path | None) -> Path | None:
     """The nearest ``.runlore`` from ``folder`` upwards."""
     if folder is None:
         return None
-    for parent in _upwards(folder):
-        candidate = parent / FOLDER
-        if os.path.isdir(candidate):
-            return candidate
-    return None
+    candidates = (os.path.join(parent, FOLDER) for parent in _upwards(folder))
+    return next((Path(candidate) for candidate in candidates if os.path.isdir(candidate)), None)
 
 
-def _upwards(folder: Path) -> Iterator[Path]:
-    folder = Path(os.path.abspath(folder))
-    yield folder
-    yield from folder.parents
+def _upwards(folder: Path) -> Iterator[str]:
+    """``folder`` and those above it; as text, since settings are read at every run and paths take five times as long."""
+    parent, below = os.path.abspath(folder), ""
+    while parent != below:
+        yield parent
+        parent, below = os.path.dirname(parent), parent
 
 
-def _login_folder(environ: Mapping[str, str]) -> Path | None:
+def _login_folder(environ: Mapping[str, str]) -> str | None:
     """The user's home, from HOME or else the user database; ``None`` where neither knows one."""
     if sys.platform == "win32":
-        name = environ.get("USERPROFILE")
-        return Path(name) if name else None
+        return environ.get("USERPROFILE") or None
     name = environ.get("HOME")
     if not name:
         import pwd
@@ -320,7 +318,7 @@ def _login_folder(environ: Mapping[str, str]) -> Path | None:
             name = pwd.getpwuid(os.getuid()).pw_dir
         except KeyError:
             return None
-    return Path(name) if os.path.isabs(name) else None
+    return name if os.path.isabs(name) else None
 
 
 def _place(environ: Mapping[str, str], variable: str, below: str, kind: str) -> Path | None:
@@ -334,9 +332,9 @@ def _place(environ: Mapping[str, str], variable: str, below: str, kind: str) -> 
         return Path(name(APP, appauthor=False))
     custom = environ.get(variable, "")
     if os.path.isabs(custom):
-        return Path(custom) / APP
+        return Path(os.path.join(custom, APP))
     login = _login_folder(environ)
-    return login / below / APP if login else None
+    return Path(os.path.join(login, below, APP)) if login else None
 
 
 def _user_folder(environ: Mapping[str, str]) -> Path | None:
@@ -351,7 +349,7 @@ def _user_file(environ: Mapping[str, str]) -> Path | None:
             raise ConfigurationError(f"RUNLORE_SETTINGS names {given!r}, which is not a file.")
         return Path(given)
     folder = _place(environ, "XDG_CONFIG_HOME", ".config", "config")
-    return folder / FILE if folder else None
+    return Path(os.path.join(folder, FILE)) if folder else None
 
 
 def _home(
