@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runlore.execute.context import get_step_context, log_metadata
     from runlore.model.status import Status
     from runlore.recall.client import Client
-    from runlore.workspace import load_artifact, save_artifact
+    from runlore.workspace import load_artifact, register_artifact, save_artifact
 
 __version__ = "0.1.0"
 
@@ -38,6 +38,7 @@ __all__ = [
     "log_metadata",
     "mapped",
     "pipeline",
+    "register_artifact",
     "save_artifact",
     "step",
     "unmapped",
@@ -56,6 +57,7 @@ _HOMES = {
     "log_metadata": "runlore.execute.context",
     "mapped": "runlore.author.handle",
     "pipeline": "runlore.author.pipeline",
+    "register_artifact": "runlore.workspace",
     "save_artifact": "runlore.workspace",
     "step": "runlore.author.step",
     "unmapped": "runlore.author.handle",

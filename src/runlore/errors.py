@@ -20,6 +20,7 @@
     ├── ArtifactDeleted          the version is known, its bytes were pruned
     ├── ArtifactCorrupt          the bytes are there but are not what was recorded
     ├── ArtifactMissing          the bytes are not there
+    ├── ArtifactChanged          a registered file or folder is not what it was
     ├── StepContextError         there is no running step here
     ├── RunFailed                a run failed and there is no exception to raise again
     ├── LeaseLost                another process owns this run now
@@ -110,6 +111,10 @@ class ArtifactCorrupt(RunloreError):
 
 class ArtifactMissing(RunloreError):
     """Stored bytes are gone."""
+
+
+class ArtifactChanged(RunloreError):
+    """A file or folder that stays where it is differs from what was registered; the message names the first file."""
 
 
 class StepContextError(RunloreError):

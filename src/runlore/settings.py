@@ -17,6 +17,9 @@ from runlore.errors import ConfigurationError
 APP = "runlore"
 FOLDER = ".runlore"
 FILE = "settings.toml"
+#: Folder of the record for files that are to be registered, and what is known of them.
+FILES = "files"
+FILES_VERIFIED = "files-verified"
 
 
 # named tuples, since a dataclass takes over a millisecond to declare, at every start of the command line

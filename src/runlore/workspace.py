@@ -7,20 +7,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID
 
 from runlore.author import current
-from runlore.errors import ConfigurationError, NotFound, StoreReadOnly
-from runlore.model.artifact import SaveType
-from runlore.model.name import checked_name, checked_version
+from runlore.errors import ConfigurationError, StoreReadOnly
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.suggest import did_you_mean
 from runlore.recall.client import Client
 from runlore.recall.lookup import KNOWN
+from runlore.record.meaning import version_called
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.settings import Settings, load_settings
+from runlore.settings import FILES, FILES_VERIFIED, Settings, load_settings
 
 #: Seconds for which whoever asks about a run waits for git, at most.
 GIT_PATIENCE = 5.0
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from runlore.execute.git import GitCapture
     from runlore.execute.progress import Progress
     from runlore.execute.run import PipelineRun
+    from runlore.execute.saving import Saving
+    from runlore.recall.version import ArtifactVersion
     from runlore.record.blobs.port import Blobs
     from runlore.record.vault import Vault
 
@@ -90,10 +91,12 @@ class Workspace:
     @cached_property
     def vault(self) -> Vault:
         """Stores and loads values."""
+        from runlore.record.registered import RegisteredFiles
         from runlore.record.vault import Vault
 
-        limit, policy = self.settings.inline_limit, self.settings.pickle
-        return Vault(self.record, self.blobs, inline_limit=limit, key=self._key, policy=policy)
+        home, limit, policy = self.settings.home, self.settings.inline_limit, self.settings.pickle
+        registered = RegisteredFiles(home / FILES, home, home / FILES_VERIFIED)
+        return Vault(self.record, self.blobs, inline_limit=limit, key=self._key, policy=policy, registered=registered)
 
     @cached_property
     def _key(self) -> bytes:
@@ -129,47 +132,21 @@ class Workspace:
         if asked is not None:
             asked.finish(GIT_PATIENCE)
 
-    def save_artifact(
-        self,
-        value: Any,
-        name: str,
-        *,
-        version: str | int | None = None,
-        tags: Sequence[str] = (),
-        materializer: Any = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Store ``value`` as a new version of the artifact ``name``; return a handle on it.
+    def saving(self, name: str, **described: Any) -> Saving:
+        """What makes versions of the artifact ``name`` by hand; see `Saving`."""
+        from runlore.execute.saving import Saving  # what writes is not imported by who only reads
 
-        Inside a step the version also shows among the step's ``saved_artifacts``. Raises `AlreadyExists` when
-        ``version`` is taken, `ValueUnstorable` when the value cannot be stored.
-        """
-        # what writes is not imported by who only reads
-        from runlore.author.artifact_config import checked_tags
-        from runlore.execute.context import current_step_context
-        from runlore.model.change import NewVersion, Output, VersionSaved
-        from runlore.values.facts import facts
-        from runlore.values.metadata import encode_metadata, kept_metadata
+        return Saving(self.record, self.vault, name, **described)
 
-        name, tags = checked_name("artifact", name, slash=True), checked_tags(tags)
-        label = None if version is None else checked_version(version)
-        notes = {} if metadata is None else kept_metadata(metadata)
-        content = self.vault.store(value, materializer=materializer)
-        new = NewVersion(
-            id=uuid4(),
-            artifact=name,
-            content=content,
-            save_type=SaveType.MANUAL,
-            version=label,
-            tags=tags,
-            metadata=tuple((key, encode_metadata(key, one)) for key, one in notes.items()),
-            facts=tuple(fact for key, one in notes.items() for fact in facts(key, one)),
-        )
-        seq, _ = self.record.commit([VersionSaved(version=new)]).versions[new.id]
-        context = current_step_context()
-        if context is not None:
-            context.saved.append(Output(name=name, value=seq, direction="saved"))
-        return self.client.version_of(self.record.version(seq))
+    def save_artifact(self, value: Any, name: str, **options: Any) -> Any:
+        """As `save_artifact`, in this workspace."""
+        with current.use_workspace(self):
+            return save_artifact(value, name, **options)
+
+    def register_artifact(self, path: str | os.PathLike[str], name: str, **options: Any) -> Any:
+        """As `register_artifact`, in this workspace."""
+        with current.use_workspace(self):
+            return register_artifact(path, name, **options)
 
     def close(self) -> None:
         """Give up connections, when everything that is being gathered about runs is recorded."""
@@ -214,23 +191,20 @@ class Workspace:
     def _run_handle(self, seq: int) -> Any:
         return self.client.run_of(self.record.run(seq))
 
-    def _find_version(self, name: str, version: str | None = None) -> Any:
-        """The version noun of an artifact, the latest if none is named, or ``None``."""
-        conditions = [Condition("artifact", Operator.EQ, name)]
-        if version is not None:
-            conditions.append(Condition("version", Operator.EQ, str(version)))
-        try:
-            page = self.record.select(Query(noun="version", conditions=tuple(conditions), limit=1))
-        except NotFound:
-            return None
-        return page.items[0] if page.items else None
+    def _find_version(self, name: str | UUID, version: str | None = None) -> Any:
+        """A version noun by its id, or of an artifact by label or alias, the latest if none is named; or ``None``."""
+        if isinstance(name, UUID):
+            is_it = (Condition("id", Operator.EQ, name),)
+            return next(iter(self.record.select(Query(noun="version", conditions=is_it, limit=1)).items), None)
+        return version_called(self.record, name, None if version is None else str(version))
 
     def _instead(self, name: str, version: str | None = None) -> str:
         """What there is when `_find_version` found nothing."""
         is_it = (Condition("artifact", Operator.EQ, name),)
         found = self.record.select(Query(noun="version", conditions=is_it, limit=KNOWN)).items
         if found:
-            return did_you_mean(str(version), [noun.version for noun in found])
+            aliases = [alias.name for alias in self.record.aliases(name)]
+            return did_you_mean(str(version), [*aliases, *(noun.version for noun in found)])
         return did_you_mean(name, [noun.name for noun in self.record.select(Query(noun="artifact", limit=KNOWN)).items])
 
 
@@ -262,18 +236,95 @@ def bind_default() -> None:
 def save_artifact(
     value: Any,
     name: str,
-    *,
     version: str | int | None = None,
-    tags: Sequence[str] = (),
-    materializer: Any = None,
+    *,
+    tags: Sequence[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
-) -> Any:
-    """Store ``value`` as a new version of the artifact ``name``; see `Workspace.save_artifact`."""
-    return current.workspace().save_artifact(
-        value, name, version=version, tags=tags, materializer=materializer, metadata=metadata
+    user_metadata: Mapping[str, Any] | None = None,
+    artifact_type: str | None = None,
+    materializer: Any = None,
+    extract_metadata: bool = True,
+    include_visualizations: bool = True,
+) -> ArtifactVersion:
+    """Store ``value`` as a new version of the artifact ``name``; return a handle on it.
+
+    Works anywhere. Inside a step the version also shows among the step's ``saved_artifacts``.
+
+    Args:
+        value: Anything that a step can return.
+        name: Name of the artifact.
+        version: Label of the version; by default the next number.
+        tags: Tags of the version.
+        metadata: What is noted on the version; ``user_metadata`` is the same.
+        artifact_type: ``DataArtifact``, ``ModelArtifact``, …; by default what the materializer says.
+        materializer: A materializer class or the name of one; by default what fits the value's class.
+        extract_metadata: Whether the value is described (shape, type of its elements, …).
+        include_visualizations: Whether pictures of the value may be made.
+
+    Raises:
+        AlreadyExists: ``version`` is taken.
+        ValueUnstorable: the value or its metadata cannot be stored exactly.
+    """
+    workspace = current.workspace()
+    saving = workspace.saving(
+        name,
+        version=version,
+        tags=tags,
+        metadata={**(metadata or {}), **(user_metadata or {})},
+        artifact_type=artifact_type,
     )
+    seq = saving.save(value, materializer=materializer, describe=extract_metadata, pictures=include_visualizations)
+    saved: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
+    return saved
 
 
-def load_artifact(name_or_id: str, version: str | int | None = None) -> Any:
-    """Return the value of an artifact version, by default the latest one. Raises `NotFound`."""
+def register_artifact(
+    folder_or_file_uri: str | os.PathLike[str],
+    name: str,
+    version: str | int | None = None,
+    *,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    run_metadata: Mapping[str, Any] | None = None,
+    artifact_type: str | None = None,
+    outside: bool = False,
+) -> ArtifactVersion:
+    """Record a file or folder that stays where it is as a version of the artifact ``name``; return a handle on it.
+
+    Nothing is copied. Its digests are recorded, and ``load()`` gives its path (a `pathlib.Path`) only if everything
+    there is as it was; read it, do not write to it. Registering again what has not changed gives the version there is,
+    with ``tags`` and ``metadata`` added.
+
+    Args:
+        folder_or_file_uri: A path or ``file:`` URI, in the folder ``Client().active_stack.artifact_store.path``.
+        name: Name of the artifact.
+        version: Label of the version; by default the next number.
+        tags: Tags of the version.
+        metadata: What is noted on the version; ``run_metadata`` is the same.
+        artifact_type: ``DataArtifact``, ``ModelArtifact``, …; by default ``DataArtifact``.
+        outside: Allow a path outside of that folder.
+
+    Raises:
+        ArtifactMissing: nothing is there.
+        ValueUnstorable: the path lies elsewhere and ``outside`` does not allow it; a link leads out of the folder.
+        AlreadyExists: ``version`` is taken.
+    """
+    workspace = current.workspace()
+    saving = workspace.saving(
+        name,
+        version=version,
+        tags=tags,
+        metadata={**(metadata or {}), **(run_metadata or {})},
+        artifact_type=artifact_type,
+    )
+    seq = saving.register(folder_or_file_uri, outside=outside)
+    registered: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
+    return registered
+
+
+def load_artifact(name_or_id: str | UUID, version: str | int | None = None) -> Any:
+    """Return the value of an artifact version, by default the latest one of the name.
+
+    ``version`` is a label, such as ``"3"``, or an alias, such as ``"production"``. Raises `NotFound`.
+    """
     return current.workspace().client.get_artifact_version(name_or_id, version).load()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runlore.model.change import MetadataSet, MetricsLogged, RunFinished, StepsPlanned, VersionSaved
+from runlore.model.change import AliasMoved, MetadataSet, MetricsLogged, RunFinished, StepsPlanned, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.metric import Point
 from runlore.model.query import FIELDS, Condition, Operator, Query
@@ -56,7 +56,10 @@ def fill(record: Record) -> None:
             tags=("x",) if number % 3 else (),
             facts=(("loss", number / 10),),
         )
-        record.commit([VersionSaved(version=version)])
+        seq, _ = record.commit([VersionSaved(version=version)]).versions[version.id]
+        if number % 9 == 0:
+            alias = random.choice(["x", "y", "one"])
+            record.commit([AliasMoved(artifact=version.artifact, alias=alias, version=seq, at=at(number))])
         if number % 20 == 19 and record.run(run.seq).status.finished:
             record.delete_run(run.seq)
 
@@ -116,7 +119,7 @@ KEYS = {
 def conditions(noun: str) -> st.SearchStrategy[Condition]:
     """A condition that makes sense for the noun."""
     keys = KEYS
-    texts = {"run": ["name", "pipeline", "user", "tag"], "version": ["artifact", "version", "tag"]}[noun]
+    texts = {"run": ["name", "pipeline", "user", "tag"], "version": ["artifact", "version", "tag", "alias"]}[noun]
     numbers = {"run": ["seq", "number", "duration"], "version": ["seq", "size", "run"]}[noun]
     several = st.sampled_from([Operator.IN, Operator.NOT_IN])
     built = [
@@ -139,7 +142,7 @@ def conditions(noun: str) -> st.SearchStrategy[Condition]:
 def queries(noun: str) -> st.SearchStrategy[Query]:
     """A question with up to three conditions, in any order, in pages of any size."""
     # Ids of versions are random, and so no order that two stores share.
-    orders = [None, None, None, *(field for field in FIELDS[noun] if field not in ("tag", "id"))]
+    orders = [None, None, None, *(field for field in FIELDS[noun] if field not in ("tag", "alias", "id"))]
     return st.builds(
         Query,
         noun=st.just(noun),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
@@ -42,6 +43,7 @@ class ArtifactConfig:
             object.__setattr__(self, "version", checked_version(self.version))
         if self.is_model_artifact and self.artifact_type is None:
             object.__setattr__(self, "artifact_type", "ModelArtifact")
+        object.__setattr__(self, "artifact_type", checked_artifact_type(self.artifact_type))
         object.__setattr__(self, "tags", checked_tags(self.tags))
 
     def updated(self, other: ArtifactConfig) -> ArtifactConfig:
@@ -66,35 +68,75 @@ def checked_tags(tags: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checked_name("tag", tag, slash=True) for tag in ordered))
 
 
-class ExternalArtifact:
-    """A value from outside a pipeline, or a recorded version by name, as an argument of a step.
+def checked_artifact_type(value: object) -> str | None:
+    """Return an artifact type such as ``ModelArtifact`` as plain text, or ``None`` where none is given."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"An artifact type is a str, such as 'ModelArtifact', not {value!r}.")
+    return str.__str__(value)
 
-    ``ExternalArtifact(value=frame)`` saves the value as an artifact of its own, and the step that takes it is not
-    cached. ``ExternalArtifact(name="model", version="3")`` is an input like any other: the version is looked up when
-    the pipeline's body is traced, the latest one if ``version`` is not given.
+
+class ExternalArtifact:
+    """A value from outside a pipeline, or a recorded version, as an argument of a step.
+
+    ``ExternalArtifact(value=frame)`` saves the value as an artifact of its own, called ``name`` if one is given, and
+    the step that takes it is not cached. ``ExternalArtifact(name="model", version="3")`` is an input like any other: it
+    is looked up by label or alias when the pipeline's body is traced, the latest one if ``version`` is not given.
+    ``ExternalArtifact(id=...)`` names the version itself.
+
+    Args:
+        value: The value. It is saved once for each call that it is given to.
+        id: Id of a recorded version.
+        name: Name of the artifact.
+        version: Label or alias of a recorded version, together with ``name``.
+        materializer: A materializer class or the name of one, for ``value``.
+        store_artifact_metadata: Whether the value is described.
+        store_artifact_visualizations: Whether pictures of the value may be made.
     """
 
-    __slots__ = ("value", "has_value", "name", "version", "materializer")
+    __slots__ = ("value", "has_value", "id", "name", "version", "materializer", "describe", "pictures")
 
     def __init__(
         self,
         value: Any = _NOTHING,
         *,
+        id: UUID | str | None = None,
         name: str | None = None,
         version: str | int | None = None,
         materializer: Any = None,
+        store_artifact_metadata: bool = True,
+        store_artifact_visualizations: bool = True,
     ) -> None:
         self.has_value = value is not _NOTHING
-        if not self.has_value and name is None:
-            raise DefinitionError("ExternalArtifact needs a value=, or the name= of an artifact that is recorded.")
-        if self.has_value and version is not None:
+        if self.has_value + (id is not None) > 1 or not (self.has_value or id is not None or name is not None):
+            raise DefinitionError(
+                "ExternalArtifact needs one of: a value=, or the id= or name= of an artifact version that is recorded."
+            )
+        if version is not None and (self.has_value or id is not None):
             raise DefinitionError("ExternalArtifact takes version= only together with name=, to look one up.")
+        if materializer is not None and not self.has_value:
+            raise DefinitionError("ExternalArtifact takes materializer= only together with value=, to store it.")
+        if id is not None and name is not None:
+            raise DefinitionError("ExternalArtifact takes id= alone: it says which version is meant.")
         self.value = value if self.has_value else None
+        self.id = id if id is None else _checked_id(id)
         self.name = name if name is None else checked_name("artifact", name, slash=True)
         self.version = None if version is None else str(version)
         self.materializer = materializer
+        self.describe = store_artifact_metadata
+        self.pictures = store_artifact_visualizations
 
     def __repr__(self) -> str:
         if self.has_value:
             return f"ExternalArtifact(value=<{type(self.value).__name__}>)"
+        if self.id is not None:
+            return f"ExternalArtifact(id={str(self.id)!r})"
         return f"ExternalArtifact(name={self.name!r}, version={self.version!r})"
+
+
+def _checked_id(id: UUID | str) -> UUID:
+    try:
+        return id if isinstance(id, UUID) else UUID(id)
+    except (ValueError, AttributeError, TypeError):
+        raise DefinitionError(f"ExternalArtifact takes the whole id of a version, which {id!r} is not.") from None

@@ -34,6 +34,7 @@ from runlore.model.run import Fence, Run
 from runlore.model.status import Status
 from runlore.plan.redaction import Redaction
 from runlore.record.port import Hit
+from runlore.record.vault import without_pictures
 from runlore.values import codec
 
 
@@ -162,7 +163,11 @@ class Engine:
         """Give values brought in from outside a version of their own, before the step that takes them."""
         for argument in _externals(step.arguments.values()):
             self._outside.add(step.index)
-            content = self._services.vault.store(argument.value, materializer=argument.materializer)
+            content = self._services.vault.store(
+                argument.value, materializer=argument.materializer, describe=argument.describe
+            )
+            if not argument.pictures:
+                content = without_pictures(content)
             id = uuid4()
             name = argument.name or f"external_{id}"
             version = NewVersion(id=id, artifact=name, content=content, save_type=SaveType.EXTERNAL)

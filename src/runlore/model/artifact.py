@@ -28,9 +28,10 @@ class Content:
     type: str
     #: ``sha256:`` and hex digits; identity of the content.
     digest: str
-    #: Bytes of the payload; for a tree, of all files together.
+    #: Bytes of the payload; for a tree and what was registered, of all files together.
     size: int
-    #: ``inline`` (a row of the record), ``blob`` (one file) or ``tree`` (a manifest and its files).
+    #: ``inline`` (a row of the record), ``blob`` (one file), ``tree`` (a manifest and its files), or ``registered`` (a
+    #: manifest of files that stay where they are).
     form: str = "inline"
     #: The bytes themselves when inline and at hand.
     payload: bytes | None = None
@@ -119,7 +120,7 @@ class LookedUp:
 
     #: The exact name of the artifact.
     artifact: str
-    #: The version's label; ``None`` asked for the latest one.
+    #: The version's label, or an alias that it held; ``None`` asked for the latest one.
     asked: str | None = None
     #: `Version.seq` of what the name meant then; ``None``: there was nothing.
     version: int | None = None

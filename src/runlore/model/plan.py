@@ -45,6 +45,9 @@ class External:
     value: Any
     materializer: Any = None
     name: str | None = None
+    #: Whether the value is described, and whether pictures of it may be made.
+    describe: bool = True
+    pictures: bool = True
 
 
 @noun(kw_only=False)

@@ -42,6 +42,8 @@ class Condition:
     operand: object
 
 
+#: Fields of which a noun may have several values, so that nothing is sorted by them.
+SEVERAL = ("tag", "alias")
 #: What can be asked about each noun: field → kind of operand. ``tag`` may stand in several conditions.
 FIELDS: dict[str, dict[str, str]] = {
     "pipeline": {"name": "text", "id": "int", "created": "time", "tag": "text"},
@@ -78,6 +80,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "run": "int",
         "deleted": "bool",
         "tag": "text",
+        "alias": "text",
     },
 }
 #: Prefixes of each noun's fields that are named by a key. ``metric:loss`` is the last value, ``metric.min:loss`` and

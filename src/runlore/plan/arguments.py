@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Annotated, Any, get_args, get_origin
+from uuid import UUID
 
 from runlore.author.artifact_config import ExternalArtifact
 from runlore.author.file import File
@@ -23,8 +24,9 @@ from runlore.plan.redaction import Redaction
 from runlore.values.checks import compatible, conforms
 from runlore.values.codec import decode, encode
 
-#: Finds a recorded version by artifact name and version label (``None``: the latest), or gives ``None``.
-Lookup = Callable[[str, str | None], Version | None]
+#: Finds a recorded version by artifact name and version label or alias (``None``: the latest), or by its own id; or
+#: gives ``None``.
+Lookup = Callable[[str | UUID, str | None], Version | None]
 #: Says, as a sentence to be appended, what there is instead of an artifact or version that is absent.
 Instead = Callable[[str, str | None], str]
 
@@ -178,7 +180,7 @@ class Arguments:
         wrong = conforms(artifact.value, parameter.annotation)
         if wrong is not None:
             raise TypeMismatch(f"{about}, parameter {parameter.name!r}: {wrong}")
-        return External(artifact.value, artifact.materializer, artifact.name)
+        return _as_external(artifact)
 
     def _external_items(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> External:
         items: Any = artifact.value
@@ -186,10 +188,15 @@ class Arguments:
             raise _not_walkable(about, parameter, items)
         for item in islice(items, _SAMPLE):
             self._external(about, parameter, ExternalArtifact(value=item))
-        return External(items, artifact.materializer, artifact.name)
+        return _as_external(artifact)
 
     def _found(self, about: str, parameter: Parameter, artifact: ExternalArtifact) -> Version:
-        assert artifact.name is not None  # the constructor asks for a value or a name
+        if artifact.id is not None:
+            found = self._lookup(artifact.id, None) if self._lookup is not None else None
+            if found is None:
+                raise NotFound(f"{about}, parameter {parameter.name!r}: there is no artifact version {artifact.id}.")
+            return found
+        assert artifact.name is not None  # the constructor asks for a value, an id or a name
         version = None if artifact.version == "latest" else artifact.version
         found = self._lookup(artifact.name, version) if self._lookup is not None else None
         if found is None:
@@ -199,6 +206,10 @@ class Arguments:
                 + (self._instead(artifact.name, version) if self._instead is not None else "")
             )
         return found
+
+
+def _as_external(artifact: ExternalArtifact) -> External:
+    return External(artifact.value, artifact.materializer, artifact.name, artifact.describe, artifact.pictures)
 
 
 def _uncalled(value: Step | Pipeline) -> str:

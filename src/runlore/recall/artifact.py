@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall import aliases
+from runlore.recall.aliases import AliasMove
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
 
 if TYPE_CHECKING:
     from runlore.recall.listing import Listing
+    from runlore.recall.named import Named
     from runlore.recall.reader import Reader
     from runlore.recall.version import ArtifactVersion
     from runlore.record.port import Record
@@ -67,11 +71,38 @@ class Artifact(Notes):
         return self["latest"]
 
     def __getitem__(self, version: str | int) -> ArtifactVersion:
-        """Find a version by label or number, or ``latest``."""
+        """Find a version by label, number or alias, or ``latest``."""
         made_here = made_in_body(self.name, version)
         if made_here is not None:
             return cast("ArtifactVersion", made_here)
         return self._reader.version(self._reader.lookup.version_of(self.name, str(version)))
+
+    @property
+    def aliases(self) -> Named[ArtifactVersion]:
+        """The versions that hold an alias, by alias: ``artifact.aliases["production"]``."""
+        note_read(f"the aliases of {self.pathspec}")
+        return aliases.aliases_by_name(self._reader, self.name, self.pathspec)
+
+    def alias_history(self, alias: str) -> tuple[AliasMove, ...]:
+        """Every move of an alias, oldest first: which version got it, or ``None`` where it was taken away, and when.
+
+        A version that was deleted since reads ``None`` as well. Raises `NotFound` if there never was such an alias.
+        """
+        note_read(f"the aliases of {self.pathspec}")
+        return aliases.moves(self._reader, self.name, alias)
+
+    def roll_back(self, alias: str) -> ArtifactVersion:
+        """Give an alias back to the version that held it before, and return that one; once more undoes it.
+
+        Raises `NotFound` when no other version held it before, or when that one was deleted.
+        """
+        note_read(f"the aliases of {self.pathspec}")
+        return self._reader.version_at(aliases.roll_back(self._record, self.name, alias))
+
+    def remove_alias(self, alias: str) -> None:
+        """Let no version hold an alias. Raises `NotFound` when none does."""
+        note_read(f"the aliases of {self.pathspec}")
+        aliases.take_away(self._record, self.name, alias)
 
     def to_row(self) -> dict[str, Any]:
         """Facts for a table, by column."""

@@ -24,6 +24,7 @@ from runlore.recall.run import Run
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
+from runlore.settings import FILES
 
 if TYPE_CHECKING:
     from runlore.recall.listing import Listing
@@ -129,8 +130,9 @@ class Client:
         return listing
 
     def get_artifact_version(self, name_id_or_prefix: str | UUID, version: str | int | None = None) -> ArtifactVersion:
-        """A version by its artifact's name and label (the newest without one), or by its own id.
+        """A version by its artifact's name and label or alias (the newest without one), or by its own id.
 
+        The unique beginning of a name or id will do: ``("model")``, ``("model", "3")``, ``("model", "production")``.
         In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
         """
         made_here = made_in_body(name_id_or_prefix, version)
@@ -229,6 +231,6 @@ class Client:
 
 
 def _files_folder(home: Path) -> str:
-    folder = Path(home) / "files"
+    folder = Path(home) / FILES
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import FIELDS, KEYED, Condition, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 
@@ -134,7 +134,7 @@ def _condition(field: str, kind: str, wanted: Any, name: str) -> Condition:
         return Condition(field, Operator.NULL, True)
     if not isinstance(wanted, str) or isinstance(wanted, Status):
         return Condition(field, Operator.EQ, _operand(kind, wanted, name))
-    operator, text, word = _split(wanted, name, strict=field != "tag")
+    operator, text, word = _split(wanted, name, strict=field not in SEVERAL)
     if operator is Operator.NULL:
         return Condition(field, operator, (word == "isnull") == (text.strip().lower() not in ("false", "0")))
     if operator in (Operator.IN, Operator.NOT_IN):
@@ -300,7 +300,7 @@ def _order(noun: str, sort_by: str | None) -> tuple[str | None, bool]:
     if direction not in ("asc", "desc"):
         raise QueryInvalid(f"sort_by={sort_by!r} begins with 'asc:' or 'desc:', not {direction!r}.")
     field = ALIASES[noun].get(field, field)
-    sortable = [name for name in FIELDS[noun] if name != "tag"]
+    sortable = [name for name in FIELDS[noun] if name not in SEVERAL]
     if field not in sortable:
         raise QueryInvalid(f"{_plural(noun)} cannot be sorted by {field!r}.{did_you_mean(field, sortable)}")
     return field, direction == "desc"

@@ -15,6 +15,7 @@ from runlore.model.query import Condition, Operator, Query
 from runlore.model.run import Pipeline, Run
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
+from runlore.record.meaning import version_called
 from runlore.record.port import Record
 
 #: How many candidates an error lists, and how many known names suggestions are drawn from.
@@ -128,7 +129,7 @@ class Lookup:
         return artifact
 
     def version(self, reference: str | UUID, version: str | int | None = None) -> Version:
-        """A version by artifact name and label, or by its own id or the unique beginning of one.
+        """A version by artifact name and label or alias, or by its own id or the unique beginning of one.
 
         Without ``version`` an artifact's name means its newest version.
         """
@@ -154,20 +155,19 @@ class Lookup:
         raise self._absent("artifact", text)
 
     def version_of(self, artifact: str, version: str | None = None) -> Version:
-        """A version by exact artifact name and label; ``None`` and ``latest`` mean the newest."""
+        """A version by exact artifact name and label or alias; ``None`` and ``latest`` mean the newest."""
         settle()
-        conditions = [_equals("artifact", artifact)]
         asked = _label(version)
-        if asked is not None:
-            conditions.append(_equals("version", asked))
-        found = self._select("version", *conditions, limit=1)
-        note_look_up(artifact, asked, found[0].seq if found else None)
-        if found:
-            only: Version = found[0]
-            return only
+        found = version_called(self._record, artifact, asked)
+        note_look_up(artifact, asked, None if found is None else found.seq)
+        if found is not None:
+            return found
         self.artifact_named(artifact)  # raises what is more to the point when even the artifact is unknown
-        known = [noun.version for noun in self._select("version", _equals("artifact", artifact), limit=KNOWN)]
-        raise NotFound(f"Artifact {artifact!r} has no version {version!r}.{did_you_mean(str(version), known)}")
+        if asked is None:
+            raise NotFound(f"Artifact {artifact!r} has no version any more.")
+        known = [alias.name for alias in self._record.aliases(artifact)]
+        known += [noun.version for noun in self._select("version", _equals("artifact", artifact), limit=KNOWN)]
+        raise NotFound(f"Artifact {artifact!r} has no version or alias {version!r}.{did_you_mean(asked, known)}")
 
     def version_by_id(self, identity: UUID) -> Version:
         """The version with this id."""

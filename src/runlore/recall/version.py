@@ -12,6 +12,7 @@ from runlore.author.reads import note_read
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.aliases import move
 from runlore.recall.decoding import decode
 from runlore.recall.notes import MetadataEntry, Notes
 
@@ -45,7 +46,8 @@ class ArtifactVersion(Notes):
     def _noted(self) -> Mapping[str, MetadataEntry]:
         content, created = self.content, self._noun.created
         noted = {"storage_size": content.size, **decode(content.meta)}
-        noted.pop("mac", None)
+        for hidden in ("mac", "pictures"):  # which say how bytes and pictures are dealt with, not what the value is
+            noted.pop(hidden, None)
         return {key: MetadataEntry(key=key, value=value, created=created) for key, value in noted.items()}
 
     # -- what it is ----------------------------------------------------------------------------------------------
@@ -144,6 +146,19 @@ class ArtifactVersion(Notes):
         """Whether its bytes were deleted on purpose."""
         note_read(f"whether {self.pathspec} was deleted")
         return self._record.version(self._noun.seq).deleted
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Aliases that it holds now, by name."""
+        note_read(f"the aliases of {self.pathspec}")
+        return tuple(alias.name for alias in self._record.aliases_of(self._noun.seq))
+
+    def promote(self, alias: str) -> None:
+        """Let this version hold ``alias`` in place of whichever version of the artifact held it before, in one commit.
+
+        Raises `NameInvalid` for an alias that is all digits or ``latest``, `AlreadyExists` when a version is called so.
+        """
+        move(self._record, self.name, alias, self._noun.seq)
 
     @property
     def is_collection(self) -> bool:

@@ -181,6 +181,8 @@ class MemoryRecord(MemoryWriter, Record):
             return matches_range(group, *values) if len(group) > 1 else matches_fact(condition, *values)
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
+        if condition.field == "alias":
+            return matches_tags(condition, [alias.name for alias in self.aliases_of(seq)])
         return all(matches_field(kind, one, _field(noun, one.field)) for one in group)
 
     def _place(self, query: Query, noun: Any) -> tuple[tuple[bool, Any], int]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import FIELDS, KEYED, Condition, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 
@@ -24,8 +24,8 @@ def checked_query(query: Query) -> None:
         raise QueryInvalid(f"There is nothing called {query.noun!r} to ask for." + did_you_mean(query.noun, FIELDS))
     for condition in query.conditions:
         _checked_condition(query.noun, fields, condition)
-    if query.order is not None and (query.order not in fields or query.order == "tag"):
-        sortable = [name for name in fields if name != "tag"]
+    if query.order is not None and (query.order not in fields or query.order in SEVERAL):
+        sortable = [name for name in fields if name not in SEVERAL]
         raise QueryInvalid(f"A {query.noun} cannot be sorted by {query.order!r}." + did_you_mean(query.order, sortable))
     if query.limit < 1:
         raise QueryInvalid(f"A page holds at least one answer; the limit is {query.limit}.")
@@ -93,7 +93,7 @@ def grouped(query: Query) -> list[tuple[Condition, ...]]:
     """
     groups: dict[object, list[Condition]] = {}
     for number, condition in enumerate(query.conditions):
-        together = condition.operator in _RANGES and condition.field != "tag" and not query.any
+        together = condition.operator in _RANGES and condition.field not in SEVERAL and not query.any
         groups.setdefault(condition.field if together else number, []).append(condition)
     return [tuple(group) for group in groups.values()]
 

@@ -6,12 +6,14 @@ It decides whether a value is a row of the record or a blob, verifies whatever i
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
 from runlore.errors import (
+    ArtifactChanged,
     ArtifactCorrupt,
     ArtifactMissing,
     RunloreError,
@@ -21,11 +23,13 @@ from runlore.errors import (
 )
 from runlore.model.artifact import Content
 from runlore.model.digest import digest_of
+from runlore.model.noun import changed
 from runlore.record.blobs.port import Blobs
 from runlore.record.blobs.tree import File, decode_manifest
 from runlore.record.key import installation_key
 from runlore.record.port import Record
 from runlore.record.reading import BlobReader, InlineReader, TreeReader
+from runlore.record.registered import RegisteredFiles, RegisteredReader, decode_registered, encode_registered
 from runlore.record.writing import Sink
 from runlore.values import codec, pickled
 from runlore.values.materializer import Declined, Materializer, Reader
@@ -37,8 +41,12 @@ __all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
 
 #: Materializer name of what a mapped step makes: a value without bytes of its own, whose items have theirs.
 COLLECTION = "collection"
+#: Materializer and form of files and folders that stay where they are.
+REGISTERED = "registered"
 #: Key in `Content.meta` of the signature (hex) of bytes that can run code when they are loaded.
 MAC = "mac"
+#: Key in `Content.meta` that says, when false, that no pictures are to be made.
+PICTURES = "pictures"
 #: Classes that steps return most; their values are stored without a `Writer`.
 _SCALARS = frozenset({type(None), bool, int, float, str})
 
@@ -51,16 +59,25 @@ class Vault:
         blobs: keeps larger ones, and trees.
         key: signs what can run code when loaded; see `installation_key`.
         policy: which pickles load without being asked for by ``trust=True``: ``own``, ``trust`` (all), ``never``.
+        registered: takes in, and checks, what stays where it is; without it, nothing can be registered.
     """
 
     def __init__(
-        self, record: Record, blobs: Blobs, *, inline_limit: int = 32 * 1024, key: bytes = b"", policy: str = "own"
+        self,
+        record: Record,
+        blobs: Blobs,
+        *,
+        inline_limit: int = 32 * 1024,
+        key: bytes = b"",
+        policy: str = "own",
+        registered: RegisteredFiles | None = None,
     ) -> None:
         self.record = record
         self.blobs = blobs
         self.inline_limit = inline_limit
         self._key = key
         self._policy = policy
+        self._registered = registered
         #: (class, annotation) of scalars that the typed codec stores, as long as nobody registers a materializer.
         self._plain: set[tuple[type, Any]] = set()
         self._plain_at = -1
@@ -108,6 +125,19 @@ class Vault:
             artifact_type=artifact_type.value,
         )
 
+    def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> Content:
+        """Describe a file or folder that stays where it is (`RegisteredFiles.take`); only the description is kept."""
+        found = self._in_place().take(path, outside=outside)
+        notes = {"path": str(self._in_place().place(found)), "files": len(found.files)}
+        return Content(
+            materializer=REGISTERED,
+            type="pathlib.Path",
+            digest=self.blobs.put(encode_registered(found)),
+            size=found.size,
+            form=REGISTERED,
+            meta=codec.encode(notes),
+        )
+
     def load(self, content: Content, *, trust: bool = False, about: str = "") -> Any:
         """Return the value, made afresh from verified bytes.
 
@@ -144,10 +174,12 @@ class Vault:
                 self._payload(content)
             elif content.form == "blob":
                 self.blobs.path(content.digest)
+            elif content.form == REGISTERED:
+                self.reader(content).path()
             else:
                 for file in self.files(content):
                     self.blobs.path(file.digest)
-        except (ArtifactMissing, ArtifactCorrupt, ValueUnloadable):
+        except (ArtifactMissing, ArtifactCorrupt, ArtifactChanged, ValueUnloadable):
             return False
         return True
 
@@ -159,6 +191,9 @@ class Vault:
             return InlineReader(self._payload(content), content.digest)
         if content.form == "blob":
             return BlobReader(self.blobs, content.digest, content.size)
+        if content.form == REGISTERED:
+            known = decode_registered(self.blobs.read(content.digest), content.digest)
+            return RegisteredReader(self._in_place(), known)
         return TreeReader(self.blobs, content.digest, self.files(content))
 
     def files(self, content: Content) -> tuple[File, ...]:
@@ -166,6 +201,16 @@ class Vault:
         if content.form != "tree":
             return ()
         return decode_manifest(self.blobs.read(content.digest), content.digest)
+
+    def check_registered(self, digest: str) -> None:
+        """Hash everything that was registered under a digest. Raises as `load` does."""
+        known = decode_registered(self.blobs.read(digest), digest)
+        self._in_place().verify(known)
+
+    def _in_place(self) -> RegisteredFiles:
+        if self._registered is None:
+            raise ValueUnloadable("This vault knows no folder in which registered files could lie.")
+        return self._registered
 
     def _is_plain(self, value: Any, annotation: Any) -> bool:
         """Whether the typed codec stores this scalar; remembered, since annotations are slow to go through."""
@@ -232,6 +277,11 @@ def collection_of(contents: Iterable[Content]) -> Content:
     )
 
 
+def without_pictures(content: Content) -> Content:
+    """The same content, of which no pictures are to be made."""
+    return changed(content, meta=codec.encode({**codec.decode(content.meta), PICTURES: False}))
+
+
 def _scalar(value: Any, payload: bytes, describe: bool) -> Content:
     """Content of a value that the typed codec has turned into ``payload``."""
     return Content(
@@ -282,6 +332,9 @@ def _subject(content: Content, about: str) -> str:
 def _named(error: RunloreError, content: Content, about: str) -> RunloreError:
     """The same kind of error, saying what it is about and, where bytes are lost, what helps."""
     remedy = ""
-    if isinstance(error, ArtifactMissing | ArtifactCorrupt):
+    if content.form == REGISTERED:
+        if isinstance(error, ArtifactMissing | ArtifactChanged):
+            remedy = " Put back what was there, or register it again as a new version."
+    elif isinstance(error, ArtifactMissing | ArtifactCorrupt):
         remedy = " Run the step again with enable_cache=False to make it anew, or restore the file from a backup."
     return type(error)(f"{_subject(content, about)}: {error}{remedy}")

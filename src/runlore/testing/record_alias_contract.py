@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from runlore.errors import AlreadyExists, NameInvalid, NotFound
-from runlore.model.artifact import Alias
+from runlore.errors import AlreadyExists, NameInvalid, NotFound, QueryInvalid
+from runlore.model.artifact import Alias, LookedUp
 from runlore.model.change import AliasMoved, Input, NewVersion, VersionSaved
+from runlore.model.query import Query
 from runlore.record.port import Record
-from runlore.testing.record_stories import at, begun, done, finished, new_version, step_end
+from runlore.testing.record_stories import ask, at, begun, done, finished, new_version, step_end
 
 
 def saved(record: Record, *versions: NewVersion) -> list[int]:
@@ -104,6 +105,39 @@ class RecordAliasContract:
         saved(record, new_version("data", version="silver"))
 
         assert [alias.name for alias in record.aliases("model")] == ["silver"]
+
+    def test_a_result_serves_while_an_alias_means_the_same(self, record: Record) -> None:
+        """What a task looked up by alias must be held by the same version now, and what it did not find by none."""
+        one, two = saved(record, new_version(), new_version(data=b"2"))
+        record.commit([moved(one)])
+        found = LookedUp(artifact="model", asked="production", version=one)
+        absent = LookedUp(artifact="model", asked="best")
+        done(record, new_version("a"), key=b"found", looked_up=(found,))
+        done(record, new_version("b"), key=b"absent", looked_up=(absent,))
+
+        assert record.cached(b"found") is not None and record.cached(b"absent") is not None
+        record.commit([moved(two), moved(one, "best")])
+        assert record.cached(b"found") is None and record.cached(b"absent") is None
+        record.commit([moved(one), moved(None, "best")])
+        assert record.cached(b"found") is not None and record.cached(b"absent") is not None
+        record.commit([moved(None)])
+        assert record.cached(b"found") is None
+
+    def test_versions_are_found_by_alias(self, record: Record) -> None:
+        """A list of versions takes an alias as a condition, of one artifact or of all."""
+        one, two, other = saved(record, new_version(), new_version(data=b"2"), new_version("data"))
+        record.commit(
+            [moved(one), moved(two, "best"), moved(other, artifact="data"), moved(other, "x", artifact="data")]
+        )
+
+        assert ask(record, "version", ("alias", "eq", "production")) == [other, one]
+        assert ask(record, "version", ("alias", "eq", "production"), ("artifact", "eq", "model")) == [one]
+        assert ask(record, "version", ("alias", "in", ("best", "x"))) == [other, two]
+        assert ask(record, "version", ("alias", "ne", "production")) == [two]
+        assert ask(record, "version", ("alias", "null", True)) == []
+        assert ask(record, "version", ("alias", "startswith", "prod"), ("alias", "eq", "x")) == [other]
+        with pytest.raises(QueryInvalid):
+            record.select(Query(noun="version", order="alias"))
 
     def test_versions_are_in_use_while_something_refers_to_them(self, record: Record) -> None:
         """An alias, a run that made or read it, and a version that took its bytes over keep a version in use."""

@@ -51,4 +51,14 @@ SHIPPED: dict[str, Shipped] = {
         ending=".arrow",
         digest="equal frames, under one version of pyarrow",
     ),
+    "registered": Shipped(
+        module="runlore.values.registered",
+        cls="RegisteredMaterializer",
+        types=(),
+        extra="",
+        format="files that stay where they are",
+        read_by="whatever wrote them",
+        ending="",
+        digest="the same content at the same place",
+    ),
 }

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -57,8 +58,7 @@ class LocalBlobs(Blobs):
         self._shared = platform.network_file_system(self.root) is not None
         if trust_times is None:
             trust_times = not platform.WINDOWS and not self._shared
-        more = {} if now is None else {"now": now}
-        self._memo = Memo(self.root / "verified", trust_times=trust_times, **more)
+        self._memo = Memo(self.root / "verified", trust_times=trust_times, now=now or time.time_ns)
         self._folders: set[str] = set()
 
     def writer(self, size: int | None = None) -> BlobWriter:

@@ -32,9 +32,20 @@ def stamp_of(status: os.stat_result) -> Stamp:
 class Memo:
     """Which files were verified, in this process and by earlier ones."""
 
-    def __init__(self, path: Path, *, trust_times: bool, now: Callable[[], int] = time.time_ns) -> None:
-        """``trust_times`` is false where change times are not reliable; then nothing is taken from other processes."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        trust_times: bool,
+        now: Callable[[], int] = time.time_ns,
+        worth_keeping: int = WORTH_KEEPING,
+    ) -> None:
+        """``trust_times`` is false where change times are not reliable; then nothing is taken from other processes.
+
+        Files below ``worth_keeping`` bytes are remembered in this process alone.
+        """
         self._path = path
+        self._worth_keeping = worth_keeping
         self._trust_times = trust_times
         self._now = now
         self._stamps: dict[str, Stamp] = {}
@@ -45,7 +56,7 @@ class Memo:
         """Whether the file with this stamp was verified to have this digest."""
         if self._stamps.get(digest) == stamp:
             return True
-        return stamp[1] >= WORTH_KEEPING and self._read().get(digest) == stamp
+        return stamp[1] >= self._worth_keeping and self._read().get(digest) == stamp
 
     def now(self) -> int:
         """The moment at which a verification begins, for `learn`."""
@@ -59,7 +70,7 @@ class Memo:
         if not 0 <= stamp[2] <= began - SETTLED:
             return
         self._stamps[digest] = stamp
-        if stamp[1] >= WORTH_KEEPING:
+        if stamp[1] >= self._worth_keeping:
             self._keep(digest, stamp)
 
     def forget(self, digest: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runlore.model.change import NewRun
 
 #: Positions are stored: only ever append.
-FORMS = ("inline", "blob", "tree")
+FORMS = ("inline", "blob", "tree", "registered")
 WAYS = ("input", "output", "saved", "looked-up")
 SAVE_TYPES = tuple(SaveType)
 _NAN = float("nan")

@@ -20,7 +20,7 @@ from runlore.record.sql.text import micros, pack, pack_digest
 ENOUGH = 100
 
 _SAVE_TYPE = "case t.save_type " + " ".join(f"when {i} then '{s}'" for i, s in enumerate(SAVE_TYPES)) + " end"
-#: Field → expression over the noun's tables (`read.sql`), for every field but ``tag``.
+#: Field → expression over the noun's tables (`read.sql`), for every field of which there is one value.
 COLUMNS: dict[str, dict[str, str]] = {
     "pipeline": {"name": "t.name", "id": "t.id", "created": "t.created"},
     "run": {
@@ -119,7 +119,10 @@ def predicate(noun: str, *conditions: Condition) -> Piece:
     if separator:
         return _fact_predicate(FACT_KINDS[noun, prefix], SEQUENCE[noun], key, condition)
     if condition.field == "tag":
-        return _tag_predicate(noun, condition)
+        rows = f"tag g where g.kind = {OWNER_KINDS.index(noun)} and g.owner = {SEQUENCE[noun]}"
+        return _label_predicate(condition, rows)
+    if condition.field == "alias":
+        return _label_predicate(condition, "alias g where g.version = t.seq")
     kind = FIELDS[noun][condition.field]
     if noun == "run" and condition.field == "pipeline" and condition.operator is Operator.EQ:
         return Piece("t.pipeline = (select id from pipeline where name = ?)", (condition.operand,))
@@ -181,23 +184,20 @@ def _uuid_prefix(column: str, prefix: str) -> Piece:
     return Piece(f"{column} between ? and ?", (bytes.fromhex(low), bytes.fromhex(high)))
 
 
-def _tag_predicate(noun: str, condition: Condition) -> Piece:
-    """Many tags: a negative operator asks that none of them matches."""
+def _label_predicate(condition: Condition, rows: str) -> Piece:
+    """Many labels, interned, in ``rows`` of ``g``: a negative operator asks that none of them matches."""
     operator, operand = condition.operator, condition.operand
-    kind = OWNER_KINDS.index(noun)
     if operator is Operator.EQ:
-        return Piece(
-            f"exists (select 1 from tag g where g.kind = {kind} and g.word = {_WORD} and g.owner = {SEQUENCE[noun]})",
-            (pack(str(operand)),),
-        )
+        return Piece(f"exists (select 1 from {rows} and g.word = {_WORD})", (pack(str(operand)),))
     if operator is Operator.NULL:
         inner, holds = Piece("1"), not operand
     else:
         inner = _compare("w.text", _NEGATED.get(operator, operator), operand, pack)
         holds = operator not in _NEGATED
+    table, _, where = rows.partition(" where ")
     return Piece(
-        ("" if holds else "not ") + f"exists (select 1 from tag g join word w on w.id = g.word "
-        f"where g.kind = {kind} and g.owner = {SEQUENCE[noun]} and g.step = 0 and {inner.sql})",
+        ("" if holds else "not ")
+        + f"exists (select 1 from {table} join word w on w.id = g.word where {where} and {inner.sql})",
         inner.values,
     )
 
@@ -294,6 +294,9 @@ def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> li
         kind = OWNER_KINDS.index(noun)
         where = Piece(f"g.kind = {kind} and g.word = {_WORD}", (pack(str(condition.operand)),))
         return [Driver("tag g", "g.owner", where, number)]
+    if condition.field == "alias" and equal:
+        where = Piece(f"g.word = {_WORD}", (pack(str(condition.operand)),))
+        return [Driver("alias g", "g.version", where, number, sort=True)]
     if noun == "run" and equal and condition.field in ("pipeline", "status", "id", "name"):
         return [Driver("", "t.seq", predicate(noun, condition), number)]
     if noun == "version" and equal and condition.field == "artifact":

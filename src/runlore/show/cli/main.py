@@ -72,8 +72,9 @@ def step() -> None:
         "list": (_HERE + "artifact:list_artifacts", "List artifacts."),
         "show": (_HERE + "artifact:show", "Show one artifact version."),
         "version": (_HERE + "artifact:version", "List versions."),
+        "alias": (_HERE + "alias:alias", "Show or change which versions hold aliases."),
         "download": (_HERE + "artifact:download", "Write the stored files of a version to a folder."),
     },
 )
 def artifact() -> None:
-    """Artifacts: list, show, versions, download."""
+    """Artifacts: list, show, versions, aliases, download."""

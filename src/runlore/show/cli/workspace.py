@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runlore.errors import ArtifactCorrupt, ArtifactMissing
+from runlore.errors import ArtifactChanged, ArtifactCorrupt, ArtifactMissing
 from runlore.model.query import Query
 from runlore.record.blobs.tree import decode_manifest
 from runlore.record.port import Finding
@@ -90,9 +90,13 @@ def _check_blobs(workspace: Any) -> Iterator[Finding]:
             verified.add(current)
             try:
                 workspace.blobs.verify(current)
+                if form == "registered":
+                    workspace.vault.check_registered(digest)
                 if form == "tree" and current == digest:
                     manifest = decode_manifest(workspace.blobs.read(digest), digest)
                     wanted.extend(file.digest for file in manifest)
+            except ArtifactChanged as error:
+                yield Finding(rule="registered-changed", subject=current, message=str(error))
             except ArtifactMissing as error:
                 yield Finding(rule="blob-missing", subject=current, message=str(error))
             except ArtifactCorrupt as error:

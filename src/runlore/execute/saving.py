@@ -1,0 +1,115 @@
+"""Saving: artifact versions that are made by hand, from a value or from files that stay where they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from runlore.author.artifact_config import checked_artifact_type, checked_tags
+from runlore.author.reads import settle
+from runlore.errors import AlreadyExists
+from runlore.execute.context import current_step_context
+from runlore.model.artifact import Content, SaveType
+from runlore.model.change import MetadataSet, NewVersion, Output, TagsChanged, VersionSaved
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import checked_name, checked_version
+from runlore.model.noun import changed
+from runlore.record.meaning import version_called
+from runlore.record.port import Record
+from runlore.record.vault import Vault, without_pictures
+from runlore.values.facts import facts
+from runlore.values.metadata import encode_metadata, kept_metadata
+
+
+class Saving:
+    """Makes versions of one artifact by hand. A name, tag or metadata that cannot be is refused before work is done."""
+
+    def __init__(
+        self,
+        record: Record,
+        vault: Vault,
+        name: str,
+        *,
+        version: str | int | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        artifact_type: Any = None,
+    ) -> None:
+        self._record = record
+        self._vault = vault
+        self._name = checked_name("artifact", name, slash=True)
+        self._label = None if version is None else checked_version(version)
+        self._tags = checked_tags(tags or ())
+        self._notes = kept_metadata(metadata or {})
+        self._type = checked_artifact_type(artifact_type)
+
+    def save(self, value: Any, *, materializer: Any = None, describe: bool = True, pictures: bool = True) -> int:
+        """Store ``value``; return the seq of the new version."""
+        self._refuse_taken()
+        content = self._vault.store(value, materializer=materializer, describe=describe)
+        return self._add(content if pictures else without_pictures(content), SaveType.MANUAL)
+
+    def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> int:
+        """Record what is at ``path``; return the seq of its version.
+
+        That is the newest version of the artifact, which gets the tags and metadata, if that is the same content at the
+        same place under a label that fits.
+        """
+        content = self._vault.register(path, outside=outside)
+        settle()
+        newest = version_called(self._record, self._name, None)
+        if newest is not None and newest.content.digest == content.digest and self._label in (None, newest.version):
+            self._note(newest.seq)
+            self._show(newest.seq)
+            return newest.seq
+        self._refuse_taken()
+        return self._add(content, SaveType.REGISTERED)
+
+    def _add(self, content: Content, save_type: SaveType) -> int:
+        if self._type is not None:
+            content = changed(content, artifact_type=self._type)
+        new = NewVersion(
+            id=uuid4(),
+            artifact=self._name,
+            content=content,
+            save_type=save_type,
+            version=self._label,
+            tags=self._tags,
+            metadata=self._entries(),
+            facts=self._facts(),
+        )
+        seq, _ = self._record.commit([VersionSaved(version=new)]).versions[new.id]
+        self._show(seq)
+        return seq
+
+    def _refuse_taken(self) -> None:
+        """Say so before a large value is stored that the label is taken; the commit decides."""
+        if self._label is not None and version_called(self._record, self._name, self._label) is not None:
+            raise AlreadyExists(
+                f"Artifact {self._name!r} has a version or alias {self._label!r} already. Choose another, or none."
+            )
+
+    def _note(self, seq: int) -> None:
+        owner = Owner(kind=OwnerKind.VERSION, seq=seq)
+        changes: list[MetadataSet | TagsChanged] = []
+        if self._notes:
+            changes.append(MetadataSet(owner=owner, values=self._entries(), at=datetime.now(UTC), facts=self._facts()))
+        if self._tags:
+            changes.append(TagsChanged(owner=owner, add=self._tags))
+        if changes:
+            self._record.commit(changes)
+
+    def _show(self, seq: int) -> None:
+        """Let the version show among the saved artifacts of the running step, if there is one."""
+        context = current_step_context()
+        if context is not None and all(one.value != seq for one in context.saved):
+            context.saved.append(Output(name=self._name, value=seq, direction="saved"))
+
+    def _entries(self) -> tuple[tuple[str, str], ...]:
+        return tuple((key, encode_metadata(key, one)) for key, one in self._notes.items())
+
+    def _facts(self) -> tuple[tuple[str, object], ...]:
+        return tuple(fact for key, one in self._notes.items() for fact in facts(key, one))
