@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from runlore.author.pipeline import pipeline
     from runlore.author.secret import Secret
     from runlore.author.step import step
-    from runlore.execute.context import get_step_context, log_metadata
+    from runlore.execute.context import get_step_context
+    from runlore.execute.noting import log_artifact_metadata, log_metadata
     from runlore.model.status import Status
     from runlore.recall.client import Client
     from runlore.workspace import load_artifact, register_artifact, save_artifact
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "get_step_context",
     "load_artifact",
+    "log_artifact_metadata",
     "log_metadata",
     "mapped",
     "pipeline",
@@ -54,7 +56,8 @@ _HOMES = {
     "Status": "runlore.model.status",
     "get_step_context": "runlore.execute.context",
     "load_artifact": "runlore.workspace",
-    "log_metadata": "runlore.execute.context",
+    "log_artifact_metadata": "runlore.execute.noting",
+    "log_metadata": "runlore.execute.noting",
     "mapped": "runlore.author.handle",
     "pipeline": "runlore.author.pipeline",
     "register_artifact": "runlore.workspace",

@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     inline_limit: int = 32 * 1024
     log_limit: int = 64 * 1024 * 1024
     enable_cache: bool = True
+    enable_artifact_metadata: bool = True
     pickle: str = "own"
     progress: Literal["auto", "plain", "live", "quiet"] = "auto"
     secrets: tuple[str, ...] = ()
@@ -143,6 +144,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Log text kept of one attempt: its head and its tail.",
     ),
     Setting("enable_cache", "RUNLORE_ENABLE_CACHE", _flag, "true, false", "true", "Whether steps are cached."),
+    Setting(
+        "enable_artifact_metadata",
+        "RUNLORE_ENABLE_ARTIFACT_METADATA",
+        _flag,
+        "true, false",
+        "true",
+        "Whether values are described when they are stored (shape, types, …).",
+    ),
     Setting(
         "pickle",
         "RUNLORE_PICKLE",

@@ -174,6 +174,7 @@ class Workspace:
             open_run=self._run_handle,
             log_limit=self.settings.log_limit,
             caching=self.settings.enable_cache,
+            describing=self.settings.enable_artifact_metadata,
         )
         request = Request(pipeline=pipeline, arguments=pipeline.signature.given(args, kwargs))
         return PipelineRun(

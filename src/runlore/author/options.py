@@ -26,6 +26,8 @@ class StepOptions:
     after: tuple[Any, ...] = ()
     #: Whether results may come from the cache; ``None`` leaves it to the pipeline and the settings.
     enable_cache: bool | None = None
+    #: Whether values are described when they are stored; ``None`` leaves it to the pipeline and the settings.
+    enable_artifact_metadata: bool | None = None
     #: Anything; kept with the run and given back as ``step.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: Put on the step of every run. For tags of what it makes, see `ArtifactConfig`.
@@ -56,6 +58,8 @@ class PipelineOptions:
     name: str | None = None
     #: For steps that do not say it themselves.
     enable_cache: bool | None = None
+    #: For steps that do not say it themselves.
+    enable_artifact_metadata: bool | None = None
     #: Anything; kept with the run and given back as ``run.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: Put on every run.
@@ -74,6 +78,8 @@ class PipelineOptions:
 
 Options = TypeVar("Options", StepOptions, PipelineOptions)
 
+#: Options that are true, false, or left to whoever is above.
+SWITCHES = ("enable_cache", "enable_artifact_metadata")
 _MERGED = ("settings", "substitutions")
 _TEXTS = ("name", "run_name", "cache_version", "config_path")
 _HOOKS = ("on_failure", "on_success")
@@ -121,8 +127,8 @@ def _checked(name: str, value: Any, before: Any, about: str) -> Any:
 
 
 def _checked_plain(name: str, value: Any, about: str) -> Any:
-    if name == "enable_cache" and not isinstance(value, bool):
-        raise ConfigurationError(f"{about}: enable_cache is True or False, not {value!r}.")
+    if name in SWITCHES and not isinstance(value, bool):
+        raise ConfigurationError(f"{about}: {name} is True or False, not {value!r}.")
     if name in _HOOKS and not callable(value):
         raise ConfigurationError(f"{about}: {name} is a function to call, not {value!r}.")
     if name == "cache_version" and isinstance(value, int) and not isinstance(value, bool):

@@ -47,6 +47,12 @@ class Attempt:
     started: datetime | None = None
     ended: datetime | None = None
 
+    @property
+    def contexts(self) -> tuple[step_context.StepContext, ...]:
+        """The context in which the step noted something about its outputs, if it got so far."""
+        noted = self.context is not None and (self.context.output_metadata or self.context.output_tags)
+        return (self.context,) if self.context is not None and noted else ()
+
 
 class Attempts:
     """Makes attempts at the tasks of one run."""
@@ -140,9 +146,13 @@ class Attempts:
         return tuple(stored)
 
     def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> Content:
+        described = step.step.options.enable_artifact_metadata
         try:
             content = self._services.vault.store(
-                value, annotation=planned.annotation, materializer=planned.materializer
+                value,
+                annotation=planned.annotation,
+                materializer=planned.materializer,
+                describe=self._services.describing if described is None else described,
             )
         except Exception as error:
             error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")

@@ -103,16 +103,6 @@ def get_step_context() -> StepContext:
     return context
 
 
-def log_metadata(metadata: Mapping[str, Any]) -> None:
-    """Note ``metadata``, a dict, on the running step: ``log_metadata({"accuracy": 0.9})``. A later value of a key wins.
-
-    Raises:
-        StepContextError: no step is running here.
-        ValueUnstorable: a value cannot be kept exactly; nothing of ``metadata`` is noted then.
-    """
-    get_step_context().log_metadata(metadata)
-
-
 def current_step_context() -> StepContext | None:
     """Return the context of the step that is running here, if any."""
     return _current.get()

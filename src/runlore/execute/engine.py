@@ -124,7 +124,7 @@ class Engine:
         outcome = Outcome(Status.COMPLETED)
         outputs = []
         for planned, content, value in attempt.outputs:
-            version = self._entries.version(planned, content, attempt.context)
+            version = self._entries.version(planned, content, attempt.contexts)
             outcome.outputs[planned.name] = self._entries.produced(version, content, value)
             outputs.append(Output(name=planned.name, value=version))
         self._entries.task_finished(step, 0, attempt, key, resolved, (*outputs, *attempt.saved))
@@ -147,7 +147,7 @@ class Engine:
             made: NewVersion | int = version.seq
             if version.artifact != planned.artifact or (planned.version or version.version) != version.version:
                 made = changed(
-                    self._entries.version(planned, changed(version.content, payload=None), None), origin=version.id
+                    self._entries.version(planned, changed(version.content, payload=None)), origin=version.id
                 )
             produced = Produced(version.content, version.seq if isinstance(made, int) else made.id)
             if not isinstance(made, int):

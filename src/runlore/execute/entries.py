@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -141,14 +141,13 @@ class Entries:
         )
         return outcome
 
-    def version(self, planned: PlannedOutput, content: Content, context: StepContext | None) -> NewVersion:
-        """The version that an output becomes, with what the step noted about it."""
+    def version(self, planned: PlannedOutput, content: Content, contexts: Iterable[StepContext] = ()) -> NewVersion:
+        """The version that an output becomes, with what the step, or each task of it in turn, noted about it."""
         notes = dict(planned.metadata)
         tags = planned.tags
-        if context is not None:
-            notes.update(context.output_metadata.get(planned.name, {}))
+        for context in contexts:
+            notes.update(self._redaction.value(context.output_metadata.get(planned.name, {})))
             tags = tuple(dict.fromkeys((*tags, *context.output_tags.get(planned.name, ()))))
-            notes = self._redaction.value(notes)
         return NewVersion(
             id=uuid4(), artifact=planned.artifact, content=content, version=planned.version, tags=tags,
             metadata=_encoded(notes), facts=_facts(notes),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from runlore.errors import ParameterError
 from runlore.execute.arguments import Arguments, Resolved
 from runlore.execute.attempt import Attempt, Attempts
+from runlore.execute.context import StepContext
 from runlore.execute.entries import Entries, edges
 from runlore.execute.ledger import Ledger
 from runlore.execute.outcome import ABSENT, Outcome, Produced
@@ -48,6 +49,8 @@ class MappedStep:
         self._mapped = {name: one for name, one in step.arguments.items() if isinstance(one, Mapped)}
         self._contents: dict[str, list[Content]] = {output.name: [] for output in step.outputs}
         self._hits: list[Hit] = []
+        #: Of the tasks that noted something about their outputs, in order.
+        self._contexts: list[StepContext] = []
         #: Why tasks of it may serve nobody: the first reason that came up.
         self._note: str | None = None
 
@@ -117,6 +120,7 @@ class MappedStep:
             attempt = self._attempts.make(step, resolved, item=item)
         for planned, content, _ in attempt.outputs:
             self._contents[planned.name].append(content)
+        self._contexts.extend(attempt.contexts)
         key, note = self._reuse.judged(attempt, key if attempt.status is Status.COMPLETED else None, None)
         self._note = self._note or note
         outputs = tuple(Output(name=planned.name, value=content) for planned, content, _ in attempt.outputs)
@@ -147,7 +151,7 @@ class MappedStep:
                 outcome.outputs[planned.name] = Produced(known.content, known.seq, elements=elements)
                 outputs.append(Output(name=planned.name, value=known.seq))
                 continue
-            version = entries.version(planned, collection, None)
+            version = entries.version(planned, collection, self._contexts)
             outcome.outputs[planned.name] = entries.produced(version, collection, ABSENT, elements)
             outputs.append(Output(name=planned.name, value=version))
         note = "served from the cache" if cached else self._note

@@ -181,7 +181,10 @@ class PipelineRun:
 
     def _config(self) -> dict[str, Any]:
         options = self.trace.pipeline.options
-        return {"settings": dict(options.settings), "enable_cache": options.enable_cache}
+        shown = {"settings": dict(options.settings), "enable_cache": options.enable_cache}
+        if options.enable_artifact_metadata is not None:
+            shown["enable_artifact_metadata"] = options.enable_artifact_metadata
+        return shown
 
     def _environment(self) -> str | None:
         return environment.snapshot(self._services.vault.blobs) if self._capture else None

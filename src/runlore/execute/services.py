@@ -22,4 +22,6 @@ class Services:
     open_run: Callable[[int], Any]
     log_limit: int
     caching: bool = True
+    #: Whether values are described, unless a step or its pipeline says otherwise.
+    describing: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

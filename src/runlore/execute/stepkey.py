@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from runlore.author.options import SWITCHES
 from runlore.execute.named import materializer_code
 from runlore.model.digest import digest_of
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
@@ -55,8 +56,7 @@ class StepKeys:
             shown["settings"] = dict(options.settings)
         if options.tags:
             shown["tags"] = list(options.tags)
-        if options.enable_cache is not None:
-            shown["enable_cache"] = options.enable_cache
+        shown.update((name, getattr(options, name)) for name in SWITCHES if getattr(options, name) is not None)
         extras = extras_of(options)
         if extras:
             shown["cache_extras"] = {name: self._shown(name, text) for name, text in extras.items()}

@@ -15,6 +15,9 @@
         outputs:
           model:                              # an output as declared
             artifact_config: {version: raw_2023, tags: [golden]}
+        output_materializers: {model: my_project.materializers.ModelMaterializer}    # or one for all outputs
+
+A materializer is written as its name in the record or as where its class is.
 
 Every key that is not known is an error.
 """
@@ -27,14 +30,17 @@ from os import PathLike, fspath
 from typing import Any
 
 from runlore.author.artifact_config import ArtifactConfig
-from runlore.author.options import PipelineOptions, StepOptions, with_changes
+from runlore.author.options import SWITCHES, PipelineOptions, StepOptions, with_changes
 from runlore.errors import ConfigurationError
 from runlore.model.noun import fields_of
 from runlore.model.suggest import did_you_mean
 
-RUN_OPTIONS = ("run_name", "enable_cache", "tags", "settings", "substitutions")
-STEP_OPTIONS = ("enable_cache", "tags", "settings", "substitutions", "cache_version", "cache_files", "cache_env")
-ARTIFACT_OPTIONS = tuple(name for name in fields_of(ArtifactConfig) if name != "materializer")
+RUN_OPTIONS = ("run_name", *SWITCHES, "tags", "settings", "substitutions")
+STEP_OPTIONS = (
+    *(*SWITCHES, "tags", "settings", "substitutions", "output_materializers"),
+    *("cache_version", "cache_files", "cache_env"),
+)
+ARTIFACT_OPTIONS = fields_of(ArtifactConfig)
 
 
 @dataclass(frozen=True, kw_only=True)

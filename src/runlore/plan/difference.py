@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from runlore.plan.fingerprint import Fingerprint, Part
+from runlore.values.typenames import annotation_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +63,14 @@ def definition_body(step: Any, fingerprint: Fingerprint) -> tuple[str, bytes]:
 
     ``step`` is a step or a function; `parts_of` reads the fingerprint's parts back.
     """
-    function = getattr(step, "function", step)
+    function, signature = getattr(step, "function", step), getattr(step, "signature", None)
     body = {
         "format": 1,
         "name": str(getattr(step, "name", getattr(function, "__name__", "step"))),
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}",
         "fingerprint": fingerprint.digest.hex() if fingerprint.digest is not None else None,
         "uncacheable": fingerprint.reason,
+        "outputs": [annotation_name(output.annotation) for output in getattr(signature, "outputs", ())],
         "parts": [[part.name, part.kind, part.digest, part.text] for part in fingerprint.parts],
     }
     text = json.dumps(body, ensure_ascii=True, separators=(",", ":"), sort_keys=True)

@@ -8,11 +8,12 @@ from typing import Any
 from runlore.author.artifact_config import ArtifactConfig
 from runlore.author.signature import DeclaredOutput
 from runlore.author.step import Step
-from runlore.errors import DefinitionError
+from runlore.errors import ConfigurationError, DefinitionError, MissingExtra, ValueUnloadable
 from runlore.model.name import LONGEST, checked_name, checked_step_id
 from runlore.model.plan import PlannedOutput
 from runlore.plan.placeholders import filled
 from runlore.values.metadata import kept_metadata
+from runlore.values.registry import chosen_materializer
 
 
 class Ids:
@@ -83,9 +84,21 @@ def _configured(
         version=None if version is None else checked_name("version", version),
         tags=tuple(config.tags),
         metadata=kept_metadata(config.run_metadata),
-        materializer=_materializer(step.options.output_materializers, output.name, declared, extra),
+        materializer=_checked_materializer(
+            _materializer(step.options.output_materializers, output.name, declared, extra), about
+        ),
         artifact_type=config.artifact_type,
     )
+
+
+def _checked_materializer(chosen: Any, about: str) -> Any:
+    """Raise before any work starts for what is no materializer, or the name of none."""
+    try:
+        return chosen if chosen is None else chosen_materializer(chosen)
+    except MissingExtra:
+        raise
+    except (ValueUnloadable, DefinitionError) as error:
+        raise ConfigurationError(f"{about}: {error}") from error
 
 
 def _materializer(option: Any, output: str, declared: ArtifactConfig, extra: ArtifactConfig | None) -> Any:

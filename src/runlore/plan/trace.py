@@ -10,7 +10,7 @@ from typing import Any
 from runlore.author import current
 from runlore.author.handle import MappedHandle, OutputHandle
 from runlore.author.items import bare, checked_length, is_walked
-from runlore.author.options import as_tuple, with_changes
+from runlore.author.options import SWITCHES, as_tuple, with_changes
 from runlore.author.pipeline import Pipeline
 from runlore.author.signature import Signature
 from runlore.author.step import Step
@@ -37,6 +37,7 @@ class _Scope:
     pipeline: Pipeline
     prefix: str
     enable_cache: bool | None
+    enable_artifact_metadata: bool | None
     settings: Mapping[str, Any]
     substitutions: Mapping[str, str]
 
@@ -85,7 +86,7 @@ class Trace:
         self.pipeline = pipeline.with_options(**configuration.options) if configuration.options else pipeline
         options = self.pipeline.options
         self.substitutions = {**moment(started), **options.substitutions, **(substitutions or {})}
-        self._scopes = [_Scope(self.pipeline, "", None, {}, self.substitutions)]
+        self._scopes = [_Scope(self.pipeline, "", None, options.enable_artifact_metadata, {}, self.substitutions)]
         self._arguments = Arguments(self, resolve_artifact, secret_names, salt, self.latest_output, instead_of_artifact)
         #: The secrets that the arguments brought so far.
         self.redaction = self._arguments.redaction
@@ -233,8 +234,9 @@ class Trace:
             given = {**given, **step.signature.given((), said.parameters)}
             step = step.with_options(**said.options)
         changes: dict[str, Any] = {}
-        if scope.enable_cache is not None and step.options.enable_cache is None:
-            changes["enable_cache"] = scope.enable_cache
+        for switch in SWITCHES:
+            if getattr(scope, switch) is not None and getattr(step.options, switch) is None:
+                changes[switch] = getattr(scope, switch)
         if scope.settings:
             changes["settings"] = {**scope.settings, **step.options.settings}
         if changes:
@@ -308,7 +310,8 @@ class Trace:
             _Scope(
                 pipeline=pipeline,
                 prefix=self._prefixes.made(scope.prefix + pipeline.name) + ".",
-                enable_cache=scope.enable_cache if options.enable_cache is None else options.enable_cache,
+                enable_cache=_chosen(options.enable_cache, scope.enable_cache),
+                enable_artifact_metadata=_chosen(options.enable_artifact_metadata, scope.enable_artifact_metadata),
                 settings={**scope.settings, **options.settings},
                 substitutions={**scope.substitutions, **options.substitutions},
             )
@@ -321,6 +324,10 @@ class Trace:
     def _check_inlined(self, signature: Signature, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._arguments.argument(signature.about, signature.parameter(name), value)
+
+
+def _chosen(own: bool | None, above: bool | None) -> bool | None:
+    return above if own is None else own
 
 
 def _refuse_twice(given: Mapping[str, Any], more: Mapping[str, Any], about: str, source: str) -> None:

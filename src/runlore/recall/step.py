@@ -102,6 +102,11 @@ class Step(Notes):
         return self.config.parameters
 
     @property
+    def output_annotations(self) -> tuple[str | None, ...]:
+        """What its outputs are annotated as, in declared order; ``None`` where nothing is said."""
+        return tuple(json.loads(self.definition_body).get("outputs", ()))
+
+    @property
     def definition_body(self) -> str:
         """What the step was when it ran, as canonical JSON (`docs/design/cache-key.md`, "Definitions")."""
         return self._record.definition(self._noun.definition).body

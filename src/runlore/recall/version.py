@@ -117,6 +117,19 @@ class ArtifactVersion(Notes):
         return self.type
 
     @property
+    def annotated_type(self) -> str | None:
+        """What the step that made it promises of this output, as its return annotation; `type` is what was stored.
+
+        ``None`` without an annotation, and for what no step made or a step of a run that was deleted.
+        """
+        producer, step = self._noun.producer, self._producer()
+        if producer is None or step is None:
+            return None
+        promised = step.output_annotations
+        found = promised[producer[3]] if producer[3] < len(promised) else None
+        return f"list[{found}]" if found is not None and self.is_collection else found
+
+    @property
     def artifact_type(self) -> str:
         """``DataArtifact``, ``ModelArtifact``, …"""
         return self.content.artifact_type

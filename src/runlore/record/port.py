@@ -218,9 +218,9 @@ class Record(ABC):
     def cached(self, key: bytes, *, before: int | None = None) -> Hit | None:
         """The newest completed task with this key whose result still holds, from a run older than ``before``.
 
-        It holds if its outputs are all there and what the task looked up by name means the same version now, by label
-        or by alias, or still nothing: no version of that label or alias; for an unknown artifact, none whose name begins
-        like it.
+        It holds if its outputs are all there and what the task looked up by name (by label, by alias or the latest)
+        means the same version now, or still nothing: no version called so; for an unknown artifact, none whose name
+        begins like it.
         """
 
     @abstractmethod

@@ -71,7 +71,7 @@ def materializers_for(
 ) -> Iterator[Materializer]:
     """Yield, best first, those that may store ``value``; each may still decline when it saves. The last never does."""
     if explicit is not None:
-        yield _instance(explicit)
+        yield chosen_materializer(explicit)
         return
     _take_in_definitions()
     kind = type(value)
@@ -109,6 +109,25 @@ def by_name(name: str) -> Materializer:
     raise ValueUnloadable(
         f"No materializer is called {name!r} here.{did_you_mean(name, names())} "
         "Import the module that defines it, or install the package that brings it."
+    )
+
+
+def chosen_materializer(explicit: type[Materializer] | Materializer | str) -> Materializer:
+    """Return the materializer that somebody asked for: a class, an instance, or a name.
+
+    Raises:
+        DefinitionError: it is none of these, or its name is taken.
+        MissingExtra, ValueUnloadable: nothing here has this name.
+    """
+    if isinstance(explicit, str):
+        return by_name(explicit)
+    if isinstance(explicit, Materializer):
+        return explicit
+    if isinstance(explicit, type) and issubclass(explicit, Materializer):
+        register(explicit)
+        return _names[explicit.name]
+    raise DefinitionError(
+        f"A materializer is a class derived from runlore's Materializer, or a name, not {explicit!r}."
     )
 
 
@@ -156,19 +175,6 @@ def names() -> list[str]:
     """Return the names of all known materializers, sorted."""
     _take_in_definitions()
     return sorted({*_names, *SHIPPED})
-
-
-def _instance(explicit: type[Materializer] | Materializer | str) -> Materializer:
-    if isinstance(explicit, str):
-        return by_name(explicit)
-    if isinstance(explicit, Materializer):
-        return explicit
-    if isinstance(explicit, type) and issubclass(explicit, Materializer):
-        register(explicit)
-        return _names[explicit.name]
-    raise DefinitionError(
-        f"A materializer is a class derived from runlore's Materializer, or a name, not {explicit!r}."
-    )
 
 
 def _take_in_definitions() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import typing
 from typing import Any
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
@@ -22,6 +23,18 @@ def type_name(cls: Any) -> str:
     if module == "__main__":
         module = _main_module_name()
     return f"{module}.{qualname}" if module else str(qualname)
+
+
+def annotation_name(annotation: Any) -> str | None:
+    """Return an annotation as it is told to people: the name of a class, or what was written; ``None`` for `Any`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return annotation_name(typing.get_args(annotation)[0])
+    if annotation is typing.Any or annotation is None:
+        return None
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return type_name(annotation)
+    text = repr(annotation).replace("typing.", "")
+    return text if " at 0x" not in text else None  # which would be another one in each process
 
 
 def resolve_type(name: str) -> Any:
