@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from runlore.recall.run import Run
     from runlore.recall.step import Step
     from runlore.record.port import Record
-    from runlore.values.materializer import Reader as VaultReader
 
 #: Name of the materializer under which collections are kept.
 COLLECTION = "collection"
@@ -219,17 +218,18 @@ class ArtifactVersion(Notes):
         return True
 
     def download_files(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the stored files under the folder ``path`` (or, if it ends in ``.zip``, into that archive).
+        """Write the stored files to ``path``, and return it. No value is loaded.
 
-        Returns the path. Raises `AlreadyExists` when it is there and ``overwrite`` is false. Loads no value.
+        - A path that ends in ``.zip`` is an archive of them.
+        - A path with any other ending, such as ``model.npy``, is the file itself, if one file is all there is.
+        - Any other path, and a folder that is there, is the folder that they are written to.
+
+        What is written is there whole or not at all. Raises `AlreadyExists` when a file is there and ``overwrite`` is
+        false, and as `load` does when bytes are not what they were.
         """
         from runlore.recall.download import download
 
-        return download(self, Path(path), overwrite=overwrite)
-
-    def vault_reader(self, content: model.Content) -> VaultReader:
-        """The verified bytes of ``content``, which is this version's or an element's."""
-        return self._reader.vault.reader(content)
+        return download(self, self._reader.vault, Path(path), overwrite=overwrite)
 
     def visualize(self) -> Path | None:
         """Show pictures of the value: in a notebook, else in a browser on a terminal, else write an HTML file.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from runlore.errors import (
@@ -29,7 +30,13 @@ from runlore.record.blobs.tree import File, decode_manifest
 from runlore.record.key import installation_key
 from runlore.record.port import Record
 from runlore.record.reading import BlobReader, InlineReader, TreeReader
-from runlore.record.registered import RegisteredFiles, RegisteredReader, decode_registered, encode_registered
+from runlore.record.registered import (
+    Registered,
+    RegisteredFiles,
+    RegisteredReader,
+    decode_registered,
+    encode_registered,
+)
 from runlore.record.writing import Sink
 from runlore.values import codec, pickled
 from runlore.values.materializer import Declined, Materializer, Reader
@@ -192,8 +199,7 @@ class Vault:
         if content.form == "blob":
             return BlobReader(self.blobs, content.digest, content.size)
         if content.form == REGISTERED:
-            known = decode_registered(self.blobs.read(content.digest), content.digest)
-            return RegisteredReader(self._in_place(), known)
+            return RegisteredReader(self._in_place(), self._registered_as(content.digest))
         return TreeReader(self.blobs, content.digest, self.files(content))
 
     def files(self, content: Content) -> tuple[File, ...]:
@@ -202,10 +208,31 @@ class Vault:
             return ()
         return decode_manifest(self.blobs.read(content.digest), content.digest)
 
+    def local_files(self, content: Content) -> Iterator[tuple[str, Path]]:
+        """Every file of a tree, or of what was registered, with its name: verified, and where a copy can be made from.
+
+        Once all were asked for, registered files are looked at again, so that a copy is of what was registered.
+        """
+        if content.form != REGISTERED:
+            for file in self.files(content):
+                yield file.name, self.blobs.path(file.digest)
+            return
+        known = self._registered_as(content.digest)
+        place = self._in_place().path(known)
+        for file in known.files:
+            yield file.name, (place / file.name if known.folder else place)
+        self._in_place().path(known)
+
+    def is_registered_file(self, content: Content) -> bool:
+        """Whether this is a single file that stays where it is."""
+        return content.form == REGISTERED and not self._registered_as(content.digest).folder
+
+    def _registered_as(self, digest: str) -> Registered:
+        return decode_registered(self.blobs.read(digest), digest)
+
     def check_registered(self, digest: str) -> None:
         """Hash everything that was registered under a digest. Raises as `load` does."""
-        known = decode_registered(self.blobs.read(digest), digest)
-        self._in_place().verify(known)
+        self._in_place().verify(self._registered_as(digest))
 
     def _in_place(self) -> RegisteredFiles:
         if self._registered is None:

@@ -567,9 +567,10 @@ def test_output_options_are_merged() -> None:
 
     changed = fit.with_options(
         outputs={"model": ArtifactConfig(version="raw", tags=["b"], run_metadata={"y": 2}, is_model_artifact=True)},
-        output_materializers=dict,
+        output_materializers="columns",
     )
     output = body(lambda: changed()).steps[0].outputs[0]
 
     assert (output.name, output.version, output.tags) == ("model", "raw", ("a", "b"))
-    assert (output.metadata, output.artifact_type, output.materializer) == ({"x": 1, "y": 2}, "ModelArtifact", dict)
+    assert (output.metadata, output.artifact_type) == ({"x": 1, "y": 2}, "ModelArtifact")
+    assert output.materializer.name == "columns"
