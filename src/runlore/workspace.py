@@ -244,7 +244,7 @@ def save_artifact(
     user_metadata: Mapping[str, Any] | None = None,
     artifact_type: str | None = None,
     materializer: Any = None,
-    extract_metadata: bool = True,
+    extract_metadata: bool | None = None,
     include_visualizations: bool = True,
 ) -> ArtifactVersion:
     """Store ``value`` as a new version of the artifact ``name``; return a handle on it.
@@ -259,7 +259,8 @@ def save_artifact(
         metadata: What is noted on the version; ``user_metadata`` is the same.
         artifact_type: ``DataArtifact``, ``ModelArtifact``, …; by default what the materializer says.
         materializer: A materializer class or the name of one; by default what fits the value's class.
-        extract_metadata: Whether the value is described (shape, type of its elements, …).
+        extract_metadata: Whether the value is described (shape, type of its elements, …); by default, as the setting
+            ``enable_artifact_metadata`` says.
         include_visualizations: Whether pictures of the value may be made.
 
     Raises:
@@ -274,7 +275,8 @@ def save_artifact(
         metadata={**(metadata or {}), **(user_metadata or {})},
         artifact_type=artifact_type,
     )
-    seq = saving.save(value, materializer=materializer, describe=extract_metadata, pictures=include_visualizations)
+    describe = workspace.settings.enable_artifact_metadata if extract_metadata is None else extract_metadata
+    seq = saving.save(value, materializer=materializer, describe=describe, pictures=include_visualizations)
     saved: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
     return saved
 

@@ -164,7 +164,9 @@ class Engine:
         for argument in _externals(step.arguments.values()):
             self._outside.add(step.index)
             content = self._services.vault.store(
-                argument.value, materializer=argument.materializer, describe=argument.describe
+                argument.value,
+                materializer=argument.materializer,
+                describe=argument.describe and self._services.describing,
             )
             if not argument.pictures:
                 content = without_pictures(content)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runlore.recall.decoding import decode
 from runlore.values.materializer import Picture
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def pictures_of(version: ArtifactVersion) -> Sequence[Picture]:
 
     if version.is_collection:
         return [picture for position in range(len(version)) for picture in pictures_of(version[position])]
+    if decode(version.content.meta).get("pictures") is False:  # whoever saved it said so
+        return ()
     return by_name(version.materializer).pictures(version.load())
 
 
