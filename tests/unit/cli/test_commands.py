@@ -309,7 +309,7 @@ def test_every_command_has_help(cli: Cli) -> None:
     words = ["", "init", "status", "check", "explain", "pipeline", "pipeline list", "pipeline show", "pipeline run"]
     words += ["pipeline runs", "pipeline runs list", "run", "run list", "run show", "run logs", "run delete", "step"]
     words += ["step show", "step logs", "artifact", "artifact list", "artifact show", "artifact version"]
-    words += ["artifact version list", "artifact download"]
+    words += ["artifact version list", "artifact download", "artifact alias"]
     for command in words:
         result = cli(*command.split(), "--help")
         assert result.exit_code == 0 and "Usage: runlore" in result.stdout, command

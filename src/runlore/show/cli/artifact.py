@@ -29,11 +29,14 @@ def list_artifacts(**options: Any) -> None:
 @click.argument("artifact")
 @json_option
 def show(artifact: str, as_json: bool) -> None:
-    """Show ARTIFACT: the newest version of a name, or model@3, or what training/latest/train/0/model names."""
+    """Show ARTIFACT: the newest version of a name, model@3, model@production, or what
+    training/latest/train/0/model names."""
     found = find_version(artifact)
     producer = found.producer
     facts = {
         **found.to_row(),
+        "annotated_type": found.annotated_type,
+        "aliases": list(found.aliases),
         "materializer": found.materializer,
         "producer": producer.pathspec if producer else None,
         "consumers": [step.pathspec for step in found.consumers],
@@ -45,7 +48,7 @@ def show(artifact: str, as_json: bool) -> None:
         print_json(facts)
         return
     facts["size"] = shown_size(found.size)
-    for name in ("consumers", "tags"):
+    for name in ("aliases", "consumers", "tags"):
         facts[name] = ", ".join(facts[name]) or None
     facts["metadata"] = ", ".join(f"{key}={value!r}" for key, value in found.metadata.items()) or None
     facts["deleted"] = "its bytes were deleted" if found.deleted else None
@@ -93,6 +96,7 @@ def list_versions(artifact: str | None, **options: Any) -> None:
 @click.argument("path", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def download(artifact: str, path: str, overwrite: bool) -> None:
-    """Write the stored files of ARTIFACT (model, model@3, a pathspec) to the folder or .zip archive PATH."""
+    """Write the stored files of ARTIFACT (model, model@3, a pathspec) to PATH: an archive if it ends in .zip, one
+    file if it has another ending and one file is all there is, else a folder."""
     written = find_version(artifact).download_files(path, overwrite=overwrite)
     click.echo(str(written))

@@ -98,6 +98,7 @@ def _check_blobs(workspace: Any) -> Iterator[Finding]:
             except ArtifactChanged as error:
                 yield Finding(rule="registered-changed", subject=current, message=str(error))
             except ArtifactMissing as error:
-                yield Finding(rule="blob-missing", subject=current, message=str(error))
+                rule = "registered-missing" if form == "registered" and workspace.blobs.has(current) else "blob-missing"
+                yield Finding(rule=rule, subject=current, message=str(error))
             except ArtifactCorrupt as error:
                 yield Finding(rule="blob-damaged", subject=current, message=str(error))
