@@ -243,6 +243,7 @@ def save_artifact(
     metadata: Mapping[str, Any] | None = None,
     user_metadata: Mapping[str, Any] | None = None,
     artifact_type: str | None = None,
+    is_model_artifact: bool = False,
     materializer: Any = None,
     extract_metadata: bool | None = None,
     include_visualizations: bool = True,
@@ -258,6 +259,7 @@ def save_artifact(
         tags: Tags of the version.
         metadata: What is noted on the version; ``user_metadata`` is the same.
         artifact_type: ``DataArtifact``, ``ModelArtifact``, …; by default what the materializer says.
+        is_model_artifact: Short for ``artifact_type="ModelArtifact"``.
         materializer: A materializer class or the name of one; by default what fits the value's class.
         extract_metadata: Whether the value is described (shape, type of its elements, …); by default, as the setting
             ``enable_artifact_metadata`` says.
@@ -274,6 +276,7 @@ def save_artifact(
         tags=tags,
         metadata={**(metadata or {}), **(user_metadata or {})},
         artifact_type=artifact_type,
+        is_model_artifact=is_model_artifact,
     )
     describe = workspace.settings.enable_artifact_metadata if extract_metadata is None else extract_metadata
     seq = saving.save(value, materializer=materializer, describe=describe, pictures=include_visualizations)
@@ -290,6 +293,7 @@ def register_artifact(
     metadata: Mapping[str, Any] | None = None,
     run_metadata: Mapping[str, Any] | None = None,
     artifact_type: str | None = None,
+    is_model_artifact: bool = False,
     outside: bool = False,
 ) -> ArtifactVersion:
     """Record a file or folder that stays where it is as a version of the artifact ``name``; return a handle on it.
@@ -305,6 +309,7 @@ def register_artifact(
         tags: Tags of the version.
         metadata: What is noted on the version; ``run_metadata`` is the same.
         artifact_type: ``DataArtifact``, ``ModelArtifact``, …; by default ``DataArtifact``.
+        is_model_artifact: Short for ``artifact_type="ModelArtifact"``.
         outside: Allow a path outside of that folder.
 
     Raises:
@@ -319,6 +324,7 @@ def register_artifact(
         tags=tags,
         metadata={**(metadata or {}), **(run_metadata or {})},
         artifact_type=artifact_type,
+        is_model_artifact=is_model_artifact,
     )
     seq = saving.register(folder_or_file_uri, outside=outside)
     registered: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))

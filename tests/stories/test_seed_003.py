@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Tuple
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from runlore import ArtifactConfig, pipeline, step
+from runlore import ArtifactConfig, pipeline, register_artifact, step
 from runlore.client import Client
 
 
@@ -376,8 +377,73 @@ def test_pictures_of_an_artifact() -> None:
     assert "feature_1" in shown
 
 
-def test_folder_of_the_artifact_store() -> None:
-    """The active stack tells a folder for files, which is there."""
+def test_register_an_existing_folder() -> None:
+    """ "Register an Existing Folder": the folder's path is the value of the artifact."""
+    # Path to an existing folder in your artifact store
     prefix = Client().active_stack.artifact_store.path
+    existing_folder = os.path.join(prefix, "my_folder")
+    os.mkdir(existing_folder)
+    (Path(existing_folder) / "part.txt").write_text("data")
 
-    assert Path(prefix).is_dir()
+    # Register it as an artifact
+    register_artifact(folder_or_file_uri=existing_folder, name="my_folder_artifact")
+
+    # Later, load the artifact
+    folder_path = Client().get_artifact_version("my_folder_artifact").load()
+    assert isinstance(folder_path, Path)
+    assert os.path.isdir(folder_path)
+
+    assert folder_path == Path(existing_folder)
+
+
+def test_register_an_existing_file() -> None:
+    """ "Register an Existing File": the file's path is the value of the artifact."""
+    # Path to an existing file in your artifact store
+    prefix = Client().active_stack.artifact_store.path
+    existing_file = os.path.join(prefix, "my_folder/model.pkl")
+    os.mkdir(os.path.dirname(existing_file))
+    Path(existing_file).write_bytes(b"pickled")
+
+    # Register it as an artifact
+    register_artifact(folder_or_file_uri=existing_file, name="my_model_artifact")
+
+    # Later, load the artifact
+    file_path = Client().get_artifact_version("my_model_artifact").load()
+    assert isinstance(file_path, Path)
+    assert not os.path.isdir(file_path)
+
+    assert file_path.read_bytes() == b"pickled"
+
+
+def test_artifacts_by_position_as_the_guide_says() -> None:
+    """ "Artifacts vs. Parameters": what a model class makes of its own is trained on an artifact and a parameter."""
+
+    class Mean:
+        def __init__(self, learning_rate: float) -> None:
+            self.learning_rate = learning_rate
+
+        def fit(self, data: pd.DataFrame) -> None:
+            self.mean = float(data["target"].mean()) * self.learning_rate
+
+    def create_model(learning_rate: float) -> Mean:
+        return Mean(learning_rate)
+
+    @step
+    def train_model(data: pd.DataFrame, learning_rate: float) -> object:
+        """Step with both artifact and parameter inputs."""
+        # data is an artifact (output from another step)
+        # learning_rate is a parameter (literal value)
+        # Note: create_model would be your own model creation function
+        model = create_model(learning_rate)
+        model.fit(data)
+        return model
+
+    @pipeline
+    def training_pipeline() -> None:
+        # data is an artifact
+        data = create_data()
+
+        # data is passed as an artifact, learning_rate as a parameter
+        model = train_model(data=data, learning_rate=0.01)  # noqa: F841
+
+    assert training_pipeline().steps["train_model"].output.load().mean == pytest.approx(0.2)

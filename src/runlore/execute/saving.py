@@ -36,7 +36,8 @@ class Saving:
         version: str | int | None = None,
         tags: Sequence[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        artifact_type: Any = None,
+        artifact_type: str | None = None,
+        is_model_artifact: bool = False,
     ) -> None:
         self._record = record
         self._vault = vault
@@ -44,7 +45,7 @@ class Saving:
         self._label = None if version is None else checked_version(version)
         self._tags = checked_tags(tags or ())
         self._notes = kept_metadata(metadata or {})
-        self._type = checked_artifact_type(artifact_type)
+        self._type = checked_artifact_type(artifact_type) or ("ModelArtifact" if is_model_artifact else None)
 
     def save(self, value: Any, *, materializer: Any = None, describe: bool = True, pictures: bool = True) -> int:
         """Store ``value``; return the seq of the new version."""
