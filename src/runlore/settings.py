@@ -17,9 +17,6 @@ from runlore.errors import ConfigurationError
 APP = "runlore"
 FOLDER = ".runlore"
 FILE = "settings.toml"
-#: Folder of the record for files that are to be registered, and what is known of them.
-FILES = "files"
-FILES_VERIFIED = "files-verified"
 
 
 # named tuples, since a dataclass takes over a millisecond to declare, at every start of the command line
@@ -48,6 +45,11 @@ class Settings(NamedTuple):
     environment: tuple[str, ...] = ()
     capture_code: bool = True
     user: str | None = None
+
+    @property
+    def files(self) -> Path:
+        """Where files belong that are to be registered."""
+        return Path(self.home) / "files"
 
 
 class Setting(NamedTuple):

@@ -19,7 +19,7 @@ from runlore.record.meaning import version_called
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.settings import FILES, FILES_VERIFIED, Settings, load_settings
+from runlore.settings import Settings, load_settings
 
 #: Seconds for which whoever asks about a run waits for git, at most.
 GIT_PATIENCE = 5.0
@@ -95,7 +95,7 @@ class Workspace:
         from runlore.record.vault import Vault
 
         home, limit, policy = self.settings.home, self.settings.inline_limit, self.settings.pickle
-        registered = RegisteredFiles(home / FILES, home, home / FILES_VERIFIED)
+        registered = RegisteredFiles(self.settings.files, home, home / "files-verified")
         return Vault(self.record, self.blobs, inline_limit=limit, key=self._key, policy=policy, registered=registered)
 
     @cached_property

@@ -20,9 +20,11 @@ PUBLIC = [
     "__version__",
     "get_step_context",
     "load_artifact",
+    "log_artifact_metadata",
     "log_metadata",
     "mapped",
     "pipeline",
+    "register_artifact",
     "save_artifact",
     "step",
     "unmapped",
@@ -62,7 +64,7 @@ def test_public_name_is_found(name: str) -> None:
 
 def test_unknown_name_says_what_there_is() -> None:
     """A misspelt name is an AttributeError that lists the public ones."""
-    with pytest.raises(AttributeError, match=r"'stepp'.*pipeline, save_artifact, step"):
+    with pytest.raises(AttributeError, match=r"'stepp'.*pipeline, register_artifact, save_artifact, step"):
         runlore.stepp  # noqa: B018
 
 
@@ -100,7 +102,7 @@ def test_client_is_light() -> None:
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("from runlore.client import Client", set(), 41),
+        ("from runlore.client import Client", set(), 43),
         ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 67),
     ],
 )

@@ -24,7 +24,6 @@ from runlore.recall.run import Run
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
-from runlore.settings import FILES
 
 if TYPE_CHECKING:
     from runlore.recall.listing import Listing
@@ -62,7 +61,9 @@ class Client:
     @property
     def active_stack(self) -> Stack:
         """``active_stack.artifact_store.path`` is a folder for files that `register_artifact` shall record."""
-        return Stack(artifact_store=ArtifactStore(path=_files_folder(self._reader.place.settings.home)))
+        folder: Path = self._reader.place.settings.files
+        folder.mkdir(parents=True, exist_ok=True)
+        return Stack(artifact_store=ArtifactStore(path=str(folder)))
 
     # -- pipelines -----------------------------------------------------------------------------------------------
 
@@ -228,9 +229,3 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._reader.place.settings.home}>"
-
-
-def _files_folder(home: Path) -> str:
-    folder = Path(home) / FILES
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)
