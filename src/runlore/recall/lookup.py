@@ -137,7 +137,10 @@ class Lookup:
         text = str(reference)
         asked = None if version is None else str(version)
         if isinstance(reference, UUID) or _uuid(text) is not None:
-            return self.version_by_id(UUID(text))
+            meant = self.version_by_id(UUID(text))
+            if asked not in (None, meant.version):
+                raise NotFound(f"{text} is the id of {_version_label(meant)}, not of a version {asked!r}.")
+            return meant
         if self._select("artifact", _equals("name", text)):
             return self.version_of(text, asked)
         named = self._beginning("artifact", text)

@@ -237,9 +237,18 @@ class Step(Notes):
 
     @property
     def saved_artifacts(self) -> Named[ArtifactVersion]:
-        """Versions that the step saved by hand, by name."""
-        edges = self._record.edges(self._noun.run, self._noun.index)
-        return self._named((edge for edge in edges if edge.direction == "saved"), "saved artifact")
+        """Versions that the step saved or registered by hand, by name: of several under one name the newest.
+
+        All of several are there as well, as ``name@version``.
+        """
+        edges = [e for e in self._record.edges(self._noun.run, self._noun.index) if e.direction == "saved"]
+        names = [edge.name for edge in edges]
+        found: dict[str, ArtifactVersion] = {}
+        for edge in edges:
+            version = found[edge.name] = self._reader.version_at(edge.version)
+            if names.count(edge.name) > 1:
+                found[f"{edge.name}@{version.version}"] = version
+        return Named(found, kind="saved artifact", owner=self.pathspec)
 
     def _versions(self, direction: str) -> Named[ArtifactVersion]:
         item = -1 if self.mapped else 0

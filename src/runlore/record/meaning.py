@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from runlore.errors import NotFound
@@ -38,11 +37,11 @@ def version_called(record: Record, artifact: str, asked: str | None) -> Version 
     if asked is None:
         latest: Version | None = _first(record, "version", is_it)
         return latest
-    found: Version | None = _first(record, "version", is_it, Condition("version", Operator.EQ, asked))
-    if found is None:
-        with suppress(NotFound):
-            return record.aliased(artifact, asked)
-    return found
+    by_label: Version | None = _first(record, "version", is_it, Condition("version", Operator.EQ, asked))
+    if by_label is not None:
+        return by_label
+    by_alias: Version | None = _first(record, "version", is_it, Condition("alias", Operator.EQ, asked))
+    return by_alias
 
 
 def _first(record: Record, noun: str, *conditions: Condition) -> Any:

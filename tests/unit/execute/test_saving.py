@@ -504,3 +504,33 @@ def test_a_value_is_described_by_what_was_promised_and_what_was_stored() -> None
     halves = run.steps["half"].output
     assert (halves.annotated_type, halves[0].annotated_type) == ("list[builtins.float]", "builtins.float")
     assert save_artifact(1, "saved").annotated_type is None
+
+
+def test_all_that_a_step_saved_under_one_name_is_there() -> None:
+    """Of several versions of one artifact the newest is found by its name, and each by name and version."""
+
+    @step
+    def train() -> int:
+        for epoch in range(3):
+            save_artifact(epoch, "checkpoint")
+        save_artifact("x", "other")
+        return 1
+
+    @pipeline
+    def training() -> None:
+        train()
+
+    saved = training().steps["train"].saved_artifacts
+
+    assert {name: version.load() for name, version in saved.items()} == {
+        "checkpoint": 2, "checkpoint@1": 0, "checkpoint@2": 1, "checkpoint@3": 2, "other": "x",
+    }  # fmt: skip
+
+
+def test_an_id_and_a_version_must_agree() -> None:
+    """An id says which version is meant; a label beside it that says another one is an error, not ignored."""
+    version = save_artifact(1, "data")
+
+    assert Client().get_artifact_version(version.id, "1") == version
+    with pytest.raises(NotFound, match="artifact:data@1"):
+        Client().get_artifact_version(version.id, "2")
