@@ -50,7 +50,7 @@ the next, where new ones may be added:
 | `pipeline list` | `name`, `version`, `runs`, `id`, `created` |
 | `artifact list` | `name`, `versions`, `id`, `created` |
 | `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest` |
-| `artifact alias` | `alias`, `version`, `since`, `id` |
+| `artifact alias` | `alias`, `version`, `since`, `id`, `deleted` |
 
 `pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A number that JSON has no
 word for, and a value of any other type, is text.

@@ -101,7 +101,7 @@ class Attempts:
         }
         context = step_context.StepContext(
             self._run.name, self._run.id, step.name, item, 0, literals,
-            tuple(output.name for output in step.outputs), self._open_run,
+            tuple(output.name for output in step.outputs), self._open_run, self._redaction.value,
         )  # fmt: skip
         attempt.context = context
         over = False

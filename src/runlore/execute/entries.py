@@ -146,8 +146,9 @@ class Entries:
         notes = dict(planned.metadata)
         tags = planned.tags
         for context in contexts:
-            notes.update(self._redaction.value(context.output_metadata.get(planned.name, {})))
+            notes.update(context.output_metadata.get(planned.name, {}))
             tags = tuple(dict.fromkeys((*tags, *context.output_tags.get(planned.name, ()))))
+        notes = self._redaction.value(notes)
         return NewVersion(
             id=uuid4(), artifact=planned.artifact, content=content, version=planned.version, tags=tags,
             metadata=_encoded(notes), facts=_facts(notes),

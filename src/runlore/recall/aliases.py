@@ -25,6 +25,8 @@ class AliasMove:
     alias: str
     version: ArtifactVersion | None
     at: datetime
+    #: A version got it that was deleted since.
+    deleted: bool = False
 
     def to_row(self) -> dict[str, Any]:
         """Facts for a table, by column."""
@@ -34,6 +36,7 @@ class AliasMove:
             "version": None if version is None else version.version,
             "since": self.at,
             "id": None if version is None else str(version.id),
+            "deleted": self.deleted,
         }
 
 
@@ -51,7 +54,11 @@ def moves(reader: Reader, artifact: str, alias: str | None) -> tuple[AliasMove, 
         found = reader.record.alias_history(artifact, alias)
         if not found:
             raise _never(reader.record, artifact, alias)
-    return tuple(AliasMove(alias=one.name, version=_version(reader, one), at=one.at) for one in found)
+    told = [(one, _version(reader, one)) for one in found]
+    return tuple(
+        AliasMove(alias=one.name, version=version, at=one.at, deleted=version is None and one.version is not None)
+        for one, version in told
+    )
 
 
 def move(record: Record, artifact: str, alias: str, version: int | None) -> None:

@@ -86,7 +86,8 @@ class Artifact(Notes):
     def alias_history(self, alias: str) -> tuple[AliasMove, ...]:
         """Every move of an alias, oldest first: which version got it, or ``None`` where it was taken away, and when.
 
-        A version that was deleted since reads ``None`` as well. Raises `NotFound` if there never was such an alias.
+        A version that was deleted since reads ``None`` as well, and the move says so. Raises `NotFound` if there never
+        was such an alias.
         """
         note_read(f"the aliases of {self.pathspec}")
         return aliases.moves(self._reader, self.name, alias)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runlore import Secret, get_step_context, log_metadata, pipeline, step
+from runlore import Secret, get_step_context, log_artifact_metadata, log_metadata, pipeline, save_artifact, step
 from runlore.author.current import use_workspace
 from runlore.plan.redaction import Redaction
 from runlore.settings import Settings
@@ -65,6 +65,27 @@ def test_secrets_stay_out_of_logs_failures_and_metadata(workspace: Workspace) ->
     kept = recorded(workspace)
     assert TOKEN.encode() not in kept
     assert b"the token is <secret>" in kept and b"cannot log in with <secret>" in kept
+
+
+def test_secrets_stay_out_of_what_is_noted_on_other_versions(workspace: Workspace) -> None:
+    """What a step notes at once, on a version that is there or that it saves, is recorded without its secrets."""
+
+    @step
+    def careless(token: str) -> int:
+        log_artifact_metadata({"by": token}, "data")
+        save_artifact(1, "saved", metadata={"by": token})
+        return 1
+
+    @pipeline
+    def flow(token: Secret[str]) -> None:
+        careless(token)
+
+    data = save_artifact(0, "data")
+    run = flow(TOKEN)
+
+    assert data.metadata["by"] == "<secret>"
+    assert run.steps["careless"].saved_artifacts["saved"].metadata["by"] == "<secret>"
+    assert TOKEN.encode() not in recorded(workspace)
 
 
 def test_secrets_in_collections_stay_secret_one_by_one(workspace: Workspace) -> None:
