@@ -41,7 +41,7 @@ def expected_holder(moves: list[int | None]) -> int | None:
 @settings(max_examples=60)
 @given(STEPS)
 def test_histories(steps: list[tuple[str, int | str]]) -> None:
-    """After each step the holder is the last of the moves that changed something, and a refused step changes nothing."""
+    """The holder is the last of the moves that changed something, and a refused step changes nothing."""
     with records() as both:
         for record in both:
             versions = [new_version(data=bytes([number])) for number in range(3)]

@@ -102,7 +102,7 @@ def test_client_is_light() -> None:
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("from runlore.client import Client", set(), 43),
+        ("from runlore.client import Client", set(), 42),
         ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 67),
     ],
 )

@@ -88,9 +88,11 @@ class Saving:
 
     def _refuse_taken(self) -> None:
         """Say so before a large value is stored that the label is taken; the commit decides."""
-        if self._label is not None and version_called(self._record, self._name, self._label) is not None:
+        found = None if self._label is None else version_called(self._record, self._name, self._label)
+        if found is not None:
+            what = "a version" if found.version == self._label else "an alias"
             raise AlreadyExists(
-                f"Artifact {self._name!r} has a version or alias {self._label!r} already. Choose another, or none."
+                f"Artifact {self._name!r} has {what} {self._label!r} already. Choose another label, or none."
             )
 
     def _note(self, seq: int) -> None:

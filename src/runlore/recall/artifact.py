@@ -9,13 +9,12 @@ from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.recall import aliases
-from runlore.recall.aliases import AliasMove
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
 
 if TYPE_CHECKING:
+    from runlore.recall.aliases import AliasMove
     from runlore.recall.listing import Listing
     from runlore.recall.named import Named
     from runlore.recall.reader import Reader
@@ -80,8 +79,10 @@ class Artifact(Notes):
     @property
     def aliases(self) -> Named[ArtifactVersion]:
         """The versions that hold an alias, by alias: ``artifact.aliases["production"]``."""
+        from runlore.recall.aliases import aliases_by_name  # most look-ups need nothing of aliases
+
         note_read(f"the aliases of {self.pathspec}")
-        return aliases.aliases_by_name(self._reader, self.name, self.pathspec)
+        return aliases_by_name(self._reader, self.name, self.pathspec)
 
     def alias_history(self, alias: str) -> tuple[AliasMove, ...]:
         """Every move of an alias, oldest first: which version got it, or ``None`` where it was taken away, and when.
@@ -89,21 +90,27 @@ class Artifact(Notes):
         A version that was deleted since reads ``None`` as well, and the move says so. Raises `NotFound` if there never
         was such an alias.
         """
+        from runlore.recall.aliases import moves  # see `aliases`
+
         note_read(f"the aliases of {self.pathspec}")
-        return aliases.moves(self._reader, self.name, alias)
+        return moves(self._reader, self.name, alias)
 
     def roll_back(self, alias: str) -> ArtifactVersion:
         """Give an alias back to the version that held it before, and return that one; once more undoes it.
 
         Raises `NotFound` when no other version held it before, or when that one was deleted.
         """
+        from runlore.recall.aliases import roll_back  # see `aliases`
+
         note_read(f"the aliases of {self.pathspec}")
-        return self._reader.version_at(aliases.roll_back(self._record, self.name, alias))
+        return self._reader.version_at(roll_back(self._record, self.name, alias))
 
     def remove_alias(self, alias: str) -> None:
         """Let no version hold an alias. Raises `NotFound` when none does."""
+        from runlore.recall.aliases import take_away  # see `aliases`
+
         note_read(f"the aliases of {self.pathspec}")
-        aliases.take_away(self._record, self.name, alias)
+        take_away(self._record, self.name, alias)
 
     def to_row(self) -> dict[str, Any]:
         """Facts for a table, by column."""

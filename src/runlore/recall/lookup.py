@@ -170,9 +170,7 @@ class Lookup:
             raise NotFound(f"Artifact {artifact!r} has no version any more.")
         known = [alias.name for alias in self._record.aliases(artifact)]
         known += [noun.version for noun in self._select("version", _equals("artifact", artifact), limit=KNOWN)]
-        raise NotFound(
-            f"Artifact {artifact!r} has no version {version!r} and no such alias.{did_you_mean(asked, known)}"
-        )
+        raise NotFound(f"Artifact {artifact!r} has no version {version!r}.{did_you_mean(asked, known)}")
 
     def version_by_id(self, identity: UUID) -> Version:
         """The version with this id."""

@@ -12,7 +12,6 @@ from runlore.author.reads import note_read
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.recall.aliases import move
 from runlore.recall.decoding import decode
 from runlore.recall.notes import MetadataEntry, Notes
 
@@ -170,6 +169,8 @@ class ArtifactVersion(Notes):
 
         Raises `NameInvalid` for an alias that is all digits or ``latest``, `AlreadyExists` when a version is called so.
         """
+        from runlore.recall.aliases import move  # what moves aliases is not imported by who only reads
+
         move(self._record, self.name, alias, self._noun.seq)
 
     @property
