@@ -8,20 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 
 class Reads:
     """What one attempt has read so far."""
 
-    __slots__ = ("looked_up", "others", "outer", "settle")
+    __slots__ = ("looked_up", "others", "outer", "redacted", "settle")
 
-    def __init__(self, settle: Callable[[], None] = lambda: None, outer: Reads | None = None) -> None:
+    def __init__(
+        self,
+        settle: Callable[[], None] = lambda: None,
+        outer: Reads | None = None,
+        redacted: Callable[[Any], Any] = lambda noted: noted,
+    ) -> None:
         #: (artifact, label or ``None``: the latest, `Version.seq` or ``None``: nothing), in the order of first asking.
         self.looked_up: dict[tuple[str, str | None, int | None], None] = {}
         #: What was read that rules the cache out; each completes "it read …".
         self.others: dict[str, None] = {}
         #: Brings the record up to date with what the run has done.
         self.settle = settle
+        #: Takes the secrets of the run out of what is to be noted.
+        self.redacted = redacted
         #: Those of the step that runs the pipeline to which this step belongs.
         self.outer = outer
 
@@ -64,9 +72,19 @@ def _watching() -> list[Reads]:
     return list(_running) if reads is None else [reads]
 
 
-def watch(settle: Callable[[], None]) -> tuple[Reads, object]:
-    """Begin to collect reads; return them and a token for `unwatch`. ``settle`` is called before each read."""
-    reads = Reads(settle=settle, outer=_reads.get())
+def without_secrets(noted: Any) -> Any:
+    """Return what is about to be noted in the record, without the secrets of the running step, if one is running."""
+    for reads in _watching():
+        noted = reads.redacted(noted)
+    return noted
+
+
+def watch(settle: Callable[[], None], redacted: Callable[[Any], Any] = lambda noted: noted) -> tuple[Reads, object]:
+    """Begin to collect reads; return them and a token for `unwatch`.
+
+    ``settle`` is called before each read, ``redacted`` takes secrets out of what the step notes at once.
+    """
+    reads = Reads(settle=settle, outer=_reads.get(), redacted=redacted)
     _running.append(reads)
     return reads, _reads.set(reads)
 

@@ -101,7 +101,7 @@ class Attempts:
         }
         context = step_context.StepContext(
             self._run.name, self._run.id, step.name, item, 0, literals,
-            tuple(output.name for output in step.outputs), self._open_run, self._redaction.value,
+            tuple(output.name for output in step.outputs), self._open_run,
         )  # fmt: skip
         attempt.context = context
         over = False
@@ -114,7 +114,7 @@ class Attempts:
                 self._ledger.write(written)
 
         token = step_context.enter(context)
-        attempt.reads, watching = watch(self._ledger.settle)
+        attempt.reads, watching = watch(self._ledger.settle, self._redaction.value)
         try:
             with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
                 try:

@@ -31,8 +31,6 @@ class StepContext:
     parameters: Mapping[str, Any]
     output_names: tuple[str, ...]
     _open_run: Callable[[], Any]
-    #: Takes the run's secrets out of what is noted at once, and not with the step's end.
-    redacted: Callable[[Any], Any] = lambda noted: noted
     metadata: dict[str, Any] = field(default_factory=dict)
     output_metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     output_tags: dict[str, list[str]] = field(default_factory=dict)
@@ -108,13 +106,6 @@ def get_step_context() -> StepContext:
 def current_step_context() -> StepContext | None:
     """Return the context of the step that is running here, if any."""
     return _current.get()
-
-
-def noted_at_once(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata as it is recorded at once, on what exists already: without secrets of the running step."""
-    context, kept = _current.get(), kept_metadata(metadata)
-    redacted: dict[str, Any] = kept if context is None else context.redacted(kept)
-    return redacted
 
 
 def enter(context: StepContext | None) -> object:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from runlore.author import current
 from runlore.errors import ConfigurationError
-from runlore.execute.context import current_step_context, get_step_context, noted_at_once
+from runlore.execute.context import current_step_context, get_step_context
+from runlore.values.metadata import kept_metadata
 
 
 def log_metadata(
@@ -56,10 +57,10 @@ def log_metadata(
     elif by_name:
         log_artifact_metadata(metadata, artifact_name, artifact_version)
     elif artifact_version_id is not None:
-        kept = noted_at_once(metadata)
+        kept = kept_metadata(metadata)
         current.workspace().client.get_artifact_version(_uuid(artifact_version_id)).log_metadata(kept)
     elif run_id_name_or_prefix is not None:
-        kept = noted_at_once(metadata)
+        kept = kept_metadata(metadata)
         run = current.workspace().client.get_pipeline_run(run_id_name_or_prefix)
         (run if step_name is None else run.steps[step_name]).log_metadata(kept)
     else:
@@ -91,7 +92,7 @@ def log_artifact_metadata(
     elif context is not None and artifact_version is None and artifact_name in context.output_names:
         context.add_output_metadata(metadata, artifact_name)
     else:
-        kept = noted_at_once(metadata)
+        kept = kept_metadata(metadata)
         current.workspace().client.get_artifact_version(artifact_name, artifact_version).log_metadata(kept)
 
 

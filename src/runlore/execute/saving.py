@@ -9,9 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from runlore.author.artifact_config import checked_artifact_type, checked_tags
-from runlore.author.reads import settle
+from runlore.author.reads import settle, without_secrets
 from runlore.errors import AlreadyExists
-from runlore.execute.context import current_step_context, noted_at_once
+from runlore.execute.context import current_step_context
 from runlore.model.artifact import Content, SaveType
 from runlore.model.change import MetadataSet, NewVersion, Output, TagsChanged, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
@@ -21,7 +21,7 @@ from runlore.record.meaning import version_called
 from runlore.record.port import Record
 from runlore.record.vault import Vault, without_pictures
 from runlore.values.facts import facts
-from runlore.values.metadata import encode_metadata
+from runlore.values.metadata import encode_metadata, kept_metadata
 
 
 class Saving:
@@ -44,7 +44,7 @@ class Saving:
         self._name = checked_name("artifact", name, slash=True)
         self._label = None if version is None else checked_version(version)
         self._tags = checked_tags(tags or ())
-        self._notes = noted_at_once(metadata or {})
+        self._notes = without_secrets(kept_metadata(metadata or {}))
         self._type = checked_artifact_type(artifact_type) or ("ModelArtifact" if is_model_artifact else None)
 
     def save(self, value: Any, *, materializer: Any = None, describe: bool = True, pictures: bool = True) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.author.reads import note_read
+from runlore.author.reads import note_read, without_secrets
 from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
 from runlore.recall.decoding import decode
@@ -80,7 +80,7 @@ class Notes:
         from runlore.values.facts import facts
         from runlore.values.metadata import encode_metadata, kept_metadata
 
-        values = kept_metadata(values)
+        values = without_secrets(kept_metadata(values))
         encoded = tuple((key, encode_metadata(key, value)) for key, value in values.items())
         found = tuple(fact for key, value in values.items() for fact in facts(key, value))
         change = MetadataSet(owner=self._owner(), values=encoded, at=datetime.now(UTC), facts=found)

@@ -73,7 +73,7 @@ def test_secrets_stay_out_of_what_is_noted_on_other_versions(workspace: Workspac
     @step
     def careless(token: str) -> int:
         log_artifact_metadata({"by": token}, "data")
-        save_artifact(1, "saved", metadata={"by": token})
+        save_artifact(1, "saved", metadata={"by": token}).log_metadata({"again": token})
         return 1
 
     @pipeline
@@ -84,7 +84,8 @@ def test_secrets_stay_out_of_what_is_noted_on_other_versions(workspace: Workspac
     run = flow(TOKEN)
 
     assert data.metadata["by"] == "<secret>"
-    assert run.steps["careless"].saved_artifacts["saved"].metadata["by"] == "<secret>"
+    saved = run.steps["careless"].saved_artifacts["saved"].metadata
+    assert saved["by"] == saved["again"] == "<secret>"
     assert TOKEN.encode() not in recorded(workspace)
 
 
