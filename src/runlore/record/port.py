@@ -268,7 +268,7 @@ class Record(ABC):
 
     @abstractmethod
     def digests(self) -> Iterable[tuple[str, str]]:
-        """Every (digest, form) of form ``blob`` or ``tree`` that something here refers to, code snapshots included."""
+        """Every (digest, form) of any form but ``inline`` that something here refers to, code snapshots included."""
 
     @abstractmethod
     def check(self) -> Iterable[Finding]:

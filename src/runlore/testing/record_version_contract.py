@@ -115,6 +115,16 @@ class RecordVersionContract:
 
         assert sorted(record.digests()) == sorted(expected)
 
+    @pytest.mark.parametrize("form", ["inline", "blob", "tree", "registered"])
+    def test_a_content_keeps_its_form(self, record: Record, form: str) -> None:
+        """How the bytes of a version are found is told as it was said, and what is no row is told with its digest."""
+        content = inline(b"x") if form == "inline" else blob(b"x", form)
+        made = new_version(content=content, save_type=SaveType.REGISTERED)
+        seq = record.commit([VersionSaved(version=made)]).versions[made.id][0]
+
+        assert (record.version(seq).content.form, record.version(seq).save_type) == (form, "registered")
+        assert list(record.digests()) == ([] if form == "inline" else [(digest_of(b"x"), form)])
+
     # -- metadata and tags ---------------------------------------------------------------------------------------
 
     def test_metadata_keeps_its_order_and_its_history(self, record: Record) -> None:
