@@ -313,7 +313,7 @@ def _project_folder(folder: Path | None) -> Path | None:
 
 
 def _upwards(folder: Path) -> Iterator[str]:
-    """``folder`` and those above it; as text, since settings are read at every run and paths take five times as long."""
+    """``folder`` and those above it; as text, since settings are read at every run and paths take far longer."""
     parent, below = os.path.abspath(folder), ""
     while parent != below:
         yield parent
