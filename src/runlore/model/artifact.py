@@ -18,6 +18,30 @@ class SaveType(StrEnum):
     EXTERNAL = "external"
 
 
+@noun(kw_only=False)
+class Picture:
+    """Something to look at that shows a value: bytes, and what they are."""
+
+    #: ``html``, ``image``, ``csv``, ``markdown``, ``json`` or ``plot``; ``note`` says in words why there is no picture.
+    kind: str
+    data: bytes
+    name: str = "picture"
+    #: Media type of an image, such as ``image/png``.
+    media_type: str | None = None
+
+
+@noun
+class KeptPicture:
+    """A picture as the record keeps it; without its bytes where they were too many to keep."""
+
+    kind: str
+    name: str
+    media_type: str | None
+    #: Bytes, whether they are kept or not.
+    size: int
+    data: bytes | None
+
+
 @noun
 class Content:
     """A stored value without a name: what a materializer made of it and where its bytes are found."""
@@ -39,6 +63,8 @@ class Content:
     meta: str = "{}"
     #: ``DataArtifact``, ``ModelArtifact``, …; see `runlore.values.materializer.ArtifactType`.
     artifact_type: str = "DataArtifact"
+    #: Drawn when the value was stored, on their way to the record; `Record.pictures` reads them.
+    pictures: tuple[KeptPicture, ...] = ()
 
 
 @noun

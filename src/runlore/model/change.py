@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from runlore.model.artifact import Content, LookedUp, SaveType
+from runlore.model.artifact import Content, KeptPicture, LookedUp, SaveType
 from runlore.model.metadata import Owner
 from runlore.model.metric import Point
 from runlore.model.noun import field, noun
@@ -241,6 +241,19 @@ class TagsChanged:
 
 
 @noun
+class PicturesKept:
+    """What was drawn of a version, or of an element of it, in place of what was kept before.
+
+    Of a version that is not there, or whose bytes were deleted, nothing is kept.
+    """
+
+    #: `Version.seq`
+    version: int
+    element: int | None = None
+    pictures: tuple[KeptPicture, ...]
+
+
+@noun
 class VersionSaved:
     """A version saved or registered outside a run."""
 
@@ -259,6 +272,7 @@ Change = (
     | MetadataSet
     | TagsChanged
     | AliasMoved
+    | PicturesKept
     | VersionSaved
 )
 

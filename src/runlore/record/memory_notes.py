@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, NotFound
-from runlore.model.artifact import Alias
+from runlore.model.artifact import Alias, KeptPicture
 from runlore.model.change import (
     AliasMoved,
     MetadataSet,
     MetricsLogged,
+    PicturesKept,
 )
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
@@ -22,6 +23,16 @@ from runlore.record.memory_tables import OWN, MemoryTables
 
 class MemoryNotes(MemoryTables):
     """Applies what people note about runs, steps and versions."""
+
+    def pictures(self, version: int, element: int | None = None) -> tuple[KeptPicture, ...]:
+        found = self._t.versions.get(version)
+        gone = found is None or found.deleted
+        return () if gone else self._t.pictures.get((version, element), ())
+
+    def _keep_pictures(self, change: PicturesKept) -> None:
+        version = self._t.versions.get(change.version)
+        if version is not None and not version.deleted:
+            self._put(self._t.pictures, (change.version, change.element), change.pictures)
 
     def _set_metadata(self, change: MetadataSet) -> None:
         owner = change.owner

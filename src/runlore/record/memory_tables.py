@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import NotFound
-from runlore.model.artifact import Alias, Artifact, Content, Edge, LookedUp, Version
+from runlore.model.artifact import Alias, Artifact, Content, Edge, KeptPicture, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.metric import Point
 from runlore.model.run import Definition, Event, Lease, LogChunk, Pipeline, Run, Step, Task
@@ -39,6 +39,8 @@ class _Tables:
     versions: dict[int, Version] = field(default_factory=dict)
     seqs: dict[UUID, int] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
+    #: Under (version, element).
+    pictures: dict[tuple[int, int | None], tuple[KeptPicture, ...]] = field(default_factory=dict)
     definitions: dict[bytes, Definition] = field(default_factory=dict)
     entries: dict[Owner, tuple[Entry, ...]] = field(default_factory=dict)
     #: (noun, sequence) → (prefix of the field, key, step or `OWN`) → value.

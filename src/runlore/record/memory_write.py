@@ -18,6 +18,7 @@ from runlore.model.change import (
     NewRun,
     NewVersion,
     Output,
+    PicturesKept,
     RunDescribed,
     RunFinished,
     StepFinished,
@@ -93,6 +94,8 @@ class MemoryWriter(MemoryNotes):
                     self._log_metrics(run, change)
                 case AliasMoved():
                     self._move_alias(change)
+                case PicturesKept():
+                    self._keep_pictures(change)
                 case MetadataSet():
                     self._set_metadata(change)
                 case TagsChanged():
@@ -307,7 +310,7 @@ class MemoryWriter(MemoryNotes):
             version=label,
             created=at,
             save_type=new.save_type,
-            content=self._kept(new.content),
+            content=changed(self._kept(new.content), pictures=()),
             producer=producer,
             origin=new.origin,
         )
@@ -316,6 +319,8 @@ class MemoryWriter(MemoryNotes):
         owner = Owner(kind=OwnerKind.VERSION, seq=seq)
         self._add_tags(owner, new.tags, system=False)
         self._set_metadata(MetadataSet(owner=owner, values=new.metadata, at=at, facts=new.facts))
+        if new.content.pictures:
+            self._keep_pictures(PicturesKept(version=seq, pictures=new.content.pictures))
         made[new.id] = (seq, label)
         return seq
 

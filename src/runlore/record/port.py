@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runlore.model.artifact import Alias, Edge, Item, LookedUp, Version
+from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.noun import noun
@@ -156,6 +156,13 @@ class Record(ABC):
     @abstractmethod
     def payload(self, digest: str) -> bytes | None:
         """Bytes of an inline payload, or ``None``. The caller verifies the digest."""
+
+    @abstractmethod
+    def pictures(self, version: int, element: int | None = None) -> tuple[KeptPicture, ...]:
+        """What was drawn of a version or element and kept, in order; empty for what nobody has looked at.
+
+        Where one of them is damaged there are none, as they can be drawn again.
+        """
 
     @abstractmethod
     def definition(self, id: int) -> Definition: ...

@@ -34,6 +34,7 @@ from runlore.testing.record_alias_contract import RecordAliasContract
 from runlore.testing.record_batch_contract import RecordBatchContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
 from runlore.testing.record_metric_contract import RecordMetricContract
+from runlore.testing.record_picture_contract import RecordPictureContract
 from runlore.testing.record_query_contract import RecordQueryContract
 from runlore.testing.record_range_contract import RecordRangeContract
 from runlore.testing.record_step_contract import RecordStepContract
@@ -61,6 +62,7 @@ class RecordContract(
     RecordMetricContract,
     RecordAliasContract,
     RecordLeaseContract,
+    RecordPictureContract,
     RecordBatchContract,
 ):
     """What every record promises. Give a ``record`` fixture: an empty store."""

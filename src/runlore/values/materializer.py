@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from runlore.errors import ValueUnstorable
-from runlore.model.noun import noun
+from runlore.model.artifact import Picture
+
+__all__ = ["DEFINED", "ArtifactType", "Declined", "Materializer", "Picture", "Reader", "Writer"]
 
 
 class Declined(ValueUnstorable):
@@ -55,17 +57,6 @@ class Reader(Protocol):
         """One file of a tree."""
 
 
-@noun(kw_only=False)
-class Picture:
-    """Something to look at. ``kind`` is ``html``, ``image``, ``csv``, ``markdown``, ``json`` or ``plot``."""
-
-    kind: str
-    data: bytes
-    name: str = "picture"
-    #: Media type of an image, such as ``image/png``.
-    media_type: str | None = None
-
-
 #: Every materializer class that names its types, in the order of definition; the registry reads it.
 DEFINED: list[type[Materializer]] = []
 
@@ -88,6 +79,8 @@ class Materializer(ABC):
     extra: ClassVar[str | None] = None
     #: Loading may run code that came with the bytes.
     runs_code: ClassVar[bool] = False
+    #: `pictures` takes no longer than storing the value, so they are drawn then and kept; else on the first look.
+    cheap_pictures: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Note a subclass that names its `types`, so that defining it is registering it."""
@@ -125,5 +118,5 @@ class Materializer(ABC):
         return {}
 
     def pictures(self, value: Any) -> Sequence[Picture]:
-        """Draw ``value``. Called lazily, on the first look."""
+        """Draw ``value``, in less than 200 kB each. Called on the first look, or by `cheap_pictures` when it is saved."""
         return ()

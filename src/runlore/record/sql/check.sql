@@ -41,9 +41,15 @@ and not exists (select 1 from payload p where p.digest = v.digest)
 -- name: item_payload_missing
 select 'run ' || i.run || ' step ' || i.step || ' item ' || i.item, 'Its bytes are not there.' from item i
 where i.form = 0 and not exists (select 1 from payload p where p.digest = i.digest)
+-- name: picture_without_version
+select 'version ' || version, 'A picture shows it, but it is not there.' from picture where version not in (select seq from version)
+-- name: picture_payload_missing
+select 'version ' || p.version, 'The bytes of its picture ' || p.name || ' are not there.' from picture p
+where p.digest is not null and not exists (select 1 from payload d where d.digest = p.digest)
 -- name: payload_without_owner
 select 'payload ' || lower(hex(p.digest)), 'Nothing refers to these bytes.' from payload p
 where p.digest not in (select digest from version where form = 0) and p.digest not in (select digest from item where form = 0)
+and p.digest not in (select digest from picture where digest is not null)
 -- name: run_count
 select 'pipeline ' || p.name, 'It counts ' || p.runs || ' runs and has ' || count(r.seq) || '.' from pipeline p
 left join run r on r.pipeline = p.id group by p.id having p.runs <> count(r.seq)

@@ -140,6 +140,9 @@ class Direct:
     def add_payload(self, digest: bytes | str, data: bytes) -> None:
         self._execute(SQL["add_payload"], (digest, data))
 
+    def add_picture(self, row: Row) -> None:
+        self._execute(SQL["add_picture"], row)
+
     # -- notes ---------------------------------------------------------------------------------------------------
 
     def add_entries(self, kind: int, owner: int, step: int, values: Iterable[tuple[str, str]], at: int) -> None:

@@ -85,12 +85,13 @@ class Gathering:
         self._tags: list[Row] = []
         self._lookups: list[Row] = []
         self._items: list[Row] = []
+        self._pictures: list[Row] = []
         self._logs: list[Row] = []
         self.owned: dict[tuple[int, int], Facts] = {}
         self._added: tuple[Any, ...] = (
             *(self._runs, self._names, self._leases, self._steps, self._executed, self._tasks, self._versions),
             *(self._texts, self._payloads, self._edges, self._events, self._entries, self._tags, self._lookups),
-            *(self._items, self._logs, self.owned),
+            *(self._items, self._logs, self._pictures, self.owned),
         )
         # Changed in place, and noted in `undo` before.
         self._pipelines: dict[str, tuple[int, int, int, bytes, int]] = {}
@@ -103,6 +104,7 @@ class Gathering:
         self._first_version = 0
         self.add_edge, self.add_event = self._edges.append, self._events.append
         self.add_lookup, self.add_item, self.add_log = self._lookups.append, self._items.append, self._logs.append
+        self.add_picture = self._pictures.append
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
@@ -194,6 +196,7 @@ class Gathering:
         put("put_version", list(self._versions.values()))
         # in the order of the digests, so that a page of them is looked for once
         put("add_payload", sorted(self._payloads.items(), key=_place_of_payload))
+        put("add_picture", self._pictures)
         put("add_edge", self._edges)
         put("add_lookup", self._lookups)
         put("add_item", self._items)

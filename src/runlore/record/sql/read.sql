@@ -68,6 +68,10 @@ from item i join kind k on k.id = i.kind join word w on w.id = i.word left join 
 where i.run = ? and i.step = ? and i.item = ? order by i.pos
 -- name: payload
 select cast(data as blob) from payload where digest = ?
+-- name: pictures
+select p.kind, p.name, p.media_type, p.size, p.digest, cast(d.data as blob) from picture p
+join version v on v.seq = p.version and v.deleted = 0 left join payload d on d.digest = p.digest
+where p.version = ? and p.element = ? order by p.pos
 -- name: definition
 select id, digest, body from definition where id = ?
 

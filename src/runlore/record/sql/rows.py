@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, LookedUp, SaveType, Version
+from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, KeptPicture, LookedUp, SaveType, Version
+from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipeline, Run, Step, Task, Usage
@@ -112,6 +114,21 @@ def to_content(row: Any) -> Content:
         payload=payload,
         meta=unpack(meta),
     )
+
+
+def element_code(element: int | None) -> int:
+    """Which element of a collection, or that it is the version itself, as ``picture`` has it."""
+    return -1 if element is None else element
+
+
+def to_pictures(found: Iterable[Any]) -> tuple[KeptPicture, ...]:
+    """Pictures from their rows; none if the bytes of one are missing or damaged."""
+    pictures = []
+    for kind, name, media_type, size, digest, data in found:
+        if digest is not None and (data is None or digest_of(data) != unpack_digest(digest)):
+            return ()
+        pictures.append(KeptPicture(kind=kind, name=unpack(name), media_type=media_type, size=size, data=data))
+    return tuple(pictures)
 
 
 def to_version(row: Any) -> Version:

@@ -118,3 +118,8 @@ create table event(seq integer primary key, run int not null, step int, item int
 create table lookup(run int not null, step int not null, item int not null, pos int not null, artifact int not null,
   asked int, version int, code blob, primary key (run, step, item, pos)) without rowid;
 create index lookup_version on lookup(version, run, step, item, pos) where version is not null;    -- consumers
+
+-- What was drawn of a version (element -1) or of an element of it. digest: of a row of `payload`, null where the picture was
+-- too large to keep.
+create table picture(version int not null, element int not null, pos int not null, kind text not null, name not null,
+  media_type text, size int not null, digest blob, primary key (version, element, pos)) without rowid;

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from runlore.errors import LeaseLost, NotFound, StoreError
-from runlore.model.artifact import Alias, Edge, Item, LookedUp, Version
+from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.query import Operator, Page, Query
@@ -307,6 +307,9 @@ class SQLiteRecord(Record):
     def payload(self, digest: str) -> bytes | None:
         row = self._db.row(READ["payload"], (pack_digest(digest),))
         return None if row is None else bytes(row[0])
+
+    def pictures(self, version: int, element: int | None = None) -> tuple[KeptPicture, ...]:
+        return rows.to_pictures(self._db.rows(READ["pictures"], (version, rows.element_code(element))))
 
     def definition(self, id: int) -> Definition:
         row = self._db.row(READ["definition"], (id,))

@@ -109,6 +109,7 @@ class Tables(Protocol):
         """Add a version; return its seq, or ``None`` where its id is there already."""
 
     def add_payload(self, digest: bytes | str, data: bytes) -> None: ...
+    def add_picture(self, row: Row) -> None: ...
 
     # -- notes ---------------------------------------------------------------------------------------------------
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from runlore.errors import AlreadyExists, NotFound
-from runlore.model.artifact import Content
-from runlore.model.change import NewVersion, Output
+from runlore.model.artifact import Content, KeptPicture
+from runlore.model.change import NewVersion, Output, PicturesKept
+from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.record.sql.aliases import Aliases
+from runlore.record.sql.intern import SQL
 from runlore.record.sql.kinds import VERSION_METADATA
 from runlore.record.sql.notes import Notes
-from runlore.record.sql.rows import FORMS, SAVE_TYPES
+from runlore.record.sql.rows import FORMS, SAVE_TYPES, element_code
 from runlore.record.sql.tables import Tables
 from runlore.record.sql.text import pack, pack_digest, to_uid
 
@@ -57,6 +59,8 @@ class Versions:
             self._find(new.id)
             return self.seq_of(new.id)
         self.add_payload(digest, content)
+        if content.pictures:
+            self._add_pictures(seq, None, content.pictures)
         self.made[new.id] = (seq, label or str(number))
         if new.tags or new.metadata or new.facts:
             owner = Owner(kind=OwnerKind.VERSION, seq=seq)
@@ -92,6 +96,21 @@ class Versions:
         """Keep the bytes of a small value."""
         if content.payload is not None and content.form == "inline":
             self._tables.add_payload(digest, content.payload)
+
+    def keep_pictures(self, change: PicturesKept) -> None:
+        """Keep what was drawn, of a version that has bytes, in place of what was kept before."""
+        execute = self._tables.cursor.execute
+        if execute(SQL["has_bytes"], (change.version,)).fetchone():
+            execute(SQL["drop_pictures"], (change.version, element_code(change.element)))
+            self._add_pictures(change.version, change.element, change.pictures)
+
+    def _add_pictures(self, seq: int, element: int | None, pictures: tuple[KeptPicture, ...]) -> None:
+        for position, one in enumerate(pictures):
+            digest = None if one.data is None else pack_digest(digest_of(one.data))
+            if digest is not None and one.data is not None:
+                self._tables.add_payload(digest, one.data)
+            place = (seq, element_code(element), position)
+            self._tables.add_picture((*place, one.kind, pack(one.name), one.media_type, one.size, digest))
 
     def report(self, outputs: Iterable[Output]) -> None:
         """Tell of versions that an earlier commit made."""

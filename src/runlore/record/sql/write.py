@@ -16,6 +16,7 @@ from runlore.model.change import (
     MetadataSet,
     MetricsLogged,
     NewRun,
+    PicturesKept,
     RunDescribed,
     RunFinished,
     StepFinished,
@@ -239,5 +240,6 @@ _APPLY: dict[type, Callable[[Writer, Any], None]] = {
     MetadataSet: lambda writer, change: writer._notes.set_metadata(change),
     TagsChanged: lambda writer, change: writer._notes.change_tags(change),
     AliasMoved: Writer._move_alias,
+    PicturesKept: lambda writer, change: writer._versions.keep_pictures(change),
     VersionSaved: Writer._save_version,
 }

@@ -94,6 +94,12 @@ insert or replace into item(run, step, item, pos, word, kind, digest, size, form
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: add_payload
 insert or ignore into payload(digest, data) values (?, ?)
+-- name: has_bytes
+select 1 from version where seq = ? and deleted = 0
+-- name: drop_pictures
+delete from picture where version = ? and element = ?
+-- name: add_picture
+insert or replace into picture(version, element, pos, kind, name, media_type, size, digest) values (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: add_event
 insert into event(run, step, item, status, at) values (?, ?, ?, ?, ?)
 -- name: add_log
