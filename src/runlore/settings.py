@@ -39,6 +39,7 @@ class Settings(NamedTuple):
     log_limit: int = 64 * 1024 * 1024
     enable_cache: bool = True
     enable_artifact_metadata: bool = True
+    enable_artifact_visualization: bool = True
     pickle: str = "own"
     progress: Literal["auto", "plain", "live", "quiet"] = "auto"
     secrets: tuple[str, ...] = ()
@@ -155,12 +156,21 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether values are described when they are stored (shape, types, …).",
     ),
     Setting(
+        "enable_artifact_visualization",
+        "RUNLORE_ENABLE_ARTIFACT_VISUALIZATION",
+        _flag,
+        "true, false",
+        "true",
+        "Whether pictures of values may be made.",
+    ),
+    Setting(
         "pickle",
         "RUNLORE_PICKLE",
-        _one_of("own", "trust", "never"),
-        "own, trust, never",
+        _one_of("own", "trust", "never", "deny"),
+        "own, trust, never, deny",
         "own",
-        "Which pickles load without asking: those this installation wrote, all, none. A project cannot set `trust`.",
+        "Which pickles load without `trust=True`: those this installation wrote, all, none; `deny`: none is stored or "
+        "loaded. A project cannot set `trust`.",
     ),
     Setting(
         "progress",

@@ -175,6 +175,7 @@ class Workspace:
             log_limit=self.settings.log_limit,
             caching=self.settings.enable_cache,
             describing=self.settings.enable_artifact_metadata,
+            picturing=self.settings.enable_artifact_visualization,
         )
         request = Request(pipeline=pipeline, arguments=pipeline.signature.given(args, kwargs))
         return PipelineRun(
@@ -246,7 +247,7 @@ def save_artifact(
     is_model_artifact: bool = False,
     materializer: Any = None,
     extract_metadata: bool | None = None,
-    include_visualizations: bool = True,
+    include_visualizations: bool | None = None,
 ) -> ArtifactVersion:
     """Store ``value`` as a new version of the artifact ``name``; return a handle on it.
 
@@ -263,7 +264,8 @@ def save_artifact(
         materializer: A materializer class or the name of one; by default what fits the value's class.
         extract_metadata: Whether the value is described (shape, type of its elements, …); by default, as the setting
             ``enable_artifact_metadata`` says.
-        include_visualizations: Whether pictures of the value may be made.
+        include_visualizations: Whether pictures of the value may be made; by default, as the setting
+            ``enable_artifact_visualization`` says.
 
     Raises:
         AlreadyExists: ``version`` is taken.
@@ -279,7 +281,9 @@ def save_artifact(
         is_model_artifact=is_model_artifact,
     )
     describe = workspace.settings.enable_artifact_metadata if extract_metadata is None else extract_metadata
-    seq = saving.save(value, materializer=materializer, describe=describe, pictures=include_visualizations)
+    picturing = workspace.settings.enable_artifact_visualization
+    draw = picturing if include_visualizations is None else include_visualizations
+    seq = saving.save(value, materializer=materializer, describe=describe, draw=draw)
     saved: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
     return saved
 
@@ -331,9 +335,16 @@ def register_artifact(
     return registered
 
 
-def load_artifact(name_or_id: str | UUID, version: str | int | None = None) -> Any:
+def load_artifact(
+    name_or_id: str | UUID,
+    version: str | int | None = None,
+    *,
+    trust: bool = False,
+    moved: Mapping[str, str] | None = None,
+) -> Any:
     """Return the value of an artifact version, by default the latest one of the name.
 
-    ``version`` is a label, such as ``"3"``, or an alias, such as ``"production"``. Raises `NotFound`.
+    ``version`` is a label, such as ``"3"``, or an alias, such as ``"production"``; ``trust`` and ``moved`` are those of
+    `ArtifactVersion.load`. Raises `NotFound`, and as that.
     """
-    return current.workspace().client.get_artifact_version(name_or_id, version).load()
+    return current.workspace().client.get_artifact_version(name_or_id, version).load(trust=trust, moved=moved)

@@ -28,6 +28,8 @@ class StepOptions:
     enable_cache: bool | None = None
     #: Whether values are described when they are stored; ``None`` leaves it to the pipeline and the settings.
     enable_artifact_metadata: bool | None = None
+    #: Whether pictures of values may be made; ``None`` leaves it to the pipeline and the settings.
+    enable_artifact_visualization: bool | None = None
     #: Anything; kept with the run and given back as ``step.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: Put on the step of every run. For tags of what it makes, see `ArtifactConfig`.
@@ -60,6 +62,7 @@ class PipelineOptions:
     enable_cache: bool | None = None
     #: For steps that do not say it themselves.
     enable_artifact_metadata: bool | None = None
+    enable_artifact_visualization: bool | None = None
     #: Anything; kept with the run and given back as ``run.config.settings``.
     settings: Mapping[str, Any] = field(default_factory=dict)
     #: Put on every run.
@@ -79,7 +82,7 @@ class PipelineOptions:
 Options = TypeVar("Options", StepOptions, PipelineOptions)
 
 #: Options that are true, false, or left to whoever is above.
-SWITCHES = ("enable_cache", "enable_artifact_metadata")
+SWITCHES = ("enable_cache", "enable_artifact_metadata", "enable_artifact_visualization")
 _MERGED = ("settings", "substitutions")
 _TEXTS = ("name", "run_name", "cache_version", "config_path")
 _HOOKS = ("on_failure", "on_success")

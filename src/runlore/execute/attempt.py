@@ -72,7 +72,7 @@ class Attempts:
             _check_inputs(step, values, item)
             result = self._call(step, values, item or 0, attempt)
             self._ledger.require_ours()
-            attempt.outputs = self._store(step, result, attempt)
+            attempt.outputs = self._store(step, result, attempt, item)
             attempt.status = Status.COMPLETED
         except LeaseLost:
             raise
@@ -133,7 +133,7 @@ class Attempts:
         return self._services.open_run(self._run.seq)
 
     def _store(
-        self, step: PlannedStep, result: Any, attempt: Attempt
+        self, step: PlannedStep, result: Any, attempt: Attempt, item: int | None
     ) -> tuple[tuple[PlannedOutput, Content, Any], ...]:
         values = _split(step, result)
         stored = []
@@ -142,10 +142,16 @@ class Attempts:
             if wrong is not None:
                 attempt.saved = self._rescue(step, planned, value)
                 raise TypeMismatch(f"Output {planned.name!r} of step {step.name!r}: {wrong}")
-            stored.append((planned, self._content(step, planned, value), value))
+            stored.append((planned, self._content(step, planned, value, item), value))
         return tuple(stored)
 
-    def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any) -> Content:
+    def _draws(self, step: PlannedStep, item: int | None) -> bool | None:
+        """Whether cheap pictures are drawn; those of a collection's elements wait for the first look."""
+        said = step.step.options.enable_artifact_visualization
+        drawing = self._services.picturing if said is None else said
+        return None if drawing and item is not None else drawing
+
+    def _content(self, step: PlannedStep, planned: PlannedOutput, value: Any, item: int | None) -> Content:
         described = step.step.options.enable_artifact_metadata
         try:
             content = self._services.vault.store(
@@ -153,6 +159,7 @@ class Attempts:
                 annotation=planned.annotation,
                 materializer=planned.materializer,
                 describe=self._services.describing if described is None else described,
+                draw=self._draws(step, item),
             )
         except Exception as error:
             error.add_note(f"while storing output {planned.name!r} of step {step.name!r}")

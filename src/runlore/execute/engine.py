@@ -34,7 +34,6 @@ from runlore.model.run import Fence, Run
 from runlore.model.status import Status
 from runlore.plan.redaction import Redaction
 from runlore.record.port import Hit
-from runlore.record.vault import without_pictures
 from runlore.values import codec
 
 
@@ -167,9 +166,8 @@ class Engine:
                 argument.value,
                 materializer=argument.materializer,
                 describe=argument.describe and self._services.describing,
+                draw=argument.pictures and self._services.picturing,
             )
-            if not argument.pictures:
-                content = without_pictures(content)
             id = uuid4()
             name = argument.name or f"external_{id}"
             version = NewVersion(id=id, artifact=name, content=content, save_type=SaveType.EXTERNAL)

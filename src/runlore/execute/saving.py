@@ -19,7 +19,7 @@ from runlore.model.name import checked_name, checked_version
 from runlore.model.noun import changed
 from runlore.record.meaning import version_called
 from runlore.record.port import Record
-from runlore.record.vault import Vault, without_pictures
+from runlore.record.vault import Vault
 from runlore.values.facts import facts
 from runlore.values.metadata import encode_metadata, kept_metadata
 
@@ -47,11 +47,11 @@ class Saving:
         self._notes = without_secrets(kept_metadata(metadata or {}))
         self._type = checked_artifact_type(artifact_type) or ("ModelArtifact" if is_model_artifact else None)
 
-    def save(self, value: Any, *, materializer: Any = None, describe: bool = True, pictures: bool = True) -> int:
+    def save(self, value: Any, *, materializer: Any = None, describe: bool = True, draw: bool = True) -> int:
         """Store ``value``; return the seq of the new version."""
         self._refuse_taken()
-        content = self._vault.store(value, materializer=materializer, describe=describe)
-        return self._add(content if pictures else without_pictures(content), SaveType.MANUAL)
+        content = self._vault.store(value, materializer=materializer, describe=describe, draw=draw)
+        return self._add(content, SaveType.MANUAL)
 
     def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> int:
         """Record what is at ``path``; return the seq of its version.

@@ -24,4 +24,6 @@ class Services:
     caching: bool = True
     #: Whether values are described, unless a step or its pipeline says otherwise.
     describing: bool = True
+    #: Whether pictures of values may be made, unless a step or its pipeline says otherwise.
+    picturing: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

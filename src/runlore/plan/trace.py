@@ -38,6 +38,7 @@ class _Scope:
     prefix: str
     enable_cache: bool | None
     enable_artifact_metadata: bool | None
+    enable_artifact_visualization: bool | None
     settings: Mapping[str, Any]
     substitutions: Mapping[str, str]
 
@@ -86,7 +87,8 @@ class Trace:
         self.pipeline = pipeline.with_options(**configuration.options) if configuration.options else pipeline
         options = self.pipeline.options
         self.substitutions = {**moment(started), **options.substitutions, **(substitutions or {})}
-        self._scopes = [_Scope(self.pipeline, "", None, options.enable_artifact_metadata, {}, self.substitutions)]
+        switches = (None, options.enable_artifact_metadata, options.enable_artifact_visualization)
+        self._scopes = [_Scope(self.pipeline, "", *switches, {}, self.substitutions)]
         self._arguments = Arguments(self, resolve_artifact, secret_names, salt, self.latest_output, instead_of_artifact)
         #: The secrets that the arguments brought so far.
         self.redaction = self._arguments.redaction
@@ -312,6 +314,9 @@ class Trace:
                 prefix=self._prefixes.made(scope.prefix + pipeline.name) + ".",
                 enable_cache=_chosen(options.enable_cache, scope.enable_cache),
                 enable_artifact_metadata=_chosen(options.enable_artifact_metadata, scope.enable_artifact_metadata),
+                enable_artifact_visualization=_chosen(
+                    options.enable_artifact_visualization, scope.enable_artifact_visualization
+                ),
                 settings={**scope.settings, **options.settings},
                 substitutions={**scope.substitutions, **options.substitutions},
             )

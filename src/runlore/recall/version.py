@@ -16,6 +16,8 @@ from runlore.recall.decoding import decode
 from runlore.recall.notes import MetadataEntry, Notes
 
 if TYPE_CHECKING:
+    from runlore.model.artifact import Picture
+    from runlore.model.change import PicturesKept
     from runlore.recall.artifact import Artifact
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Name of the materializer under which collections are kept.
 COLLECTION = "collection"
+#: Facts that a notebook shows of a version.
+_SHOWN_FACTS = 16
 
 
 class ArtifactVersion(Notes):
@@ -180,21 +184,20 @@ class ArtifactVersion(Notes):
 
     # -- the value -----------------------------------------------------------------------------------------------
 
-    def load(self, *, trust: bool = False) -> Any:
+    def load(self, *, trust: bool = False, moved: Mapping[str, str] | None = None) -> Any:
         """Return the value, verified and fresh: nobody else holds it. A collection gives a list.
 
         ``trust=True`` allows loading a pickle that this installation did not write, which can run any code.
+        ``moved`` tells where classes and modules are now that a pickle names: ``{"old.place.Model": "new.Model"}``.
         Raises `ArtifactDeleted`, `ArtifactMissing`, `ArtifactCorrupt`, `ValueUnloadable` and below.
         """
         if self._noun.deleted:
             raise ArtifactDeleted(f"The bytes of {self.pathspec} were deleted on purpose; only its record is left.")
-        about = self._about()
+        about, vault = self._about(), self._reader.vault
         if self.is_collection:
-            return [self._load(item.content, trust, about) for item in self._record.items(self._noun.seq)]
-        return self._load(self.content, trust, about)
-
-    def _load(self, content: model.Content, trust: bool, about: str) -> Any:
-        return self._reader.vault.load(content, trust=trust, about=about)
+            items = self._record.items(self._noun.seq)
+            return [vault.load(item.content, trust=trust, moved=moved, about=about) for item in items]
+        return vault.load(self.content, trust=trust, moved=moved, about=about)
 
     @property
     def data(self) -> Any:
@@ -232,14 +235,54 @@ class ArtifactVersion(Notes):
 
         return download(self, self._reader.vault, Path(path), overwrite=overwrite)
 
-    def visualize(self) -> Path | None:
-        """Show pictures of the value: in a notebook, else in a browser on a terminal, else write an HTML file.
+    @property
+    def is_pickle(self) -> bool:
+        """Whether loading it runs code that came with the bytes: a pickle, or what a library makes with one."""
+        return self.materializer == "cloudpickle" or "mac" in decode(self.content.meta)
 
-        Returns the file's path where one was written, otherwise ``None``.
+    def pictures(self, *, large: bool = False, draw: bool = False, trust: bool = False) -> tuple[Picture, ...]:
+        """What there is to look at, as values with ``kind``, ``data``, ``name``; drawn on the first look and kept.
+
+        A picture of more than 200,000 bytes is replaced by one of the kind ``note``, unless ``large=True``. Where
+        pictures were switched off when the value was stored, ``draw=True`` makes them nevertheless. The first look
+        loads the value, so it raises what `load` raises; a later one loads nothing.
         """
-        from runlore.recall.visualize import visualize
+        from runlore.recall.pictures import pictures_of
 
-        return visualize(self)
+        note_read(f"the pictures of {self.pathspec}")
+        return pictures_of(self, large=large, draw=draw, trust=trust)
+
+    @property
+    def visualizations(self) -> tuple[Picture, ...]:
+        """The same as `pictures` without its options."""
+        return self.pictures()
+
+    def kept_pictures(self) -> tuple[model.KeptPicture, ...]:
+        """What was drawn of it before; nothing is drawn or loaded."""
+        return self._record.pictures(self._noun.seq, self._element)
+
+    def keep_pictures(self, change: PicturesKept) -> None:
+        """Keep what was drawn. Raises `StoreReadOnly` and other `StoreError`."""
+        self._record.commit([change], durable=False)
+
+    def visualize(
+        self,
+        path: str | Path | None = None,
+        *,
+        overwrite: bool = False,
+        large: bool = False,
+        draw: bool = False,
+        trust: bool = False,
+    ) -> Path | None:
+        """Show `pictures`: in a notebook, else in a browser on a terminal, else as an HTML file; with ``path``, there.
+
+        Returns the file's path where one was written, otherwise ``None``. Raises `AlreadyExists` for a ``path`` that
+        is there unless ``overwrite``, and otherwise as `pictures`.
+        """
+        from runlore.recall.visualize import show
+
+        found = self.pictures(large=large, draw=draw, trust=trust)
+        return show(self.pathspec, found, path, overwrite=overwrite)
 
     # -- lineage -------------------------------------------------------------------------------------------------
 
@@ -312,6 +355,23 @@ class ArtifactVersion(Notes):
             "digest": content.digest,
         }
 
+    def _repr_html_(self) -> str:
+        """A few facts for notebooks. Nothing is loaded, and nothing in it runs."""
+        from html import escape
+
+        facts = {
+            "type": self.type,
+            "size": f"{self.size:,} bytes",
+            "created": f"{self.created:%Y-%m-%d %H:%M:%S} UTC",
+            **{key: _short(entry.value) for key, entry in self._noted().items() if key != "storage_size"},
+        }
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(str(key))}</th>"
+            f"<td style='text-align:left'>{escape(str(fact))}</td></tr>"
+            for key, fact in list(facts.items())[:_SHOWN_FACTS]
+        )
+        return f"<table><caption style='text-align:left'>{escape(self.pathspec)}</caption>{rows}</table>"
+
     def __repr__(self) -> str:
         return f"<ArtifactVersion {self.pathspec!r}: {self._noun.content.type}>"
 
@@ -321,6 +381,11 @@ class ArtifactVersion(Notes):
 
     def __hash__(self) -> int:
         return hash((self.id, self._element))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _distinct(versions: Iterable[ArtifactVersion]) -> tuple[ArtifactVersion, ...]:

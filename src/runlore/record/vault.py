@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -17,12 +17,13 @@ from runlore.errors import (
     ArtifactChanged,
     ArtifactCorrupt,
     ArtifactMissing,
+    MissingExtra,
     RunloreError,
     UntrustedPickle,
     ValueUnloadable,
     ValueUnstorable,
 )
-from runlore.model.artifact import Content
+from runlore.model.artifact import Content, KeptPicture
 from runlore.model.digest import digest_of
 from runlore.model.noun import changed
 from runlore.record.blobs.port import Blobs
@@ -41,6 +42,7 @@ from runlore.record.writing import Sink
 from runlore.values import codec, pickled
 from runlore.values.materializer import Declined, Materializer, Reader
 from runlore.values.metadata import plain_metadata
+from runlore.values.pictures import drawn, to_keep
 from runlore.values.registry import by_name, materializer_for, materializers_for, revision
 from runlore.values.typenames import type_name
 
@@ -52,6 +54,8 @@ COLLECTION = "collection"
 REGISTERED = "registered"
 #: Key in `Content.meta` of the signature (hex) of bytes that can run code when they are loaded.
 MAC = "mac"
+#: Key in `Content.meta` of what wrote bytes that can run code: library → version.
+WRITTEN_BY = "written_by"
 #: Key in `Content.meta` that says, when false, that no pictures are to be made.
 PICTURES = "pictures"
 #: Classes that steps return most; their values are stored without a `Writer`.
@@ -65,7 +69,8 @@ class Vault:
         record: keeps payloads up to ``inline_limit`` bytes; the caller commits the `Content` returned by `store`.
         blobs: keeps larger ones, and trees.
         key: signs what can run code when loaded; see `installation_key`.
-        policy: which pickles load without being asked for by ``trust=True``: ``own``, ``trust`` (all), ``never``.
+        policy: which pickles load without being asked for by ``trust=True``: ``own``, ``trust`` (all), ``never``; with
+            ``deny`` none is stored, and none loads even so. Pickle stands for whatever runs code when it is loaded.
         registered: takes in, and checks, what stays where it is; without it, nothing can be registered.
     """
 
@@ -89,24 +94,46 @@ class Vault:
         self._plain: set[tuple[type, Any]] = set()
         self._plain_at = -1
 
-    def store(self, value: Any, *, annotation: Any = None, materializer: Any = None, describe: bool = True) -> Content:
+    def store(
+        self,
+        value: Any,
+        *,
+        annotation: Any = None,
+        materializer: Any = None,
+        describe: bool = True,
+        draw: bool | None = None,
+    ) -> Content:
         """Turn ``value`` into kept bytes. Blobs are durable on return; an inline payload is when it is committed.
+
+        Args:
+            annotation: what the code says the value is.
+            materializer: what the user asked for, to store it.
+            describe: let the materializer note what the value is.
+            draw: draw cheap pictures now. ``None`` leaves all to the first look; ``False`` also notes that none are to
+                be made.
 
         Raises `ValueUnstorable`, or `StoreFull` and its like.
         """
         if type(value) in _SCALARS and materializer is None and self._is_plain(value, annotation):
             text = codec.encode(value).encode()
             if len(text) <= self.inline_limit:
-                return _scalar(value, text, describe)
+                content = _scalar(value, text, describe)
+                return _without_pictures(content) if draw is False else content
         for chosen in materializers_for(value, annotation=annotation, explicit=materializer):
             try:
-                return self._save(value, chosen, describe)
+                return self._save(value, chosen, describe, draw)
             except Declined:
                 if materializer is not None:
                     raise
         raise ValueUnstorable(f"No materializer stores a {type_name(type(value))}.")
 
-    def _save(self, value: Any, chosen: Materializer, describe: bool) -> Content:
+    def _save(self, value: Any, chosen: Materializer, describe: bool, draw: bool | None) -> Content:
+        if chosen.runs_code and self._policy == "deny":
+            raise ValueUnstorable(
+                f"A {type_name(type(value))} can only be stored as a pickle (by {chosen.name!r}), and the "
+                "setting pickle is 'deny' here. Return what it is made of, give its class a Materializer of its own, "
+                "or set RUNLORE_PICKLE=own."
+            )
         sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
         try:
             chosen.save(value, sink)
@@ -120,6 +147,17 @@ class Vault:
             ) from error
         finally:
             sink.abort()
+        added: dict[str, Any] = {}
+        if sink.mac is not None:
+            from runlore.values.written import written_by  # what only pickles need
+
+            added = {WRITTEN_BY: written_by(sink.head), MAC: sink.mac.hex()}
+        pictures: tuple[KeptPicture, ...] = ()
+        if draw is False:
+            added[PICTURES] = False
+        elif draw and chosen.cheap_pictures:
+            with suppress(ValueUnstorable):  # the value is stored; a look at it says what is wrong
+                pictures = to_keep(drawn(chosen, value))
         artifact_type = pickled.artifact_type_of(value) if chosen.name == "cloudpickle" else chosen.artifact_type
         return Content(
             materializer=chosen.name,
@@ -128,8 +166,9 @@ class Vault:
             size=size,
             form=form,
             payload=payload,
-            meta=_meta(chosen, value, describe, sink.mac),
+            meta=_meta(chosen, value, describe, added),
             artifact_type=artifact_type.value,
+            pictures=pictures,
         )
 
     def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> Content:
@@ -145,12 +184,15 @@ class Vault:
             meta=codec.encode(notes),
         )
 
-    def load(self, content: Content, *, trust: bool = False, about: str = "") -> Any:
+    def load(
+        self, content: Content, *, trust: bool = False, about: str = "", moved: Mapping[str, str] | None = None
+    ) -> Any:
         """Return the value, made afresh from verified bytes.
 
         Args:
             trust: load it even if it is a pickle that this installation did not write.
             about: what it is, for errors: ``training/12/train/model``.
+            moved: names in a pickle → what is called so now, see `pickled.renaming`.
 
         Raises `ArtifactMissing`, `ArtifactCorrupt`, `UntrustedPickle`, `MissingExtra`, `ValueUnloadable`.
         """
@@ -158,7 +200,8 @@ class Vault:
             reader = self.reader(content)
             materializer = by_name(content.materializer)
             if materializer.runs_code:
-                return self._load_code(content, materializer, reader, trust)
+                with pickled.renaming(moved):
+                    return self._load_code(content, materializer, reader, trust)
             return materializer.load(reader)
         except RunloreError as error:
             raise _named(error, content, about) from error
@@ -270,6 +313,11 @@ class Vault:
 
     def _load_code(self, content: Content, materializer: Materializer, reader: Reader, trust: bool) -> Any:
         """Load what can run code, if this installation signed it or the caller trusts it."""
+        if self._policy == "deny":
+            raise UntrustedPickle(
+                "This value is a pickle, or something else that can run code when it is loaded, and the setting pickle "
+                "is 'deny' here. If you trust who wrote it, set RUNLORE_PICKLE=own, or never and load with trust=True."
+            )
         trust = trust or self._policy == "trust"
         key = b"" if self._policy == "never" else self._key
         mac = _mac_of(content)
@@ -277,14 +325,34 @@ class Vault:
             signed = self.blobs.read(content.digest)  # names every file by its digest
         else:
             signed = reader.read()
-        if materializer.name == "cloudpickle":
-            return pickled.loads(signed, mac=mac, key=key, trust=trust)
         if not trust and not pickled.is_own(signed, mac=mac, key=key):
-            raise UntrustedPickle(
-                f"The materializer {materializer.name!r} can run code that comes with the bytes, and this installation "
-                "did not write them. If you trust who did, load it with trust=True."
-            )
-        return materializer.load(reader)
+            raise UntrustedPickle(self._why_not(materializer, mac))
+        try:
+            if materializer.name == "cloudpickle":
+                return pickled.loads(signed, mac=mac, key=key, trust=trust)
+            return materializer.load(reader)
+        except RunloreError as error:
+            if isinstance(error, UntrustedPickle | MissingExtra | ArtifactMissing | ArtifactCorrupt):
+                raise
+            raise type(error)(f"{error} {_provenance(content)}".strip()) from error
+        except Exception as error:
+            raise ValueUnloadable(
+                f"The materializer {materializer.name!r} could not load it: {type(error).__name__}: {error}. "
+                f"{_provenance(content)}".strip()
+            ) from error
+
+    def _why_not(self, materializer: Materializer, mac: bytes | None) -> str:
+        what = "is a pickle" if materializer.name == "cloudpickle" else f"is stored by {materializer.name!r}"
+        if self._policy == "never":
+            who = "the setting pickle is 'never' here"
+        elif mac is None:
+            who = "this installation did not write it (it carries no signature)"
+        else:
+            who = "this installation did not write it (another installation signed it, or it was changed)"
+        return (
+            f"This value {what}, and {who}. Loading it can run any code. If you trust who wrote it, load it with "
+            "trust=True."
+        )
 
 
 def collection_of(contents: Iterable[Content]) -> Content:
@@ -304,9 +372,9 @@ def collection_of(contents: Iterable[Content]) -> Content:
     )
 
 
-def without_pictures(content: Content) -> Content:
+def _without_pictures(content: Content) -> Content:
     """The same content, of which no pictures are to be made."""
-    return changed(content, meta=codec.encode({**codec.decode(content.meta), PICTURES: False}))
+    return changed(content, meta=codec.encode({**codec.decode(content.meta), PICTURES: False}), pictures=())
 
 
 def _scalar(value: Any, payload: bytes, describe: bool) -> Content:
@@ -317,19 +385,18 @@ def _scalar(value: Any, payload: bytes, describe: bool) -> Content:
         digest=digest_of(payload),
         size=len(payload),
         payload=payload,
-        meta=_meta(by_name("json"), value, describe, None),
+        meta=_meta(by_name("json"), value, describe, {}),
     )
 
 
-def _meta(materializer: Materializer, value: Any, describe: bool, mac: bytes | None) -> str:
+def _meta(materializer: Materializer, value: Any, describe: bool, added: Mapping[str, Any]) -> str:
     notes: dict[str, Any] = {}
     if describe:
         try:
             notes.update(materializer.metadata(value))
         except Exception as error:  # the value is stored; a description that fails must not fail the step
             notes["description_failed"] = f"{type(error).__name__}: {error}"
-    if mac is not None:
-        notes[MAC] = mac.hex()
+    notes.update(added)
     if len(notes) == 1:  # most values; a third of the time that the general way takes
         [(key, note)] = notes.items()
         if type(note) is str and type(key) is str and key.isidentifier():
@@ -343,6 +410,17 @@ def _note(key: str, note: Any) -> Any:
         return plain_metadata(key, note)
     except ValueUnstorable:
         return note if codec.is_codable(note) else str(note)
+
+
+def _provenance(content: Content) -> str:
+    """What wrote a pickle and what is here, for an error; empty where nothing was noted."""
+    from runlore.values.written import written_and_here  # what only errors need
+
+    with suppress(ValueError, AttributeError, TypeError):
+        noted = json.loads(content.meta).get(WRITTEN_BY)
+        if isinstance(noted, dict) and all(isinstance(version, str) for version in noted.values()):
+            return written_and_here(noted)
+    return ""
 
 
 def _mac_of(content: Content) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from runlore.errors import NameInvalid, ValueUnstorable
 from runlore.record.blobs.port import Blobs, BlobWriter
 from runlore.record.blobs.tree import File, checked_file_name, encode_manifest
+from runlore.values.written import SEARCHED
 
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined,unused-ignore]
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Sink:
     """The `Writer` of one value. Either `write`, or `file`."""
 
-    __slots__ = ("_blob", "_blobs", "_buffered", "_files", "_key", "_limit", "_parts", "_signature", "mac")
+    __slots__ = ("_blob", "_blobs", "_buffered", "_files", "_key", "_limit", "_parts", "_signature", "head", "mac")
 
     def __init__(self, blobs: Blobs, limit: int, key: bytes | None) -> None:
         """``limit``: largest payload, in bytes, that stays in memory. ``key``: sign the bytes with it."""
@@ -32,12 +33,16 @@ class Sink:
         self._files: dict[str, _TreeFile] = {}
         #: Signature of the payload, or of the manifest of a tree, once finished.
         self.mac: bytes | None = None
+        #: The beginning of a payload that is signed.
+        self.head = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._files:
             raise ValueUnstorable("A materializer either writes one payload or opens files, not both.")
         if self._signature is not None:
             self._signature.update(data)
+            if len(self.head) < SEARCHED:
+                self.head += memoryview(data).cast("B")[: SEARCHED - len(self.head)]
         if self._blob is None:
             size = len(data) if type(data) is bytes else memoryview(data).nbytes
             if self._buffered + size <= self._limit:

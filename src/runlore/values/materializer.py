@@ -118,5 +118,5 @@ class Materializer(ABC):
         return {}
 
     def pictures(self, value: Any) -> Sequence[Picture]:
-        """Draw ``value``, in less than 200 kB each. Called on the first look, or by `cheap_pictures` when it is saved."""
+        """Draw ``value``, each in less than 200 kB. Called on the first look, or, with `cheap_pictures`, at once."""
         return ()

@@ -6,13 +6,24 @@ written, and read without asking only if that signature is right; anything else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import IO, TYPE_CHECKING, Any
 
 from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
 
+if TYPE_CHECKING:
+    import pickle
+
+#: What is called otherwise now: dotted name of a module, or of a class or function, as a pickle has it → as it is here.
+_MOVED: ContextVar[Mapping[str, str] | None] = ContextVar("moved", default=None)
+_LOST = re.compile(
+    r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'|module '([^']+)' has no attribute '([^']+)'"
+)
 #: At most so many classes of a model, or columns of a frame, are noted.
 _LISTED = 100
 
@@ -68,16 +79,79 @@ def loads(data: bytes, *, mac: bytes | None, key: bytes, trust: bool = False) ->
             f"This value is a pickle that this installation did not write ({signed}). Loading it can run any code. "
             "If you trust who wrote it, load it with trust=True."
         )
+    return unpickle(io.BytesIO(data))
+
+
+def unpickle(file: IO[bytes]) -> Any:
+    """Unpickle what somebody vouches for: `loads` has asked, or the vault, before a materializer that runs code loads.
+
+    Raises:
+        ValueUnloadable: it does not load here, such as when a module is missing.
+    """
     import pickle  # only who reads one needs it
 
     try:
-        return pickle.loads(data)
+        return _unpickler(pickle.Unpickler, file).load()
     except ModuleNotFoundError as error:
         raise ValueUnloadable(
-            f"The pickle needs the module {error.name!r}, which is not here. Install it or put its folder on sys.path."
+            f"The pickle needs the module {error.name!r}, which is not here. Install it or put its folder on sys.path; "
+            f"if it is called otherwise now, load with moved={{{error.name!r}: 'its.new.name'}}."
+        ) from error
+    except AttributeError as error:
+        lost = _LOST.search(str(error))
+        if lost is None:
+            raise _unloadable(error) from error
+        name = f"{lost[2] or lost[3]}.{lost[1] or lost[4]}"
+        raise ValueUnloadable(
+            f"The pickle needs {name}, which its module does not define any more. Define it there again; if it has "
+            f"moved, load with moved={{{name!r}: 'its.new.place'}}."
         ) from error
     except Exception as error:
-        raise ValueUnloadable(f"The pickle does not load here: {type(error).__name__}: {error}.") from error
+        raise _unloadable(error) from error
+
+
+def _unloadable(error: Exception) -> ValueUnloadable:
+    return ValueUnloadable(f"The pickle does not load here: {type(error).__name__}: {error}.")
+
+
+@contextmanager
+def renaming(moved: Mapping[str, str] | None) -> Iterator[None]:
+    """Let pickles that are loaded in this block find modules, classes and functions under other names.
+
+    ``moved`` maps the dotted name that is in the pickle to the one that holds now; a module's covers what is in it.
+    """
+    token = _MOVED.set(moved or None)
+    try:
+        yield
+    finally:
+        _MOVED.reset(token)
+
+
+def _unpickler(kind: type[pickle.Unpickler], file: IO[bytes]) -> pickle.Unpickler:
+    moved = _MOVED.get()
+    if moved is None:
+        return kind(file)
+    names: Mapping[str, str] = moved
+
+    class Renaming(kind):  # type: ignore[misc, valid-type]
+        def find_class(self, module: str, name: str) -> Any:
+            return _found(kind, self, names, module, name)
+
+    return Renaming(file)
+
+
+def _found(kind: type[pickle.Unpickler], unpickler: Any, moved: Mapping[str, str], module: str, name: str) -> Any:
+    exact = moved.get(f"{module}.{name}")
+    if exact is not None:
+        from runlore.values.typenames import resolve_type  # brings what only they need
+
+        return resolve_type(exact)
+    start = module
+    while start:
+        if start in moved:
+            return kind.find_class(unpickler, moved[start] + module[len(start) :], name)
+        start = start.rpartition(".")[0]
+    return kind.find_class(unpickler, module, name)
 
 
 class CloudpickleMaterializer(Materializer):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, KeptPicture, LookedUp, SaveType, Version
-from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipeline, Run, Step, Task, Usage
@@ -123,6 +122,8 @@ def element_code(element: int | None) -> int:
 
 def to_pictures(found: Iterable[Any]) -> tuple[KeptPicture, ...]:
     """Pictures from their rows; none if the bytes of one are missing or damaged."""
+    from runlore.model.digest import digest_of  # lists come without
+
     pictures = []
     for kind, name, media_type, size, digest, data in found:
         if digest is not None and (data is None or digest_of(data) != unpack_digest(digest)):

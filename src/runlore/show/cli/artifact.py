@@ -1,4 +1,4 @@
-"""``runlore artifact …``: list, show, version list, download."""
+"""``runlore artifact …``: list, show, version list, download, visualize."""
 
 from __future__ import annotations
 
@@ -42,14 +42,18 @@ def show(artifact: str, as_json: bool) -> None:
         "consumers": [step.pathspec for step in found.consumers],
         "metadata": dict(found.metadata),
         "tags": list(found.tags),
+        "pickle": found.is_pickle,
+        "pictures": [f"{one.name} ({one.kind})" for one in found.kept_pictures()],
         "deleted": found.deleted,
     }
     if as_json:
         print_json(facts)
         return
     facts["size"] = shown_size(found.size)
-    for name in ("aliases", "consumers", "tags"):
+    for name in ("aliases", "consumers", "tags", "pictures"):
         facts[name] = ", ".join(facts[name]) or None
+    facts["pickle"] = "yes: loading it runs code that came with it" if found.is_pickle else None
+    facts["pictures"] = facts["pictures"] or f"not drawn yet: runlore artifact visualize {artifact}"
     facts["metadata"] = ", ".join(f"{key}={value!r}" for key, value in found.metadata.items()) or None
     facts["deleted"] = "its bytes were deleted" if found.deleted else None
     print_facts(facts)
@@ -99,4 +103,22 @@ def download(artifact: str, path: str, overwrite: bool) -> None:
     """Write the stored files of ARTIFACT (model, model@3, a pathspec) to PATH: an archive if it ends in .zip, one
     file if it has another ending and one file is all there is, else a folder."""
     written = find_version(artifact).download_files(path, overwrite=overwrite)
+    click.echo(str(written))
+
+
+@click.command()
+@click.argument("artifact")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Write this HTML file instead of opening a browser."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@click.option("--large", is_flag=True, help="Show pictures of more than 200 kB, too.")
+@click.option("--draw", is_flag=True, help="Draw them even if pictures were switched off when the value was stored.")
+@click.option("--trust", is_flag=True, help="Load a pickle that this installation did not write: it can run any code.")
+def visualize(artifact: str, output: str | None, overwrite: bool, large: bool, draw: bool, trust: bool) -> None:
+    """Show pictures of ARTIFACT (model, model@3, a pathspec) in a browser.
+
+    Without a terminal they are written to a temporary file. The first look loads the value; what was drawn is kept.
+    """
+    written = find_version(artifact).visualize(output, overwrite=overwrite, large=large, draw=draw, trust=trust)
     click.echo(str(written))

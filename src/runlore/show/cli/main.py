@@ -74,6 +74,7 @@ def step() -> None:
         "version": (_HERE + "artifact:version", "List versions."),
         "alias": (_HERE + "alias:alias", "Show or change which versions hold aliases."),
         "download": (_HERE + "artifact:download", "Write the stored files of a version to a folder."),
+        "visualize": (_HERE + "artifact:visualize", "Show pictures of a version in a browser."),
     },
 )
 def artifact() -> None:
