@@ -39,6 +39,11 @@ print(first.status, second.status, third.status, third.steps["scaled"].output.lo
 print("10 * x" in str(third.steps["scaled"].explain()))
 first
 """,
+    """
+output = third.steps["scaled"].output
+print(output.visualize())
+output
+""",
 ]
 
 
@@ -140,8 +145,12 @@ def test_cells_define_steps_and_an_edited_helper_reruns_them(tmp_path: Path, mon
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     NotebookClient(made, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
 
-    outputs = made.cells[-1].outputs
+    outputs = made.cells[-2].outputs
     printed = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
     assert printed.split("\n")[:2] == ["completed cached completed 30", "True"]
     shown = [output for output in outputs if output.output_type == "execute_result"]
     assert "notebook/1" in shown[0].data["text/plain"]
+    assert [output.text for output in made.cells[-1].outputs if output.output_type == "stream"] == ["None\n"]
+    picture, handle = (output.data["text/html"] for output in made.cells[-1].outputs if output.output_type != "stream")
+    assert "<pre>30</pre>" in picture and "artifact:" in picture and "<script" not in picture
+    assert handle.startswith("<table>") and "builtins.int" in handle

@@ -112,6 +112,8 @@ def _list(lines: list[str], at: int) -> tuple[str, int] | None:
             end += 1
             continue
         depth, kind = len(item[1]), "ul" if item[2] in "-*+" else "ol"
+        if depth == 0 and open_at and open_at[0][1] != kind:  # a list of another kind begins
+            break
         while len(open_at) > 1 and depth < open_at[-1][0]:
             parts.append(f"</li></{open_at.pop()[1]}>")
         if not open_at or depth > open_at[-1][0]:

@@ -44,9 +44,11 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;background:va
 .runlore h1{font-size:1.25em;margin:0 0 1em;overflow-wrap:anywhere}
 .runlore figure{margin:0 0 1.8em}.runlore figcaption{color:var(--soft);font-size:.87em;margin:0 0 .4em}
 .runlore img{max-width:100%;height:auto;background:#fff;border-radius:4px}
-.runlore iframe{width:100%;height:36em;border:1px solid var(--line);border-radius:4px;background:#fff;
+.runlore iframe{width:100%;height:30em;resize:vertical;overflow:auto;border:1px solid var(--line);border-radius:4px;
+background:#fff;
 color-scheme:light}
-.runlore .runlore-wide{overflow:auto;max-height:46em;border:1px solid var(--line);border-radius:4px}
+.runlore .runlore-wide{overflow:auto;width:fit-content;max-width:100%;max-height:46em;
+border:1px solid var(--line);border-radius:4px}
 .runlore table{border-collapse:collapse;font-size:.92em;font-variant-numeric:tabular-nums;background:none;margin:0}
 .runlore th,.runlore td{padding:.28em .8em;border:0;border-bottom:1px solid var(--line);text-align:left;
 white-space:pre;color:var(--text);background:none;font-weight:400}
