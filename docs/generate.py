@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import tomllib
 from enum import EnumType
 from pathlib import Path
 from typing import Annotated, get_origin
@@ -21,6 +22,7 @@ from runlore.author.pipeline import Pipeline as PipelineDeclaration
 from runlore.author.step import Step
 from runlore.settings import SETTINGS
 from runlore.show.cli.main import main as command_line
+from runlore.values.shipped import BUILT_IN, SHIPPED, Shipped
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py; change the code instead. -->\n\n"
@@ -182,9 +184,56 @@ def argument_word(argument: click.Argument) -> str:
     return f"{word}..." if argument.nargs != 1 else word
 
 
+TYPES = """# Types of values
+
+What each kind of value is stored as, who else reads it, and what is known of it without loading it. A value whose class
+is not here goes by the nearest of its bases; [the codec](../design/codec.md) says how one is chosen, and
+[materializers of one's own](../howto/own-materializer.md) how to add one.
+
+- **digest**: for which values equal means that the digest is equal too, so that the cache serves what comes after.
+- **pickle**: loading runs code that came with the bytes; see [pickles](../howto/pickles.md).
+- **tested**: whether the tests of this package store it with the real library, every day or in the slower round;
+  *not here* means that the library could not be installed where they run.
+"""
+
+
+def types_page() -> str:
+    """The table of what can be stored, from the registry."""
+    extras = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    head = ("type", "name", "format", "readable by", "metadata", "pictures", "digest", "pickle", "extra", "tested")
+    lines = [TYPES, f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name, shipped in {**BUILT_IN, **SHIPPED}.items():
+        types = shipped.types if name in BUILT_IN else [f"`{one.removeprefix('builtins.')}`" for one in shipped.types]
+        cells = (
+            ", ".join(types),
+            f"`{name}`",
+            shipped.format,
+            shipped.read_by,
+            ", ".join(f"`{key}`" for key in shipped.metadata or ()) or "–",
+            ", ".join(shipped.pictures or ()) or "–",
+            shipped.digest,
+            "yes" if shipped.runs_code else "–",
+            f"`{shipped.extra}`" if shipped.extra else "–",
+            tested(shipped, extras),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def tested(shipped: Shipped, extras: dict[str, list[str]]) -> str:
+    """In which round of tests the library of a materializer is installed."""
+    everyday = {extra for text in extras["test"] if "[" in text for extra in re.findall(r"[\w-]+", text)[1:]}
+    if not shipped.extra or shipped.extra in everyday:
+        return "every day"
+    slower = {re.split(r"[=<>]", text)[0].removesuffix("-cpu") for text in extras["libraries"]}
+    own = {re.split(r"[=<>]", text)[0] for text in extras[shipped.extra] if not text.startswith("runlore[")}
+    return "in the slower round" if own <= slower else "not here"
+
+
 def pages() -> dict[str, str]:
     """File name → text of each page."""
     written = {"settings.md": settings_page(), "python.md": python_page(), "commands.md": commands_page()}
+    written["types.md"] = types_page()
     return {name: NOTE + text for name, text in written.items()}
 
 

@@ -20,7 +20,7 @@ def pages() -> dict[str, str]:
     return module.pages()
 
 
-@pytest.mark.parametrize("name", ["commands.md", "python.md", "settings.md"])
+@pytest.mark.parametrize("name", ["commands.md", "python.md", "settings.md", "types.md"])
 def test_page_is_current(pages: dict[str, str], name: str) -> None:
     """A page of the reference is what `make docs` writes today."""
     assert (DOCS / "reference" / name).read_text() == pages[name], "run: make docs"

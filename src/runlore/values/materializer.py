@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
-from runlore.errors import ValueUnstorable
+from runlore.errors import DefinitionError, ValueUnstorable
 from runlore.model.artifact import Picture
 
 __all__ = ["DEFINED", "ArtifactType", "Declined", "Materializer", "Picture", "Reader", "Writer"]
@@ -73,7 +73,8 @@ class Materializer(ABC):
     #: Short name in the record; the class's own dotted name unless given.
     name: ClassVar[str]
     #: Classes it takes, as importable names such as ``numpy.ndarray``, so that libraries need not be imported.
-    types: ClassVar[tuple[str, ...]] = ()
+    #: The classes themselves do as well.
+    types: ClassVar[tuple[str | type, ...]] = ()
     artifact_type: ClassVar[ArtifactType] = ArtifactType.DATA
     #: Name of the runlore extra that brings the library it needs, if any.
     extra: ClassVar[str | None] = None
@@ -87,7 +88,9 @@ class Materializer(ABC):
         super().__init_subclass__(**options)
         if "name" not in cls.__dict__:
             cls.name = f"{cls.__module__}.{cls.__qualname__}"
+        cls.artifact_type = _artifact_type(cls)
         if "types" in cls.__dict__:
+            _check_types(cls)
             DEFINED.append(cls)
 
     def takes(self, value: Any) -> bool:
@@ -120,3 +123,22 @@ class Materializer(ABC):
     def pictures(self, value: Any) -> Sequence[Picture]:
         """Draw ``value``, each in less than 200 kB. Called on the first look, or, with `cheap_pictures`, at once."""
         return ()
+
+
+def _check_types(cls: type[Materializer]) -> None:
+    types = cls.__dict__["types"]
+    if not isinstance(types, tuple | list) or not all(isinstance(one, str | type) for one in types):
+        raise DefinitionError(
+            f"{cls.__qualname__}.types is {types!r}; it is a tuple of classes or of their importable names, such as "
+            "types = (Model,) or types = ('package.module.Model',)."
+        )
+
+
+def _artifact_type(cls: type[Materializer]) -> ArtifactType:
+    try:
+        return ArtifactType(cls.artifact_type)
+    except ValueError:
+        raise DefinitionError(
+            f"{cls.__qualname__}.artifact_type is {cls.artifact_type!r}; it is one of ArtifactType: "
+            f"{', '.join(one.value for one in ArtifactType)}."
+        ) from None

@@ -157,9 +157,16 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
             )
         if not isinstance(name, str) or not name:
             raise DefinitionError(f"The name of {materializer_class} must be a non-empty text, not {name!r}.")
+        try:
+            made = materializer_class()
+        except TypeError as error:
+            raise DefinitionError(
+                f"The materializer {type_name(materializer_class)} cannot be made: {error}. It defines save and load, "
+                "and is made without arguments."
+            ) from error
         materializer_class.name = name
         _revision += 1
-        _names[name] = materializer_class()
+        _names[name] = made
         for type_text in materializer_class.__dict__.get("types", ()):  # an inherited list stays with the base
             _types[type_text if isinstance(type_text, str) else type_name(type_text)] = name
     return materializer_class

@@ -27,6 +27,12 @@ class Shipped(NamedTuple):
     ending: str
     #: For which values equal means an equal digest.
     digest: str
+    #: What `Materializer.metadata` notes: every key that it may note, of whatever value. ``None``: nobody has said.
+    metadata: tuple[str, ...] | None = None
+    #: Kinds of the pictures that it may draw. ``None``: nobody has said.
+    pictures: tuple[str, ...] | None = None
+    #: Loading may run code that came with the bytes, so it falls under the setting ``pickle``.
+    runs_code: bool = False
 
 
 #: Name in the record → the materializer of that name.
@@ -40,6 +46,11 @@ SHIPPED: dict[str, Shipped] = {
         read_by="numpy.load",
         ending=".npy",
         digest="equal arrays of one dtype and order",
+        metadata=(
+            *("shape", "dtype", "min", "max", "mean", "std", "nan_count", "sampled"),
+            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        ),
+        pictures=("image",),
     ),
     "pandas": Shipped(
         module="runlore.values.pandas",
@@ -50,6 +61,64 @@ SHIPPED: dict[str, Shipped] = {
         read_by="pyarrow.ipc.open_stream, polars.read_ipc_stream, DuckDB",
         ending=".arrow",
         digest="equal frames, under one version of pyarrow",
+        metadata=("shape", "dtype", "min", "max", "mean", "std"),
+        pictures=("csv",),
+    ),
+}
+
+#: The materializers that need no library and are always there, which the registry asks after all others.
+BUILT_IN: dict[str, Shipped] = {
+    "json": Shipped(
+        module="runlore.values.builtin",
+        cls="BuiltinMaterializer",
+        types=("whatever the typed codec carries: numbers, texts, containers, dates, dataclasses, enums, models, …",),
+        extra="",
+        format="JSON with tags",
+        read_by="any JSON parser",
+        ending=".json",
+        digest="equal values of equal types",
+        metadata=("string_representation", "length", "fields"),
+        pictures=("json",),
+    ),
+    "columns": Shipped(
+        module="runlore.values.columns",
+        cls="ColumnsMaterializer",
+        types=("a list, tuple or dict that holds many numbers",),
+        extra="",
+        format="typed text and columns of numbers",
+        read_by="the codec's page",
+        ending=".columns",
+        digest="equal values of equal types",
+        metadata=("length",),
+        pictures=("json",),
+    ),
+    "nested": Shipped(
+        module="runlore.values.nested",
+        cls="NestedMaterializer",
+        types=("containers with arrays, frames and the like inside",),
+        extra="",
+        format="typed text and the leaves",
+        read_by="the codec's page",
+        ending=".nested",
+        digest="equal values of equal types",
+        metadata=(
+            *("string_representation", "length", "fields", "shape", "dtype"),
+            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        ),
+        pictures=(),
+    ),
+    "cloudpickle": Shipped(
+        module="runlore.values.pickled",
+        cls="CloudpickleMaterializer",
+        types=("everything else",),
+        extra="",
+        format="pickle, protocol 5",
+        read_by="pickle.load, with cloudpickle installed",
+        ending=".pkl",
+        digest="nothing: equal values may have different pickles",
+        metadata=("class", "pickle", "shape", "dtype", "parameters", "n_features", "classes"),
+        pictures=(),
+        runs_code=True,
     ),
     "registered": Shipped(
         module="runlore.values.registered",

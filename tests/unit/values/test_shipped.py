@@ -1,0 +1,137 @@
+"""What the table of types says of each materializer is so, for a tiny value of every class that it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runlore.errors import MissingExtra
+from runlore.record.blobs.local import LocalBlobs
+from runlore.record.memory import MemoryRecord
+from runlore.record.vault import Vault
+from runlore.values import codec
+from runlore.values.pictures import KINDS, drawn
+from runlore.values.registry import by_name
+from runlore.values.shipped import BUILT_IN, SHIPPED, Shipped
+
+TABLE = {**BUILT_IN, **SHIPPED}
+
+#: What runlore notes besides a materializer.
+_OWN = {"mac", "written_by"}
+
+
+@dataclasses.dataclass
+class Window:
+    """A dataclass."""
+
+    start: int
+
+
+def _lib(name: str) -> Any:
+    return pytest.importorskip(name)
+
+
+def _json() -> list[Any]:
+    return [1, "text", [1, 2], Window(3), None, 1 + 2j]
+
+
+def _columns() -> list[Any]:
+    return [[float(number) for number in range(300)]]
+
+
+def _nested() -> list[Any]:
+    numpy = _lib("numpy")
+    return [{"a": numpy.arange(3)}, numpy.array(["a", "b", None], dtype=object), [numpy.arange(2)]]
+
+
+def _cloudpickle() -> list[Any]:
+    return [lambda: 1, _lib("numpy").ma.masked_array([1], [True])]
+
+
+def _numpy() -> list[Any]:
+    numpy = _lib("numpy")
+    return [
+        *(numpy.array([1.0, numpy.nan, 3.0]), numpy.zeros((4, 4, 3), "u1"), numpy.array(["a", "a", "b"])),
+        *(numpy.array("2026-01-01", "M8[D]").reshape(1), numpy.zeros(0), numpy.arange(1_000_003)),
+    ]
+
+
+def _pandas() -> list[Any]:
+    pandas = _lib("pandas")
+    frame = pandas.DataFrame({"n": [1.0, 2.0], "t": ["a", "b"]})
+    return [frame, frame["n"], frame.index, pandas.Categorical(["a"])]
+
+
+#: Name of a materializer → tiny values that it stores, or a skip where the library is not installed.
+SAMPLES: dict[str, Callable[[], list[Any]]] = {
+    "json": _json,
+    "columns": _columns,
+    "nested": _nested,
+    "cloudpickle": _cloudpickle,
+    "numpy": _numpy,
+    "pandas": _pandas,
+}
+#: Those whose libraries are large.
+SLOW: set[str] = set()
+
+
+def _named(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+
+
+def test_every_entry_is_whole() -> None:
+    """Whoever adds a materializer says what it notes and draws, and gives a tiny value to see that it is so."""
+    unsaid = [name for name, one in TABLE.items() if one.metadata is None or one.pictures is None]
+    without = [name for name in TABLE if name not in SAMPLES]
+
+    assert unsaid == [], "give them metadata= and pictures= in runlore.values.shipped"
+    assert without == [], "give them a tiny value in SAMPLES"
+    assert {kind for one in TABLE.values() for kind in one.pictures or ()} <= set(KINDS)
+    assert not {key for key in TABLE if key in SHIPPED and key in BUILT_IN}
+
+
+@pytest.mark.parametrize("name", [_named(name) for name in SAMPLES if name in TABLE])
+def test_an_entry_says_what_is_so(name: str, tmp_path: Path) -> None:
+    """A tiny value is stored by this materializer, and notes and draws what the table says, and no more."""
+    told = TABLE[name]
+    vault = Vault(MemoryRecord(), LocalBlobs(tmp_path / "blobs"), key=b"k" * 32)
+    noted: set[str] = set()
+    pictured: set[str] = set()
+    for value in SAMPLES[name]():
+        content = vault.store(value)
+        assert content.materializer == name
+        materializer = by_name(name)
+        vault.load(content)
+        noted |= set(codec.decode(content.meta)) - _OWN
+        pictured |= {picture.kind for picture in drawn(materializer, value)}
+    _check(told, materializer)
+
+    assert noted <= set(told.metadata or ()), f"metadata={tuple(sorted(noted))}"
+    assert pictured == set(told.pictures or ()), f"pictures={tuple(sorted(pictured))}"
+
+
+def _check(told: Shipped, materializer: Any) -> None:
+    cls = getattr(importlib.import_module(told.module), told.cls)
+    assert type(materializer) is cls
+    assert cls.runs_code == told.runs_code
+    assert (cls.extra or "") == told.extra
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_a_missing_library_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library of a materializer is missing, the error names the extra that brings it."""
+    if not SHIPPED[name].extra:
+        pytest.skip("it needs no library")
+    from runlore.values import registry
+
+    def missing(module: str) -> Any:
+        raise ImportError(f"No module named {module!r}", name="library")
+
+    monkeypatch.setattr(registry.importlib, "import_module", missing)
+    with pytest.raises(MissingExtra, match=rf"library.*pip install 'runlore\[{SHIPPED[name].extra}\]'"):
+        registry._shipped(name)
