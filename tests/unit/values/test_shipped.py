@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from type_samples import SAMPLES, SLOW
 
 from runlore.errors import MissingExtra
 from runlore.record.blobs.local import LocalBlobs
@@ -25,61 +24,6 @@ TABLE = {**BUILT_IN, **SHIPPED}
 _OWN = {"mac", "written_by"}
 
 
-@dataclasses.dataclass
-class Window:
-    """A dataclass."""
-
-    start: int
-
-
-def _lib(name: str) -> Any:
-    return pytest.importorskip(name)
-
-
-def _json() -> list[Any]:
-    return [1, "text", [1, 2], Window(3), None, 1 + 2j]
-
-
-def _columns() -> list[Any]:
-    return [[float(number) for number in range(300)]]
-
-
-def _nested() -> list[Any]:
-    numpy = _lib("numpy")
-    return [{"a": numpy.arange(3)}, numpy.array(["a", "b", None], dtype=object), [numpy.arange(2)]]
-
-
-def _cloudpickle() -> list[Any]:
-    return [lambda: 1, _lib("numpy").ma.masked_array([1], [True])]
-
-
-def _numpy() -> list[Any]:
-    numpy = _lib("numpy")
-    return [
-        *(numpy.array([1.0, numpy.nan, 3.0]), numpy.zeros((4, 4, 3), "u1"), numpy.array(["a", "a", "b"])),
-        *(numpy.array("2026-01-01", "M8[D]").reshape(1), numpy.zeros(0), numpy.arange(1_000_003)),
-    ]
-
-
-def _pandas() -> list[Any]:
-    pandas = _lib("pandas")
-    frame = pandas.DataFrame({"n": [1.0, 2.0], "t": ["a", "b"]})
-    return [frame, frame["n"], frame.index, pandas.Categorical(["a"])]
-
-
-#: Name of a materializer → tiny values that it stores, or a skip where the library is not installed.
-SAMPLES: dict[str, Callable[[], list[Any]]] = {
-    "json": _json,
-    "columns": _columns,
-    "nested": _nested,
-    "cloudpickle": _cloudpickle,
-    "numpy": _numpy,
-    "pandas": _pandas,
-}
-#: Those whose libraries are large.
-SLOW: set[str] = set()
-
-
 def _named(name: str) -> Any:
     return pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
 
@@ -90,7 +34,7 @@ def test_every_entry_is_whole() -> None:
     without = [name for name in TABLE if name not in SAMPLES]
 
     assert unsaid == [], "give them metadata= and pictures= in runlore.values.shipped"
-    assert without == [], "give them a tiny value in SAMPLES"
+    assert without == [], "give them a tiny value in type_samples"
     assert {kind for one in TABLE.values() for kind in one.pictures or ()} <= set(KINDS)
     assert not {key for key in TABLE if key in SHIPPED and key in BUILT_IN}
 
@@ -102,7 +46,7 @@ def test_an_entry_says_what_is_so(name: str, tmp_path: Path) -> None:
     vault = Vault(MemoryRecord(), LocalBlobs(tmp_path / "blobs"), key=b"k" * 32)
     noted: set[str] = set()
     pictured: set[str] = set()
-    for value in SAMPLES[name]():
+    for value in SAMPLES[name](tmp_path):
         content = vault.store(value)
         assert content.materializer == name
         materializer = by_name(name)
