@@ -205,7 +205,7 @@ def types_page() -> str:
     for name, shipped in {**BUILT_IN, **SHIPPED}.items():
         types = shipped.types if name in BUILT_IN else [f"`{one.removeprefix('builtins.')}`" for one in shipped.types]
         cells = (
-            ", ".join(types),
+            ", ".join(types) or "what `register_artifact` records",
             f"`{name}`",
             shipped.format,
             shipped.read_by,

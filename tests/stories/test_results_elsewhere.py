@@ -114,7 +114,8 @@ def test_pictures_of_what_a_script_saved(program: Path) -> None:
 
     assert drawn.returncode == 0, drawn.stderr
     shown = Path(drawn.stdout.strip()).read_text(encoding="utf-8")
-    assert "count,2.0" in shown and "id,a\nx,1\ny,2" in shown
+    assert "<td>count</td><td class='runlore-number'>2.0</td>" in shown
+    assert "<th>id</th><th>a</th>" in shown and "<td>x</td><td class='runlore-number'>1</td>" in shown
 
 
 @pytest.mark.parametrize(("name", "missing"), [("config", "parts.Config"), ("model", "'parts'")])

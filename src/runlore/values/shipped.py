@@ -64,6 +64,18 @@ SHIPPED: dict[str, Shipped] = {
         metadata=("shape", "dtype", "min", "max", "mean", "std"),
         pictures=("csv",),
     ),
+    "registered": Shipped(
+        module="runlore.values.registered",
+        cls="RegisteredMaterializer",
+        types=(),
+        extra="",
+        format="files that stay where they are",
+        read_by="whatever wrote them",
+        ending="",
+        digest="the same content at the same place",
+        metadata=("path", "files"),
+        pictures=(),
+    ),
 }
 
 #: The materializers that need no library and are always there, which the registry asks after all others.
@@ -119,15 +131,5 @@ BUILT_IN: dict[str, Shipped] = {
         metadata=("class", "pickle", "shape", "dtype", "parameters", "n_features", "classes"),
         pictures=(),
         runs_code=True,
-    ),
-    "registered": Shipped(
-        module="runlore.values.registered",
-        cls="RegisteredMaterializer",
-        types=(),
-        extra="",
-        format="files that stay where they are",
-        read_by="whatever wrote them",
-        ending="",
-        digest="the same content at the same place",
     ),
 }

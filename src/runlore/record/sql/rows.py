@@ -122,10 +122,13 @@ def element_code(element: int | None) -> int:
 
 def to_pictures(found: Iterable[Any]) -> tuple[KeptPicture, ...]:
     """Pictures from their rows; none if the bytes of one are missing or damaged."""
-    from runlore.model.digest import digest_of  # lists come without
+    rows = list(found)
+    if not rows:
+        return ()
+    from runlore.model.digest import digest_of  # most of what is shown has no pictures yet
 
     pictures = []
-    for kind, name, media_type, size, digest, data in found:
+    for kind, name, media_type, size, digest, data in rows:
         if digest is not None and (data is None or digest_of(data) != unpack_digest(digest)):
             return ()
         pictures.append(KeptPicture(kind=kind, name=unpack(name), media_type=media_type, size=size, data=data))

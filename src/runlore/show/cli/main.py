@@ -78,4 +78,4 @@ def step() -> None:
     },
 )
 def artifact() -> None:
-    """Artifacts: list, show, versions, aliases, download."""
+    """Artifacts: list, show, versions, aliases, download, visualize."""

@@ -7,6 +7,7 @@ the library is not installed.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,7 @@ def _datasets(_: Path) -> list[Any]:
 
 def _texts(kind: str) -> Callable[[Path], list[Any]]:
     def make(_: Path) -> list[Any]:
-        from runlore import types  # type: ignore[attr-defined,unused-ignore]
-
-        return [getattr(types, kind)("a,b\n1,2\n" if kind == "CSVString" else "[1]")]
+        return [getattr(library("runlore.types"), kind)("a,b\n1,2\n" if kind == "CSVString" else "[1]")]
 
     return make
 
@@ -173,8 +172,6 @@ def _boosted(module: str, cls: str, **options: Any) -> Callable[[Path], list[Any
 
 
 def _keras(_: Path) -> list[Any]:
-    import os
-
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = library("keras")
     return [keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])]
