@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runlore.errors import ArtifactDeleted, StoreError, ValueUnstorable
 from runlore.model.artifact import Picture
-from runlore.recall.decoding import decode
 
 if TYPE_CHECKING:
     from runlore.recall.version import ArtifactVersion
@@ -38,7 +38,7 @@ def pictures_of(
     kept = version.kept_pictures()
     if kept and not (large and any(one.data is None for one in kept)):
         return tuple(drawing.shown(one) for one in kept)
-    if not draw and decode(version.content.meta).get("pictures") is False:
+    if not draw and json.loads(version.content.meta).get("pictures") is False:
         return (
             drawing.note(
                 "Pictures were switched off when this value was stored (enable_artifact_visualization). To see it: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -238,7 +239,7 @@ class ArtifactVersion(Notes):
     @property
     def is_pickle(self) -> bool:
         """Whether loading it runs code that came with the bytes: a pickle, or what a library makes with one."""
-        return self.materializer == "cloudpickle" or "mac" in decode(self.content.meta)
+        return self.materializer == "cloudpickle" or "mac" in json.loads(self.content.meta)
 
     def pictures(self, *, large: bool = False, draw: bool = False, trust: bool = False) -> tuple[Picture, ...]:
         """What there is to look at, as values with ``kind``, ``data``, ``name``; drawn on the first look and kept.
