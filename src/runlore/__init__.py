@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from runlore.execute.noting import log_artifact_metadata, log_metadata
     from runlore.model.status import Status
     from runlore.recall.client import Client
+    from runlore.types import CSVString, HTMLString, JSONString, MarkdownString
     from runlore.workspace import load_artifact, register_artifact, save_artifact
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArtifactConfig",
+    "CSVString",
     "Client",
     "ExternalArtifact",
     "File",
+    "HTMLString",
+    "JSONString",
+    "MarkdownString",
     "Secret",
     "Status",
     "__version__",
@@ -49,9 +54,13 @@ __all__ = [
 #: Public name → the module that holds it.
 _HOMES = {
     "ArtifactConfig": "runlore.author.artifact_config",
+    "CSVString": "runlore.types",
     "Client": "runlore.client",
     "ExternalArtifact": "runlore.author.artifact_config",
     "File": "runlore.author.file",
+    "HTMLString": "runlore.types",
+    "JSONString": "runlore.types",
+    "MarkdownString": "runlore.types",
     "Secret": "runlore.author.secret",
     "Status": "runlore.model.status",
     "get_step_context": "runlore.execute.context",

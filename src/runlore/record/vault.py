@@ -43,7 +43,7 @@ from runlore.values import codec, pickled
 from runlore.values.materializer import Declined, Materializer, Reader
 from runlore.values.metadata import plain_metadata
 from runlore.values.pictures import drawn, to_keep
-from runlore.values.registry import by_name, materializer_for, materializers_for, revision
+from runlore.values.registry import LONG_TEXT, by_name, materializer_for, materializers_for, revision
 from runlore.values.typenames import type_name
 
 __all__ = ["COLLECTION", "Vault", "collection_of", "installation_key"]
@@ -87,6 +87,8 @@ class Vault:
         self.record = record
         self.blobs = blobs
         self.inline_limit = inline_limit
+        # what may be long enough to be stored as it is goes the long way
+        self._short = min(inline_limit, LONG_TEXT)
         self._key = key
         self._policy = policy
         self._registered = registered
@@ -116,7 +118,7 @@ class Vault:
         """
         if type(value) in _SCALARS and materializer is None and self._is_plain(value, annotation):
             text = codec.encode(value).encode()
-            if len(text) <= self.inline_limit:
+            if len(text) <= self._short:
                 content = _scalar(value, text, describe)
                 return _without_pictures(content) if draw is False else content
         for chosen in materializers_for(value, annotation=annotation, explicit=materializer):

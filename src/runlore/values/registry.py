@@ -1,8 +1,8 @@
 """The registry: which materializer stores a value, and which one reads what a name in the record says.
 
 For storing, the first that takes the value wins: the one given explicitly, one for the annotation's class, one for the
-value's class or the nearest of its bases, columns for what holds many numbers, the typed
-codec, the same with arrays and the like inside, cloudpickle.
+value's class or the nearest of its bases, columns for what holds many numbers, long texts and bytes as they are, the
+typed codec, the same with arrays and the like inside, cloudpickle.
 """
 
 from __future__ import annotations
@@ -33,6 +33,17 @@ _COLUMNS = ColumnsMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
 _NESTED = NestedMaterializer(_COLUMNS, lambda value: _leaf_materializer(value), lambda name: by_name(name))
 
+#: Longer texts, in characters, are stored as they are.
+LONG_TEXT = 32 * 1024
+#: Longer bytes are stored as they are.
+LONG_BYTES = 4 * 1024
+_LONG: dict[type, tuple[int, tuple[str, ...]]] = {
+    str: (LONG_TEXT, ("text",)),
+    bytes: (LONG_BYTES, ("bytes",)),
+    bytearray: (LONG_BYTES, ("bytearray",)),
+    memoryview: (LONG_BYTES, ("memoryview", "memoryview-writable")),
+}
+
 # What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
 _CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset))
 
@@ -45,7 +56,13 @@ _names: dict[str, Materializer] = {
     "nested": _NESTED,
     "cloudpickle": _CLOUDPICKLE,
 }
-_types: dict[str, str] = {type_text: name for name, shipped in SHIPPED.items() for type_text in shipped.types}
+# Built-in types are the codec's unless they are long, so no class of a value leads to those that take long ones.
+_types: dict[str, str] = {
+    type_text: name
+    for name, shipped in SHIPPED.items()
+    for type_text in shipped.types
+    if not type_text.startswith("builtins.")
+}
 _seen = 0
 _entry_points_read = False
 _revision = 0
@@ -81,6 +98,8 @@ def materializers_for(
                 yield found
     if _COLUMNS.may_take(value):
         yield _COLUMNS
+    if kind in _LONG:
+        yield from _long(value)
     yield _BUILTIN
     if kind not in _SCALAR_TYPES:
         yield _NESTED
@@ -204,6 +223,17 @@ def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
         _read_entry_points()
         found = list(_registered(classes))
     yield from found
+
+
+def _long(value: Any) -> Iterator[Materializer]:
+    """Those that store a long text, or long bytes, as they are."""
+    limit, found = _LONG[type(value)]
+    try:
+        long = len(value) > limit
+    except (TypeError, ValueError, NotImplementedError):  # a memoryview that was released, or shows one number
+        return
+    if long:
+        yield from map(by_name, found)
 
 
 def _leaf_materializer(value: Any) -> Materializer | None:
