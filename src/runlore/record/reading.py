@@ -8,7 +8,7 @@ from pathlib import Path
 from runlore.errors import NotFound, ValueUnloadable
 from runlore.model.suggest import did_you_mean
 from runlore.record.blobs.port import Blobs
-from runlore.record.blobs.tree import File
+from runlore.record.blobs.tree import Tree
 from runlore.values.payload import InlineReader
 
 __all__ = ["BlobReader", "InlineReader", "TreeReader"]
@@ -40,19 +40,25 @@ class BlobReader:
 class TreeReader:
     """A tree of blobs."""
 
-    __slots__ = ("_blobs", "_digest", "_files", "size")
+    __slots__ = ("_blobs", "_digest", "_files", "_folders", "size")
 
-    def __init__(self, blobs: Blobs, digest: str, files: Sequence[File]) -> None:
+    def __init__(self, blobs: Blobs, digest: str, tree: Tree) -> None:
         self._blobs = blobs
         self._digest = digest
-        self._files = {file.name: file for file in files}
-        self.size = sum(file.size for file in files)
+        self._files = {file.name: file for file in tree.files}
+        self._folders = tree.folders
+        self.size = sum(file.size for file in tree.files)
 
     def read(self) -> bytes:
         raise ValueUnloadable("This value is a folder of files; it has no single payload.")
 
     def path(self) -> Path:
-        return self._blobs.folder(self._digest, {name: file.digest for name, file in self._files.items()})
+        return self._blobs.folder(
+            self._digest,
+            {name: file.digest for name, file in self._files.items()},
+            folders=self._folders,
+            executables=[name for name, file in self._files.items() if file.executable],
+        )
 
     def files(self) -> Sequence[str]:
         return sorted(self._files)

@@ -27,7 +27,7 @@ from runlore.model.artifact import Content, KeptPicture
 from runlore.model.digest import digest_of
 from runlore.model.noun import changed
 from runlore.record.blobs.port import Blobs
-from runlore.record.blobs.tree import File, decode_manifest
+from runlore.record.blobs.tree import File, Tree, decode_tree
 from runlore.record.key import installation_key
 from runlore.record.port import Record
 from runlore.record.reading import BlobReader, InlineReader, TreeReader
@@ -245,13 +245,14 @@ class Vault:
             return BlobReader(self.blobs, content.digest, content.size)
         if content.form == REGISTERED:
             return RegisteredReader(self._in_place(), self._registered_as(content.digest))
-        return TreeReader(self.blobs, content.digest, self.files(content))
+        return TreeReader(self.blobs, content.digest, self._tree(content))
 
     def files(self, content: Content) -> tuple[File, ...]:
         """Files of a tree, by name; empty for any other form."""
-        if content.form != "tree":
-            return ()
-        return decode_manifest(self.blobs.read(content.digest), content.digest)
+        return self._tree(content).files if content.form == "tree" else ()
+
+    def _tree(self, content: Content) -> Tree:
+        return decode_tree(self.blobs.read(content.digest), content.digest)
 
     def local_files(self, content: Content) -> Iterator[tuple[str, Path]]:
         """Every file of a tree, or of what was registered, with its name: verified, and where a copy can be made from.

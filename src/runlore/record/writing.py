@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 class Sink:
     """The `Writer` of one value. Either `write`, or `file`."""
 
-    __slots__ = ("_blob", "_blobs", "_buffered", "_files", "_key", "_limit", "_parts", "_signature", "head", "mac")
+    __slots__ = (
+        "_blob",
+        "_blobs",
+        "_buffered",
+        "_files",
+        "_folders",
+        "_key",
+        "_limit",
+        "_parts",
+        "_signature",
+        "head",
+        "mac",
+    )
 
     def __init__(self, blobs: Blobs, limit: int, key: bytes | None) -> None:
         """``limit``: largest payload, in bytes, that stays in memory. ``key``: sign the bytes with it."""
@@ -31,14 +43,15 @@ class Sink:
         self._buffered = 0
         self._blob: BlobWriter | None = None
         self._files: dict[str, _TreeFile] = {}
+        #: Empty folders of the tree; the empty name is the tree itself.
+        self._folders: set[str] = set()
         #: Signature of the payload, or of the manifest of a tree, once finished.
         self.mac: bytes | None = None
         #: The beginning of a payload that is signed.
         self.head = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._files:
-            raise ValueUnstorable("A materializer either writes one payload or opens files, not both.")
+        self._refuse_both(self._files or self._folders)
         if self._signature is not None:
             self._signature.update(data)
             if len(self.head) < SEARCHED:
@@ -55,18 +68,21 @@ class Sink:
             self._parts.clear()
         self._blob.write(data)
 
-    def file(self, name: str) -> BinaryIO:
-        if self._parts or self._blob is not None:
-            raise ValueUnstorable("A materializer either writes one payload or opens files, not both.")
+    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
+        self._refuse_both(self._parts or self._blob is not None)
         checked_file_name(name)
         if name in self._files:
             raise NameInvalid(f"The file {name!r} was opened for writing before.")
-        made = self._files[name] = _TreeFile(name, self._blobs.writer())
+        made = self._files[name] = _TreeFile(name, self._blobs.writer(), executable)
         return cast(BinaryIO, made)
+
+    def folder(self, name: str = "") -> None:
+        self._refuse_both(self._parts or self._blob is not None)
+        self._folders.add(checked_file_name(name) if name else "")
 
     def finish(self) -> tuple[str, str, int, bytes | None]:
         """Publish, and return form, digest, size and, if inline, the payload."""
-        if self._files:
+        if self._files or self._folders:
             return self._finish_tree()
         if self._signature is not None:
             self.mac = self._signature.digest()
@@ -83,11 +99,16 @@ class Sink:
         for file in self._files.values():
             file.abort()
 
+    @staticmethod
+    def _refuse_both(other: object) -> None:
+        if other:
+            raise ValueUnstorable("A materializer either writes one payload or opens files, not both.")
+
     def _finish_tree(self) -> tuple[str, str, int, None]:
         for file in self._files.values():
             file.close()
-        files = [File(file.name, *file.published()) for file in self._files.values()]
-        manifest = encode_manifest(files)
+        files = [File(file.name, *file.published(), file.executable) for file in self._files.values()]
+        manifest = encode_manifest(files, self._folders - {""})
         if self._key:
             self.mac = hmac.digest(self._key, manifest, "sha256")
         return "tree", self._blobs.put(manifest), sum(file.size for file in files), None
@@ -96,9 +117,10 @@ class Sink:
 class _TreeFile(io.RawIOBase):
     """One file of a tree as a file object: written from front to back, published when closed."""
 
-    def __init__(self, name: str, blob: BlobWriter) -> None:
+    def __init__(self, name: str, blob: BlobWriter, executable: bool) -> None:
         super().__init__()
         self.name = name
+        self.executable = executable
         self._blob = blob
         self._position = 0
         self._published: tuple[str, int] | None = None

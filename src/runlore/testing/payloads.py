@@ -16,20 +16,27 @@ class MemoryWriter:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.tree: dict[str, io.BytesIO] = {}
+        self.folders: list[str] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append to the single payload."""
         self.parts.append(bytes(data))
 
-    def file(self, name: str) -> BinaryIO:
-        """Open a file of a tree; what was written is kept when it is closed."""
+    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
+        """Open a file of a tree; what was written is kept when it is closed. That it is executable is not."""
         file = _KeptFile()
         self.tree[name] = file
         return file
 
+    def folder(self, name: str = "") -> None:
+        """Note an empty folder of a tree, which then holds no payload."""
+        self.folders.append(name)
+
     def reader(self, folder: Path) -> PayloadReader:
         """Return a reader of what was written; ``folder`` is an empty one that it may use."""
-        if self.tree:
+        for name in self.folders:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        if self.tree or self.folders:
             return PayloadReader(folder, {name: file.getvalue() for name, file in self.tree.items()}, None)
         return PayloadReader(folder, {}, b"".join(self.parts))
 

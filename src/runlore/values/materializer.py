@@ -30,13 +30,16 @@ class ArtifactType(StrEnum):
 
 
 class Writer(Protocol):
-    """Where a materializer puts a value. Either `write` is called any number of times, or `file` for each file."""
+    """Where a materializer puts a value: either one payload by any number of calls of `write`, or a tree of files."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append to the single payload. Large buffers are hashed and written without a copy."""
 
-    def file(self, name: str) -> BinaryIO:
+    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
         """Open a file of a tree for writing. ``name`` is relative, with ``/``; the caller closes it."""
+
+    def folder(self, name: str = "") -> None:
+        """Note an empty folder of a tree; without a name, that the value is a tree even if no file is opened."""
 
 
 class Reader(Protocol):

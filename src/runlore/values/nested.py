@@ -9,28 +9,24 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 from runlore.errors import MissingExtra, ValueUnloadable, ValueUnstorable
 from runlore.model.digest import digest_of
-from runlore.values import codec
+from runlore.values import codec, pickled
 from runlore.values.builtin import BuiltinMaterializer
-from runlore.values.columns import is_small
+from runlore.values.codec import Decode
+from runlore.values.leaves import ALIGNED, FindLeaf, Leaves, OpaqueLeaves
 from runlore.values.materializer import Declined, Materializer, Reader, Writer
-from runlore.values.payload import InlineReader
-from runlore.values.text import TAG, Encode, Refused, quote
+from runlore.values.payload import InlineReader, InlineTreeReader
 
 _FORMAT = b"runlore-nested-1"
-_ALIGNED = 64
+_PICKLED_FORMAT = b"runlore-nested-pickled-1"
 # Up to this many bytes a payload is read into memory, above it is mapped.
 _MAP_FROM = 1 << 20
 # Smaller arrays are copied out of the payload.
 _COPIED_BELOW = 64 * 1024
 _GATHERED = 1 << 20
-_PLAIN_KINDS = "biufcmMSU"
-
-#: Finds the materializer of a value that may be a leaf: one that is registered for its class and runs no code.
-FindLeaf = Callable[[Any], Materializer | None]
 #: Finds a materializer by its name in the record.
 FindName = Callable[[str], Materializer]
 
@@ -40,51 +36,41 @@ class NestedMaterializer(Materializer):
 
     name = "nested"
 
+    def __init__(self, columns: Materializer, find_leaf: FindLeaf, find_name: FindName) -> None:
+        self._columns = columns
+        self._find_leaf = find_leaf
+        self._find_name = find_name
+
     def takes(self, value: Any) -> bool:
-        leaves = _Leaves(self._find_leaf, self._columns)
         try:
-            codec.encode_with(value, leaves.write, member=leaves.write_columns)
-        except ValueUnstorable:
+            self._written(value, Leaves(self._find_leaf, self._columns))
+        except Declined:
             return False
         return True
 
     def may_take(self, value: Any) -> bool:
         return True
 
-    def __init__(self, columns: Materializer, find_leaf: FindLeaf, find_name: FindName) -> None:
-        self._columns = columns
-        self._find_leaf = find_leaf
-        self._find_name = find_name
-
     def save(self, value: Any, writer: Writer) -> None:
-        leaves = _Leaves(self._find_leaf, self._columns)
+        leaves = Leaves(self._find_leaf, self._columns)
+        text = self._written(value, leaves)
+        _write(writer, b"%b %d\n" % (_FORMAT, len(text)), text, leaves.parts)
+
+    @staticmethod
+    def _written(value: Any, leaves: Leaves) -> bytes:
         try:
-            text = codec.encode_with(value, leaves.write, member=leaves.write_columns).encode()
+            return codec.encode_with(value, leaves.write, member=leaves.write_columns).encode()
         except ValueUnstorable as error:
             raise Declined(str(error)) from error
-        head = b"%b %d\n" % (_FORMAT, len(text))
-        gathered = bytearray(head)
-        gathered += text
-        gathered += bytes(-len(gathered) % _ALIGNED)
-        for part in leaves.parts:
-            if len(part) < _GATHERED:
-                gathered += part
-            else:
-                writer.write(gathered)
-                gathered = bytearray()
-                writer.write(part)
-            gathered += bytes(-len(part) % _ALIGNED)
-            if len(gathered) >= _GATHERED:
-                writer.write(gathered)
-                gathered = bytearray()
-        if gathered:
-            writer.write(gathered)
 
     def naming(self, reader: Reader) -> bytes:
-        return _parts_of(_buffer_of(reader))[0]
+        return _parts_of(_buffer_of(reader), _FORMAT)[0]
 
     def load(self, reader: Reader) -> Any:
-        text, area = _parts_of(_buffer_of(reader))
+        text, area, _ = _parts_of(_buffer_of(reader), _FORMAT)
+        return self._read(text, area, {})
+
+    def _read(self, text: bytes, area: memoryview, more: Mapping[str, Decode]) -> Any:
         try:
             decoded = text.decode()
         except ValueError as error:
@@ -95,12 +81,13 @@ class NestedMaterializer(Materializer):
                 "array": lambda found: _read_array(found, area),
                 "objects": _read_objects,
                 "leaf": lambda found: self._read_leaf(found, area),
+                **more,
             },
         )
 
     def _read_leaf(self, found: dict[str, Any], area: memoryview) -> Any:
         materializer = self._find_name(found["m"])
-        if materializer.runs_code:  # such a payload is signed as a whole, and lies in no other
+        if materializer.runs_code:  # what runs code lies in the one pickle of `nested-pickled`, or nowhere
             raise ValueUnloadable(f"A leaf is stored by {found['m']!r}, which can run code that comes with the bytes.")
         return materializer.load(_leaf_reader(found, area))
 
@@ -117,103 +104,83 @@ class NestedMaterializer(Materializer):
         return type(value) is getattr(sys.modules.get("numpy"), "ndarray", None)
 
 
-class _Leaves:
-    """Collects, in the order in which the text names them, the bytes that lie beside it."""
+class NestedPickledMaterializer(NestedMaterializer):
+    """Stores such containers where some leaves can only be pickled: these lie together in one pickle behind the rest.
 
-    def __init__(self, find_leaf: FindLeaf, columns: Materializer) -> None:
-        self._columns = columns
-        self._find_leaf = find_leaf
-        self._numpy = sys.modules.get("numpy")
-        self._at = 0
-        self.parts: list[memoryview] = []
+    The payload is signed as a whole, like any other that can run code, and what reads it has checked that.
+    """
 
-    def write(self, value: Any, depth: int, write: Encode) -> str | None:
-        """Write a leaf's place, and keep its bytes; return ``None`` for what is none."""
-        if self._numpy is not None and type(value) is self._numpy.ndarray:
-            kind = value.dtype.kind
-            if kind == "O":
-                return _objects(value, depth, write)
-            if kind in _PLAIN_KINDS and value.dtype.metadata is None:
-                return self._array(value, quote(value.dtype.str))
-            from runlore.values.numpy import is_exact  # numpy is there, or nobody could hold an array
+    name = "nested-pickled"
+    runs_code = True
 
-            if is_exact(value.dtype):
-                return self._array(value, codec.encode(self._numpy.lib.format.dtype_to_descr(value.dtype)))
-        found = self._find_leaf(value)
-        if found is None or not found.takes(value):
-            return None
-        return self._stored(value, found)
-
-    def write_columns(self, value: Any) -> str | None:
-        """Write the place of a collection of many numbers, and keep its columns; return ``None`` for any other."""
-        if is_small(value):
-            return None
-        payload = _Payload()
+    def takes(self, value: Any) -> bool:
+        leaves = OpaqueLeaves(self._find_leaf, self._columns)
         try:
-            self._columns.save(value, payload)
+            self._written(value, leaves)
         except Declined:
-            return None
-        return self._keep_payload(self._columns, payload)
+            return False
+        return bool(leaves.objects)
 
-    def _array(self, value: Any, dtype: str) -> str:
-        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
-        if not (fortran or value.flags.c_contiguous):
-            value = value.copy(order="C")
-        flat = value.ravel(order="F" if fortran else "C")
-        place = self._keep(flat.view("u1").data if flat.nbytes else memoryview(b""))
-        shape = ",".join(map(str, value.shape))
-        order = ',"order":"F"' if fortran else ""
-        return f'{{"{TAG}":"array","t":{dtype},"shape":[{shape}],"at":{place}{order}}}'
-
-    def _stored(self, value: Any, found: Materializer) -> str:
-        payload = _Payload()
+    def save(self, value: Any, writer: Writer) -> None:
+        leaves = OpaqueLeaves(self._find_leaf, self._columns)
+        text = self._written(value, leaves)
+        if not leaves.objects:
+            raise Declined("Nothing in the value needs a pickle.")
         try:
-            found.save(value, payload)
+            data = pickled.dumps(leaves.objects)
         except ValueUnstorable as error:
-            raise Refused(value, f"has no exact form here: {error}".removesuffix(".")) from error
-        return self._keep_payload(found, payload)
+            raise Declined(str(error)) from error
+        place = leaves.keep(memoryview(data))
+        _write(writer, b"%b %d %d %d\n" % (_PICKLED_FORMAT, len(text), place, len(data)), text, leaves.parts)
 
-    def _keep_payload(self, materializer: Materializer, payload: _Payload) -> str:
-        place = self._keep(memoryview(payload.data))
-        return f'{{"{TAG}":"leaf","m":{quote(materializer.name)},"at":{place},"size":{len(payload.data)}}}'
+    def naming(self, reader: Reader) -> bytes:
+        text, area, (place, size) = _parts_of(_buffer_of(reader), _PICKLED_FORMAT, 2)
+        return text + bytes(area[place : place + size])
 
-    def _keep(self, data: memoryview) -> int:
-        place = self._at
-        self.parts.append(data)
-        self._at += len(data) + -len(data) % _ALIGNED
-        return place
+    def load(self, reader: Reader) -> Any:
+        text, area, (place, size) = _parts_of(_buffer_of(reader), _PICKLED_FORMAT, 2)
+        objects = pickled.loads(bytes(area[place : place + size]), mac=None, key=b"", trust=True)
+        return self._read(text, area, {"pickled": lambda found: objects[found["n"]]})
 
-
-class _Payload:
-    """The `Writer` of a leaf."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.data += memoryview(data).cast("B") if memoryview(data).nbytes else b""
-
-    def file(self, name: str) -> BinaryIO:
-        raise ValueUnstorable("a value stored as files cannot lie inside a container")
+    def metadata(self, value: Any) -> Mapping[str, Any]:
+        """As of other containers, and that a pickle is in it."""
+        return {**super().metadata(value), "pickle": True}
 
 
-def _objects(value: Any, depth: int, write: Encode) -> str:
-    shape = ",".join(map(str, value.shape))
-    return f'{{"{TAG}":"objects","shape":[{shape}],"v":{write(value.ravel(order="C").tolist(), depth + 1)}}}'
+def _write(writer: Writer, head: bytes, text: bytes, parts: list[memoryview]) -> None:
+    gathered = bytearray(head)
+    gathered += text
+    gathered += bytes(-len(gathered) % ALIGNED)
+    for part in parts:
+        if len(part) < _GATHERED:
+            gathered += part
+        else:
+            writer.write(gathered)
+            gathered = bytearray()
+            writer.write(part)
+        gathered += bytes(-len(part) % ALIGNED)
+        if len(gathered) >= _GATHERED:
+            writer.write(gathered)
+            gathered = bytearray()
+    if gathered:
+        writer.write(gathered)
 
 
-def _parts_of(buffer: memoryview) -> tuple[bytes, memoryview]:
-    """The text of a payload, and what lies behind it."""
-    head, _, _ = bytes(buffer[:64]).partition(b"\n")
+def _parts_of(buffer: memoryview, form: bytes, more: int = 0) -> tuple[bytes, memoryview, list[int]]:
+    """The text of a payload, what lies behind it, and ``more`` numbers of its first line."""
+    head, _, _ = bytes(buffer[:128]).partition(b"\n")
     try:
-        form, length = head.split(b" ")
-        if form != _FORMAT:
-            raise ValueError(f"it begins with {form!r}")
+        found, length, *rest = head.split(b" ")
+        if found != form:
+            raise ValueError(f"it begins with {found!r}")
+        numbers = list(map(int, rest))
+        if len(numbers) != more:
+            raise ValueError("its first line has another length")
         start = len(head) + 1
         end = start + int(length)
     except ValueError as error:
         raise _unlike(error) from error
-    return bytes(buffer[start:end]), buffer[end + -end % _ALIGNED :]
+    return bytes(buffer[start:end]), buffer[end + -end % ALIGNED :], numbers
 
 
 def _unlike(error: ValueError) -> ValueUnloadable:
@@ -238,10 +205,17 @@ def _read_array(found: dict[str, Any], area: memoryview) -> Any:
 
 
 def _leaf_reader(found: dict[str, Any], area: memoryview) -> Reader:
-    data = bytes(area[found["at"] : found["at"] + found["size"]])
-    if len(data) != found["size"]:
-        raise ValueError("a leaf lies outside of the payload")
+    if "files" in found:
+        return InlineTreeReader({name: _cut(area, place, size) for name, place, size in found["files"]})
+    data = _cut(area, found["at"], found["size"])
     return InlineReader(data, digest_of(data))
+
+
+def _cut(area: memoryview, place: int, size: int) -> bytes:
+    data = bytes(area[place : place + size])
+    if len(data) != size or place < 0:
+        raise ValueError("a leaf lies outside of the payload")
+    return data
 
 
 def _read_objects(found: dict[str, Any]) -> Any:

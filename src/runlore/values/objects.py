@@ -47,6 +47,17 @@ def encode_object(value: Any, depth: int, write: Encode) -> str:
     raise Refused(value, _why_not(value))
 
 
+def is_structured(kind: type) -> bool:
+    """Whether it depends on the instance whether the codec carries it, not on the class alone."""
+    return (
+        dataclasses.is_dataclass(kind)
+        or issubclass(kind, tuple | enum.Enum | type)
+        or kind in (types.FunctionType, types.BuiltinFunctionType)
+        or _is_pydantic(kind)
+        or standard.knows(kind)
+    )
+
+
 def decode_object(tag: Any, found: dict[str, Any]) -> Any:
     """Read a tagged object that is not of a built-in type.
 

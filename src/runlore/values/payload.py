@@ -5,11 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from runlore.errors import NotFound
+from runlore.errors import NotFound, ValueUnloadable
+from runlore.model.suggest import did_you_mean
 
 _scratch_guard = threading.Lock()
 
@@ -43,6 +44,48 @@ class InlineReader:
 
     def file(self, name: str) -> bytes:
         raise NotFound(f"There is no file {name!r}: this value is a single payload.")
+
+
+class InlineTreeReader:
+    """Verified files that are at hand, such as those of a value inside a container."""
+
+    __slots__ = ("_files", "size")
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = {_checked(name): data for name, data in files.items()}
+        self.size = sum(map(len, files.values()))
+
+    def read(self) -> bytes:
+        raise ValueUnloadable("This value is a folder of files; it has no single payload.")
+
+    def path(self) -> Path:
+        """A private folder that lives as long as this process."""
+        import tempfile
+
+        place = Path(tempfile.mkdtemp(dir=_scratch(os.getpid())))
+        for name, data in self._files.items():
+            file = place / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            file.chmod(0o444)
+        return place
+
+    def files(self) -> Sequence[str]:
+        return sorted(self._files)
+
+    def file(self, name: str) -> bytes:
+        found = self._files.get(name)
+        if found is None:
+            raise NotFound(f"There is no file {name!r}.{did_you_mean(name, sorted(self._files))}")
+        return found
+
+
+def _checked(name: str) -> str:
+    """Refuse a name that leads out of the folder, wherever the payload may come from."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in parts[0] or "\0" in name:
+        raise ValueUnloadable(f"A file of this value is called {name!r}, which is no name inside a folder.")
+    return name
 
 
 @cache

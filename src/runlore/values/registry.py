@@ -13,6 +13,7 @@ import threading
 import types
 import typing
 from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import Any
 
 from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
@@ -20,7 +21,7 @@ from runlore.model.suggest import did_you_mean
 from runlore.values.builtin import BuiltinMaterializer
 from runlore.values.columns import ColumnsMaterializer
 from runlore.values.materializer import DEFINED, Materializer
-from runlore.values.nested import NestedMaterializer
+from runlore.values.nested import NestedMaterializer, NestedPickledMaterializer
 from runlore.values.pickled import CloudpickleMaterializer
 from runlore.values.shipped import SHIPPED
 from runlore.values.typenames import resolve_type, type_name
@@ -32,6 +33,9 @@ _BUILTIN = BuiltinMaterializer()
 _COLUMNS = ColumnsMaterializer()
 _CLOUDPICKLE = CloudpickleMaterializer()
 _NESTED = NestedMaterializer(_COLUMNS, lambda value: _leaf_materializer(value), lambda name: by_name(name))
+_NESTED_PICKLED = NestedPickledMaterializer(
+    _COLUMNS, lambda value: _leaf_materializer(value), lambda name: by_name(name)
+)
 
 #: Longer texts, in characters, are stored as they are.
 LONG_TEXT = 32 * 1024
@@ -54,6 +58,7 @@ _names: dict[str, Materializer] = {
     "json": _BUILTIN,
     "columns": _COLUMNS,
     "nested": _NESTED,
+    "nested-pickled": _NESTED_PICKLED,
     "cloudpickle": _CLOUDPICKLE,
 }
 # Built-in types are the codec's unless they are long, so no class of a value leads to those that take long ones.
@@ -92,7 +97,7 @@ def materializers_for(
         return
     _take_in_definitions()
     kind = type(value)
-    if kind not in _CODEC_TYPES or annotation is not None:
+    if (kind not in _CODEC_TYPES or annotation is not None) and not _is_value(value, annotation):
         for found in _candidates(value, annotation):
             if found.may_take(value):
                 yield found
@@ -103,6 +108,7 @@ def materializers_for(
     yield _BUILTIN
     if kind not in _SCALAR_TYPES:
         yield _NESTED
+        yield _NESTED_PICKLED
     yield _CLOUDPICKLE
 
 
@@ -223,6 +229,13 @@ def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
         _read_entry_points()
         found = list(_registered(classes))
     yield from found
+
+
+def _is_value(value: Any, annotation: Any) -> bool:
+    """Whether a path is meant itself, not the content of its file or folder: it is annotated as a pure one."""
+    return isinstance(value, Path) and any(
+        issubclass(cls, PurePath) and not issubclass(cls, Path) for cls in _annotated_classes(annotation)
+    )
 
 
 def _long(value: Any) -> Iterator[Materializer]:

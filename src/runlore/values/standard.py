@@ -25,6 +25,11 @@ def encode_standard(value: Any, depth: int, write: Encode) -> str | None:
     return None if form is None else form(value, depth, write)
 
 
+def knows(kind: type) -> bool:
+    """Whether it is one of the classes above."""
+    return kind in _FORMS
+
+
 def _encode_deque(value: deque[Any], depth: int, write: Encode) -> str:
     items = ",".join(write_items(value, depth, value, write))
     bound = "" if value.maxlen is None else f',"maxlen":{value.maxlen}'

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from runlore.platform import crash_point
 from runlore.record.blobs import owner
 from runlore.record.blobs.memo import Memo, stamp_of
 from runlore.record.blobs.port import Blobs, BlobWriter
+from runlore.record.blobs.view import View, build, holds
 
 #: From this size on, a buffer is hashed in a second thread while it is being written.
 _LARGE = 1 << 20
@@ -84,11 +85,17 @@ class LocalBlobs(Blobs):
                 self._hash(digest, descriptor)
         return self._place(digest)
 
-    def folder(self, name: str, files: Mapping[str, str]) -> Path:
-        targets = {file: self.path(digest) for file, digest in files.items()}
+    def folder(
+        self, name: str, files: Mapping[str, str], *, folders: Iterable[str] = (), executables: Iterable[str] = ()
+    ) -> Path:
+        view = View(
+            files={file: self.path(digest) for file, digest in files.items()},
+            folders=frozenset(folders),
+            executables={file: files[file] for file in executables},
+        )
         place = self._trees / _hex(name)
-        if not _holds(place, targets):
-            self._build(place, targets)
+        if not holds(view, place):
+            self._build(place, view)
         return place
 
     def has(self, digest: str) -> bool:
@@ -217,23 +224,20 @@ class LocalBlobs(Blobs):
             platform.flush_folder(place.parent)
         crash_point("blob.durable")
 
-    def _build(self, place: Path, targets: Mapping[str, Path]) -> None:
+    def _build(self, place: Path, view: View) -> None:
         """Make a tree's folder beside its place and swap it in; whoever comes second finds it made."""
         with _writing("make a folder of files"):
             self._make_folder(self._drafts)
             self._make_folder(self._trees)
             draft = self._drafts / owner.draft_name()
             draft.mkdir(0o700)
-            for name, target in targets.items():
-                file = draft / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                _link(target, file, place / name)
+            build(view, draft, place)
             if os.path.lexists(place):
                 os.rename(place, self._drafts / owner.draft_name())
             try:
                 os.rename(draft, place)
             except OSError:
-                if not _holds(place, targets):
+                if not holds(view, place):
                     raise
 
 
@@ -355,36 +359,6 @@ def _replace(draft: Path, place: Path) -> None:
             raise
         os.chmod(draft, 0o600)  # Windows: the blob is there and somebody reads it, so it stays
         os.unlink(draft)
-
-
-def _link(target: Path, file: Path, final: Path) -> None:
-    """Show a blob under a name. Not as a hard link, which would change the blob's change time."""
-    if platform.WINDOWS:
-        import shutil
-
-        shutil.copyfile(target, file)
-    else:
-        os.symlink(os.path.relpath(target, final.parent), file)
-
-
-def _holds(place: Path, targets: Mapping[str, Path]) -> bool:
-    """Whether the folder still holds exactly these files, each leading to its blob."""
-    if platform.WINDOWS or place.is_symlink():
-        return False
-    found = 0
-    for folder, folders, files in os.walk(place):
-        found += len(files) + sum(os.path.islink(os.path.join(folder, name)) for name in folders)
-    try:
-        return (
-            place.is_dir()
-            and found == len(targets)
-            and all(
-                os.readlink(place / name) == os.path.relpath(target, (place / name).parent)
-                for name, target in targets.items()
-            )
-        )
-    except OSError:
-        return False
 
 
 def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:

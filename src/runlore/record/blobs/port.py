@@ -49,10 +49,13 @@ class Blobs(ABC):
         """A local read-only file with the bytes, verified; not verified twice where that can be known."""
 
     @abstractmethod
-    def folder(self, name: str, files: Mapping[str, str]) -> Path:
+    def folder(
+        self, name: str, files: Mapping[str, str], *, folders: Iterable[str] = (), executables: Iterable[str] = ()
+    ) -> Path:
         """A local read-only folder holding these blobs under these names (relative, with ``/``), each verified.
 
         ``name`` is the digest of the tree's manifest; names have been checked by `runlore.record.blobs.tree`.
+        ``folders`` are its empty folders, ``executables`` those of ``files`` that can be executed.
         """
 
     @abstractmethod

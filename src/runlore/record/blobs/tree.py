@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runlore.errors import ArtifactCorrupt, NameInvalid
 from runlore.model.digest import is_digest
@@ -23,6 +23,15 @@ class File(NamedTuple):
     digest: str
     #: In bytes.
     size: int
+    executable: bool = False
+
+
+class Tree(NamedTuple):
+    """What a manifest says."""
+
+    files: tuple[File, ...]
+    #: Names of the folders that hold nothing.
+    folders: tuple[str, ...] = ()
 
 
 def checked_file_name(name: object) -> str:
@@ -43,15 +52,25 @@ def checked_file_name(name: object) -> str:
     raise NameInvalid(f"A file of an artifact needs a relative name inside its folder; {name[:80]!r} {problem}.")
 
 
-def encode_manifest(files: Iterable[File]) -> bytes:
+def encode_manifest(files: Iterable[File], folders: Iterable[str] = ()) -> bytes:
     """Write a manifest; equal trees give equal bytes. Raises `NameInvalid` for names that cannot stand side by side."""
-    ordered = sorted(files)
-    _check_names([file.name for file in ordered])
-    body = {"format": FORMAT, "files": [[file.name, file.digest, file.size] for file in ordered]}
+    ordered, empty = sorted(files), sorted(folders)
+    _check_names([file.name for file in ordered], empty)
+    body: dict[str, Any] = {"format": FORMAT, "files": [[file.name, file.digest, file.size] for file in ordered]}
+    if empty:
+        body["folders"] = empty
+    executables = [file.name for file in ordered if file.executable]
+    if executables:
+        body["executable"] = executables
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def decode_manifest(data: bytes, about: str) -> tuple[File, ...]:
+    """Read the files of a manifest; see `decode_tree`."""
+    return decode_tree(data, about).files
+
+
+def decode_tree(data: bytes, about: str) -> Tree:
     """Read a manifest and check every name in it again, since it may come from anywhere.
 
     Raises `ArtifactCorrupt`, in which ``about`` names what the manifest belongs to.
@@ -60,17 +79,24 @@ def decode_manifest(data: bytes, about: str) -> tuple[File, ...]:
         body = json.loads(data)
         if body["format"] != FORMAT:
             raise ValueError(f"it has the format {body['format']!r}, and this version reads {FORMAT!r}")
-        files = tuple(File(checked_file_name(name), digest, size) for name, digest, size in body["files"])
+        folders, executables = body.get("folders", []), body.get("executable", [])
+        if type(folders) is not list or type(executables) is not list:
+            raise ValueError("its folders or executable files are no list")
+        runs = set(executables)
+        files = tuple(File(checked_file_name(name), digest, size, name in runs) for name, digest, size in body["files"])
         if not all(type(f.digest) is str and is_digest(f.digest) and type(f.size) is int for f in files):
             raise ValueError("an entry is malformed")
-        _check_names([file.name for file in files])
+        if sum(file.executable for file in files) != len(executables):
+            raise ValueError("an executable file is not among its files")
+        _check_names([file.name for file in files], folders)
     except (ValueError, TypeError, KeyError, NameInvalid, RecursionError) as error:
         raise ArtifactCorrupt(f"The list of files of {about} cannot be read: {error}.") from error
-    return files
+    return Tree(files, tuple(folders))
 
 
-def _check_names(names: list[str]) -> None:
-    """Refuse a name that is there twice, or that is a file and a folder at once."""
+def _check_names(files: list[str], folders: list[str]) -> None:
+    """Refuse a name that is there twice, that is a file and a folder at once, or an empty folder that is not."""
+    names = [*files, *folders]
     seen: set[str] = set()
     for name in names:
         checked_file_name(name)
@@ -81,4 +107,7 @@ def _check_names(names: list[str]) -> None:
         parts = name.split("/")
         for end in range(1, len(parts)):
             if "/".join(parts[:end]) in seen:
-                raise NameInvalid(f"{'/'.join(parts[:end])!r} is a file; it cannot be the folder of {name!r} as well.")
+                raise NameInvalid(
+                    f"{'/'.join(parts[:end])!r} is a file, or an empty folder; it cannot be the folder of {name!r} as "
+                    "well."
+                )
