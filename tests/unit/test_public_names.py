@@ -12,9 +12,13 @@ import runlore
 
 PUBLIC = [
     "ArtifactConfig",
+    "CSVString",
     "Client",
     "ExternalArtifact",
     "File",
+    "HTMLString",
+    "JSONString",
+    "MarkdownString",
     "Secret",
     "Status",
     "__version__",

@@ -20,14 +20,15 @@ def test_every_tag_is_written_down() -> None:
     rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \|", PAGE, flags=re.MULTILINE)
     written = {tag for row in rows for tag in re.findall(r"`([a-z]+)`", row)} | set(re.findall(r'"~":"([a-z]+)"', PAGE))
 
-    assert (written - set(registry.names()) - {"list"}) | {"numpy"} == {
+    both = {"numpy", "path", "bytes", "bytearray", "memoryview"}
+    assert (written - set(registry.names()) - {"list"}) | both == {
         *(*codec._DECODERS, *objects._DECODERS),
-        *("array", "objects", "leaf"),
+        *("array", "objects", "leaf", "pickled"),
         *("numbers", "scalars", *columns._DECODERS),
     }
 
 
 def test_every_shipped_materializer_is_written_down() -> None:
     """Each materializer that ships with runlore has its row."""
-    for name in ("json", "columns", "nested", "cloudpickle", *registry.SHIPPED):
+    for name in ("json", "columns", "nested", "nested-pickled", "cloudpickle", *registry.SHIPPED):
         assert f"| `{name}` | " in PAGE

@@ -148,11 +148,12 @@ def test_equal_containers_have_equal_bytes() -> None:
 
 
 def test_what_only_a_pickle_can_hold_goes_there() -> None:
-    """A container with anything that has no form of its own is not taken."""
+    """A container with anything that has no form of its own is not taken, but with a pickle of just that behind."""
     cycle: list[Any] = [numpy.zeros(1)]
     cycle.append(cycle)
-    for value in ([numpy.zeros(1), lambda: 1], cycle, [numpy.ma.masked_array([1])], {"a": object()}):
-        assert materializer_for(value).name == "cloudpickle"
+    pickled = ([numpy.zeros(1), lambda: 1], [numpy.ma.masked_array([1])], {"a": object()})
+    for value, name in ((cycle, "cloudpickle"), *((value, "nested-pickled") for value in pickled)):
+        assert materializer_for(value).name == name
         with pytest.raises(ValueUnstorable):
             STORE.save(value, MemoryWriter())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import numpy
@@ -14,6 +14,7 @@ import pytest
 
 from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
 from runlore.testing.payloads import round_trip
+from runlore.types import HTMLString
 from runlore.values import registry
 from runlore.values.materializer import Materializer, Reader, Writer
 from runlore.values.registry import by_name, materializer_for, names, register, revision
@@ -50,15 +51,28 @@ class Unregistered(TextMaterializer):
         (1, "json"),
         ({"a": (1, {2})}, "json"),
         (numpy.float32(1), "json"),
-        (Path("a"), "json"),
+        (Path(__file__), "path"),
+        (Path(__file__).parent, "folder"),
+        (PurePath("a"), "json"),
+        ([Path("a")], "json"),
+        ("x" * 32_768, "json"),
+        ("x" * 32_769, "text"),
+        (bytes(4_096), "json"),
+        (bytes(4_097), "bytes"),
+        (bytearray(4_097), "bytearray"),
+        (memoryview(bytes(4_097)), "memoryview"),
+        (memoryview(bytearray(4_097)), "memoryview-writable"),
+        (memoryview(bytes(8_000)).cast("d"), "json"),
+        (HTMLString("<b>"), "html"),
+        ({"a": HTMLString("<b>")}, "nested"),
         (numpy.zeros(2), "numpy"),
-        (numpy.array([object()]), "cloudpickle"),
+        (numpy.array([object()]), "nested-pickled"),
         (numpy.ma.masked_array([1]), "cloudpickle"),
         (pandas.DataFrame({"a": [1]}), "pandas"),
         (pandas.Series([1]), "pandas"),
         (pandas.Series([1j]), "cloudpickle"),
         (lambda: 1, "cloudpickle"),
-        ([lambda: 1], "cloudpickle"),
+        ([lambda: 1], "nested-pickled"),
         (Temperature(1.0), "temperature-for-tests"),
         (Warm(1.0), "temperature-for-tests"),
     ],
