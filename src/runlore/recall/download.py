@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from runlore.record.vault import Vault
 
 #: File name endings of the materializers that need no library; anything unknown is ``.bin``.
-_ENDINGS = {"json": ".json", "cloudpickle": ".pkl", "columns": ".columns", "nested": ".nested", "nested-pickled": ".nested"}
+_ENDINGS = {
+    "json": ".json",
+    "cloudpickle": ".pkl",
+    "columns": ".columns",
+    "nested": ".nested",
+    "nested-pickled": ".nested",
+}
 
 
 def download(version: ArtifactVersion, vault: Vault, target: Path, *, overwrite: bool) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate, chain, compress, pairwise
 from types import ModuleType
@@ -24,12 +24,16 @@ _FORMAT = b"runlore-columns-1"
 ENOUGH_NUMBERS = 256
 #: Shorter columns are text.
 _SHORT = 16
+#: Of larger payloads only the text is read where classes are looked for.
+_READ_WHOLE = 1 << 20
 #: Deeper values stay text, too.
 _MAX_LEVELS = 32
 
 _CONTAINERS = frozenset((list, tuple, dict))
 _NUMBERS = frozenset((int, float))
 _NO_NUMBERS = frozenset((str, bool, type(None)))
+#: A column of several of these is text.
+_TEXTS = frozenset((str, bool, type(None), bytes))
 _STRINGS = frozenset((str,))
 # In the order in which `mixed` names them; whatever is none of them is the last one.
 _KINDS = (type(None), bool, int, float, str, list, tuple, dict, object)
@@ -65,25 +69,45 @@ class ColumnsMaterializer(Materializer):
 
     def load(self, reader: Reader) -> Any:
         payload = reader.read()
-        head, _, _ = payload[:64].partition(b"\n")
+        start, end = _bounds(payload[:64], len(payload))
         try:
-            form, length = head.split(b" ")
-            if form != _FORMAT:
-                raise ValueError(f"it begins with {form!r}")
-            start = len(head) + 1
-            end = start + int(length)
-            if not start <= end <= len(payload):
-                raise ValueError("its text does not end within it")
             text = payload[start:end].decode()
         except ValueError as error:
             raise ValueUnloadable(f"The payload is not a collection in columns: {error}.") from error
         return _Unpacker(memoryview(payload)[end:]).value(text)
+
+    def naming(self, reader: Reader) -> bytes:
+        """The text: classes of a project may be named in it."""
+        if reader.size <= _READ_WHOLE:
+            payload = reader.read()
+            start, end = _bounds(payload[:64], len(payload))
+            return payload[start:end]
+        with reader.path().open("rb") as file:
+            start, end = _bounds(file.read(64), reader.size)
+            file.seek(start)
+            return file.read(end - start)
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
         return _BUILTIN.metadata(value)
 
     def pictures(self, value: Any) -> Sequence[Picture]:
         return _BUILTIN.pictures(value)
+
+
+def _bounds(beginning: bytes, size: int) -> tuple[int, int]:
+    """Where the text of a payload lies, which begins like this."""
+    head, _, _ = beginning.partition(b"\n")
+    try:
+        form, length = head.split(b" ")
+        if form != _FORMAT:
+            raise ValueError(f"it begins with {form!r}")
+        start = len(head) + 1
+        end = start + int(length)
+        if not start <= end <= size:
+            raise ValueError("its text does not end within it")
+    except ValueError as error:
+        raise ValueUnloadable(f"The payload is not a collection in columns: {error}.") from error
+    return start, end
 
 
 def is_small(value: Any) -> bool:
@@ -155,9 +179,47 @@ class _Packer:
                     return self._integers(members)
                 if kind is bool:
                     return self._leaf("b1", members)
-        elif not _CONTAINERS.isdisjoint(kinds) or (len(members) >= _SHORT and not _NUMBERS.isdisjoint(kinds)):
+                text = None if kind in _NO_NUMBERS else self._classed(kind, members, above)
+                if text is not None:
+                    return text
+        elif not _CONTAINERS.isdisjoint(kinds) or (
+            len(members) >= _SHORT and not _TEXTS.issuperset(kinds) and len(set(map(_PLACES.__getitem__, kinds))) > 1
+        ):
             return self._mixed(members, above)
         return self._texts(members)
+
+    def _classed(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str | None:
+        """Write moments, members of an enum, or instances made of fields; ``None`` if the codec has to."""
+        from runlore.values import instances  # numbers and texts do not need it
+
+        if instances.is_moment(kind):
+            found = instances.moments(kind, members)
+            if found is None:
+                return None
+            self._numbers += len(members)
+            return f'{{"{TAG}":"moments",{found[1]},"v":{self._texts(found[0])}}}'
+        if instances.is_enum(kind):
+            distinct = list({id(member): member for member in members}.values())
+            if len(distinct) > 127:
+                return None
+            try:
+                named = codec.encode(distinct)
+            except ValueUnstorable:
+                return None
+            places = {id(member): place for place, member in enumerate(distinct)}
+            self._numbers += len(members)
+            stored = self._leaf("i1", list(map(places.__getitem__, map(id, members))))
+            return f'{{"{TAG}":"picked","of":{named},"v":{stored}}}'
+        if not instances.is_record(kind):
+            return None
+        below = self._below(members, above)
+        head_and_columns = instances.columns_of(kind, members)
+        if head_and_columns is None:
+            return None
+        self._numbers += len(members)
+        head, fields = head_and_columns
+        columns = ",".join([self._column(column, below) for column in fields])
+        return f'{{"{TAG}":"instances",{head},"v":[{columns}]}}'
 
     def _texts(self, members: Sequence[Any]) -> str:
         """Leave a place, which no JSON looks like, for text that is in vain if there are too few numbers elsewhere."""
@@ -206,16 +268,18 @@ class _Packer:
         return f'{{"{TAG}":"mixed","kinds":{kinds},"v":[{",".join(columns)}]}}'
 
     def _containers(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
+        # no cycle is of tuples alone
+        below = self._below(() if kind is tuple else members, above)
+        return self._dicts(members, below) if kind is dict else self._rows(kind, members, below)
+
+    def _below(self, members: Sequence[Any], above: tuple[set[int], ...]) -> tuple[set[int], ...]:
         if len(above) >= _MAX_LEVELS:
             raise Declined(f"The value nests deeper than {_MAX_LEVELS} levels.")
-        holders: set[int] = set()
-        if kind is not tuple:  # no cycle is of tuples alone
-            holders.update(map(id, members))
-            if not self._acyclic and not all(map(holders.isdisjoint, above)):
-                _refuse_cycle(self._value)
-                self._acyclic = True
-        below = (*above, holders)
-        return self._dicts(members, below) if kind is dict else self._rows(kind, members, below)
+        holders = set(map(id, members))
+        if holders and not self._acyclic and not all(map(holders.isdisjoint, above)):
+            _refuse_cycle(self._value)
+            self._acyclic = True
+        return *above, holders
 
     def _rows(self, kind: type, members: Sequence[Any], above: tuple[set[int], ...]) -> str:
         lengths = list(map(len, members))
@@ -246,7 +310,7 @@ class _Packer:
 
 
 def _plain_leaf(value: Any, depth: int, write: Encode) -> str:
-    """Write what no class of a project has a part in: nobody has to look for names of classes in columns."""
+    """Write what no class of a project has a part in: few of these in text would hide the many numbers in them."""
     from runlore.values import scalars, standard  # only values that are not built in need them
 
     text = standard.encode_standard(value, depth, write)
@@ -294,8 +358,21 @@ def _refuse_cycle(value: Any) -> None:
         elif id(holder) not in done:
             inside.add(id(holder))
             waiting.append((holder, True))
-            members = chain(holder, holder.values()) if type(holder) is dict else holder
-            waiting.extend((member, False) for member in members if type(member) in _CONTAINERS)
+            waiting.extend((member, False) for member in _members(holder) if _is_holder(member))
+
+
+def _is_holder(value: Any) -> bool:
+    from runlore.values import instances  # as in `_classed`
+
+    return type(value) in _CONTAINERS or instances.is_record(type(value))
+
+
+def _members(holder: Any) -> Iterable[Any]:
+    from runlore.values import instances  # as in `_classed`
+
+    if type(holder) is dict:
+        return chain(holder, holder.values())
+    return holder if type(holder) in _CONTAINERS else instances.fields_of(holder)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -395,8 +472,30 @@ def _column(found: Any) -> list[Any]:
     return found
 
 
+def _read_moments(found: dict[str, Any]) -> list[Any]:
+    from runlore.values import instances  # as in `_Packer._classed`
+
+    return instances.read_moments(found)
+
+
+def _read_picked(found: dict[str, Any]) -> list[Any]:
+    distinct, places = _column(found["of"]), _column(found["v"])
+    if any(type(place) is not int or place < 0 for place in places):
+        raise ValueError("the places of a picked column do not fit")
+    return list(map(distinct.__getitem__, places))
+
+
+def _read_instances(found: dict[str, Any]) -> list[Any]:
+    from runlore.values import instances  # as in `_Packer._classed`
+
+    return instances.read_instances(found)
+
+
 #: Readers of what is made of other columns.
 _DECODERS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
+    "moments": _read_moments,
+    "picked": _read_picked,
+    "instances": _read_instances,
     "mixed": _read_mixed,
     "rows": _read_rows,
     "table": _read_table,

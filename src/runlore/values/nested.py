@@ -6,6 +6,7 @@ The format is `docs/design/codec.md`, "Arrays and frames inside containers".
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -27,6 +28,8 @@ _MAP_FROM = 1 << 20
 # Smaller arrays are copied out of the payload.
 _COPIED_BELOW = 64 * 1024
 _GATHERED = 1 << 20
+# No string in the text looks like this, since its quotes are escaped.
+_COLUMNS = re.compile(rb'\{"~":"leaf","m":"columns","at":(\d+),"size":(\d+)\}')
 #: Finds a materializer by its name in the record.
 FindName = Callable[[str], Materializer]
 
@@ -64,7 +67,12 @@ class NestedMaterializer(Materializer):
             raise Declined(str(error)) from error
 
     def naming(self, reader: Reader) -> bytes:
-        return _parts_of(_buffer_of(reader), _FORMAT)[0]
+        text, area, _ = _parts_of(_buffer_of(reader), _FORMAT)
+        return text + self._named_in_columns(text, area)
+
+    def _named_in_columns(self, text: bytes, area: memoryview) -> bytes:
+        found = [_cut(area, int(place), int(size)) for place, size in _COLUMNS.findall(text)]
+        return b"".join(self._columns.naming(InlineReader(data, "")) for data in found)
 
     def load(self, reader: Reader) -> Any:
         text, area, _ = _parts_of(_buffer_of(reader), _FORMAT)
@@ -135,7 +143,7 @@ class NestedPickledMaterializer(NestedMaterializer):
 
     def naming(self, reader: Reader) -> bytes:
         text, area, (place, size) = _parts_of(_buffer_of(reader), _PICKLED_FORMAT, 2)
-        return text + bytes(area[place : place + size])
+        return text + self._named_in_columns(text, area) + bytes(area[place : place + size])
 
     def load(self, reader: Reader) -> Any:
         text, area, (place, size) = _parts_of(_buffer_of(reader), _PICKLED_FORMAT, 2)

@@ -119,7 +119,8 @@ def _encode_function(value: Any) -> str:
 # --- dataclasses and named tuples ---------------------------------------------------------------------------------
 
 
-def _hides_state(cls: type) -> type | None:
+def hides_state(cls: type) -> type | None:
+    """The built-in base, if any, in which instances of a class hold what Python code cannot see."""
     for base in cls.__mro__:
         if not base.__flags__ & _HEAP_TYPE and base is not object and base is not Generic:
             return base
@@ -139,15 +140,15 @@ def _strays(value: Any, known: set[str]) -> list[str]:
 def _encode_dataclass(value: Any, depth: int, write: Encode) -> str:
     cls = type(value)
     names = [field.name for field in dataclasses.fields(value)]
-    hidden = _hides_state(cls)
+    hidden = hides_state(cls)
     if hidden is not None:
         raise Refused(value, f"{_WAY_OUT}: it inherits from {hidden.__name__}, whose content is not in its fields")
     strays = _strays(value, set(names))
     if strays:
         raise Refused(value, f"{_WAY_OUT}: its attribute {strays[0]!r} is not one of its fields")
-    slots = [name for name in _slots(cls) if name not in names and hasattr(value, name)]
-    if slots:
-        raise Refused(value, f"{_WAY_OUT}: its slot {slots[0]!r} is not one of its fields")
+    more = [name for name in slots(cls) if name not in names and hasattr(value, name)]
+    if more:
+        raise Refused(value, f"{_WAY_OUT}: its slot {more[0]!r} is not one of its fields")
     members = [(name, _field(value, name)) for name in names]
     return _named("dataclass", cls, value, f',"v":{write_members(members, depth, value, write)}')
 
@@ -159,11 +160,12 @@ def _field(value: Any, name: str) -> Any:
         raise Refused(value, f"{_WAY_OUT}: its field {name!r} was never set") from None
 
 
-def _slots(cls: type) -> list[str]:
+def slots(cls: type) -> list[str]:
+    """Names of the attributes that instances of a class hold outside of their dictionary."""
     found: list[str] = []
     for base in cls.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        found += [slots] if isinstance(slots, str) else list(slots)
+        names = base.__dict__.get("__slots__", ())
+        found += [names] if isinstance(names, str) else list(names)
     return [name for name in found if name not in ("__dict__", "__weakref__")]
 
 
@@ -197,13 +199,20 @@ def _encode_namedtuple(value: Any, depth: int, write: Encode) -> str:
     return _named("namedtuple", cls, value, f',"v":[{items}]')
 
 
-def _decode_namedtuple(found: dict[str, Any]) -> Any:
+def named_tuple(name: str, length: int) -> Any:
+    """Return the class of that name. Raises `ValueUnloadable` if it is no named tuple of so many fields."""
     cls = _found(
-        found, lambda cls: isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields"), "a named tuple"
+        {"t": name},
+        lambda cls: isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields"),
+        "a named tuple",
     )
-    if len(cls._fields) != len(found["v"]):
-        raise ValueUnloadable(f"{found['t']} has {len(cls._fields)} fields now, the stored value {len(found['v'])}.")
-    return tuple.__new__(cls, found["v"])
+    if len(cls._fields) != length:
+        raise ValueUnloadable(f"{name} has {len(cls._fields)} fields now, the stored value {length}.")
+    return cls
+
+
+def _decode_namedtuple(found: dict[str, Any]) -> Any:
+    return tuple.__new__(named_tuple(found["t"], len(found["v"])), found["v"])
 
 
 # --- pydantic -----------------------------------------------------------------------------------------------------
