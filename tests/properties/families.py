@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import matplotlib.figure
 import numpy
 import pandas
-import plotly.graph_objects
 import PIL.Image
+import plotly.graph_objects
 import pydantic
 import sklearn.svm
 
@@ -195,7 +195,12 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _same_views(one: memoryview, other: memoryview) -> bool:
-    return (one.format, one.shape, one.readonly, bytes(one)) == (other.format, other.shape, other.readonly, bytes(other))
+    return (one.format, one.shape, one.readonly, bytes(one)) == (
+        other.format,
+        other.shape,
+        other.readonly,
+        bytes(other),
+    )
 
 
 def _same_arrays(one: Any, other: Any) -> bool:

@@ -53,9 +53,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Artifa
         yield found
 
 
-def test_a_fresh_process_in_another_folder_reads_all(
-    saved: dict[str, ArtifactVersion], tmp_path: Path
-) -> None:
+def test_a_fresh_process_in_another_folder_reads_all(saved: dict[str, ArtifactVersion], tmp_path: Path) -> None:
     """Every value is the same in a process that has nothing but the record and the modules of the classes."""
     command = [sys.executable, "-c", READ_ALL, str(Path(__file__).parent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

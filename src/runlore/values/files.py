@@ -59,7 +59,7 @@ def take_folder(folder: Path, writer: Writer, *, exact: bool = False) -> None:
     has been published then.
     """
     writer.folder()
-    for entry in entries(folder):
+    for entry in list(entries(folder)):  # all of them, so that what is refused is refused before a file is written
         if not entry.empty:
             with writer.file(entry.name, executable=exact and entry.executable) as made:
                 copy_file(entry.path, made.write)
