@@ -106,7 +106,7 @@ def modes(folder: Path) -> dict[str, bool]:
     return {str(path.relative_to(folder)): os.access(path, os.X_OK) for path in folder.rglob("*") if path.is_file()}
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(trees)
 def test_any_folder_comes_back(tree: dict[str, object]) -> None:
     """Whatever files and folders lie in a folder, they come back, and equal folders have one digest."""
