@@ -480,7 +480,7 @@ def _read_moments(found: dict[str, Any]) -> list[Any]:
 
 def _read_picked(found: dict[str, Any]) -> list[Any]:
     distinct, places = _column(found["of"]), _column(found["v"])
-    if any(type(place) is not int or place < 0 for place in places):
+    if any(type(place) is not int or not 0 <= place < len(distinct) for place in places):
         raise ValueError("the places of a picked column do not fit")
     return list(map(distinct.__getitem__, places))
 
