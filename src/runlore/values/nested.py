@@ -147,7 +147,11 @@ class NestedPickledMaterializer(NestedMaterializer):
 
     def load(self, reader: Reader) -> Any:
         text, area, (place, size) = _parts_of(_buffer_of(reader), _PICKLED_FORMAT, 2)
-        objects = pickled.loads(bytes(area[place : place + size]), mac=None, key=b"", trust=True)
+        try:
+            data = _cut(area, place, size)
+        except ValueError as error:
+            raise _unlike(error) from error
+        objects = dict(enumerate(pickled.loads(data, mac=None, key=b"", trust=True)))
         return self._read(text, area, {"pickled": lambda found: objects[found["n"]]})
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
