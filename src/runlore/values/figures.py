@@ -27,6 +27,8 @@ class MatplotlibMaterializer(Materializer):
     artifact_type = ArtifactType.ANALYSIS
     extra = "plot"
     runs_code = True
+    #: Drawn when it is saved: later it would have to be unpickled for that.
+    cheap_pictures = True
 
     def save(self, value: Any, writer: Writer) -> None:
         out = io.BytesIO()

@@ -345,3 +345,40 @@ def test_a_tampered_folder_is_made_anew(blobs: LocalBlobs, tmp_path: Path) -> No
         folder = blobs.folder(tree, files)
         found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
         assert found == {"a": b"1", "b/c": b"2"}, tamper
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes are POSIX's")
+def test_empty_folders_and_executables_are_shown_and_guarded(blobs: LocalBlobs, tmp_path: Path) -> None:
+    """A tree's folder holds its empty folders and a copy of what can be executed, and is made anew if it does not."""
+    tree, files = digest_of(b"tree"), {"run": blobs.put(b"#!/bin/sh\n"), "same": blobs.put(b"#!/bin/sh\n")}
+
+    def shown() -> Path:
+        return blobs.folder(tree, files, folders=["a/b"], executables=["run"])
+
+    def add_folder(folder: Path) -> None:
+        (folder / "more").mkdir()
+
+    def remove_folder(folder: Path) -> None:
+        (folder / "a" / "b").rmdir()
+
+    def change_copy(folder: Path) -> None:
+        (folder / "run").unlink()
+        (folder / "run").write_bytes(b"#!/bin/evil")
+        (folder / "run").chmod(0o555)
+
+    def change_mode(folder: Path) -> None:
+        (folder / "run").chmod(0o755)
+
+    def redirect(folder: Path) -> None:
+        (folder / "run").unlink()
+        (folder / "run").symlink_to(folder / "same")
+
+    assert shown() == shown()
+    for tamper in (add_folder, remove_folder, change_copy, change_mode, redirect):
+        tamper(shown())
+        folder = shown()
+        found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        assert found == ["a", "a/b", "run", "same"], tamper
+        assert (folder / "run").read_bytes() == b"#!/bin/sh\n", tamper
+        assert ((folder / "run").stat().st_mode & 0o777, (folder / "same").stat().st_mode & 0o777) == (0o555, 0o444)
+        assert (folder / "same").is_symlink()

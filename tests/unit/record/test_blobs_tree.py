@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runlore.errors import ArtifactCorrupt, NameInvalid
 from runlore.model.digest import digest_of
-from runlore.record.blobs.tree import FORMAT, File, checked_file_name, decode_manifest, encode_manifest
+from runlore.record.blobs.tree import FORMAT, File, checked_file_name, decode_manifest, decode_tree, encode_manifest
 
 BAD = [
     "", ".", "..", "/", "/etc/passwd", "../x", "a/../b", "a/..", "a//b", "a/", "./a", "a/./b", "\\", "a\\b", "..\\x",
@@ -85,3 +85,42 @@ def test_foreign_bytes_are_no_manifest(data: bytes) -> None:
     """Whatever is no manifest of this format is corrupt, and says of what."""
     with pytest.raises(ArtifactCorrupt, match="training/1/a"):
         decode_manifest(data, "training/1/a")
+
+
+@given(st.dictionaries(names, st.booleans(), max_size=5), st.sets(names, max_size=3))
+def test_empty_folders_and_executables_come_back(content: dict[str, bool], folders: set[str]) -> None:
+    """A manifest with empty folders and executable files reads back as written, or is refused for its names."""
+    files = [File(name, digest_of(b""), 0, runs) for name, runs in content.items()]
+    try:
+        manifest = encode_manifest(files, folders)
+    except NameInvalid:
+        taken = {*content, *folders}
+        prefixes = {"/".join(name.split("/")[:end]) for name in taken for end in range(1, name.count("/") + 1)}
+        odd = any(part in (".", "..") for name in taken for part in name.split("/"))
+        assert odd or prefixes & taken or set(content) & folders
+        return
+
+    found = decode_tree(manifest, "it")
+    assert found == (tuple(sorted(files)), tuple(sorted(folders)))
+    assert encode_manifest(reversed(files), sorted(folders, reverse=True)) == manifest
+    assert (b'"folders"' in manifest, b'"executable"' in manifest) == (bool(folders), any(content.values()))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"folders": ["../out"]},
+        {"folders": ["a"]},
+        {"folders": "x"},
+        {"folders": [1]},
+        {"executable": ["b"]},
+        {"executable": ["a", "a"]},
+        {"executable": {"a": 1}},
+        {"executable": [["a"]]},
+    ],
+)
+def test_what_a_manifest_says_more_is_checked(more: dict[str, object]) -> None:
+    """A folder that leads elsewhere or is a file, and an executable that is not there, are damage."""
+    body = {"format": FORMAT, "files": [["a", digest_of(b""), 0]], **more}
+    with pytest.raises(ArtifactCorrupt, match="training/1/a"):
+        decode_manifest(json.dumps(body).encode(), "training/1/a")
