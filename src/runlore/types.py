@@ -6,6 +6,8 @@ Each is a ``str`` in every respect. A value of one is stored as a plain text fil
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = ["CSVString", "HTMLString", "JSONString", "MarkdownString"]
 
 
@@ -14,11 +16,17 @@ class HTMLString(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str = "") -> Self:
+        return super().__new__(cls, text)
+
 
 class MarkdownString(str):
     """A text in Markdown."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str = "") -> Self:
+        return super().__new__(cls, text)
 
 
 class CSVString(str):
@@ -26,8 +34,14 @@ class CSVString(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str = "") -> Self:
+        return super().__new__(cls, text)
+
 
 class JSONString(str):
     """A text in JSON. It is kept character by character, and not checked."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str = "") -> Self:
+        return super().__new__(cls, text)

@@ -86,7 +86,20 @@ def _write_folder(version: ArtifactVersion, vault: Vault, folder: Path) -> list[
     for name, data in _files(version, vault):
         _put(data, folder / name)
         names.append(name)
+    for name, is_folder in _kept_of_trees(version, vault):
+        if is_folder:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        else:
+            (folder / name).chmod(0o755)
     return names
+
+
+def _kept_of_trees(version: ArtifactVersion, vault: Vault) -> Iterator[tuple[str, bool]]:
+    """Names of a stored folder's empty folders (true), and of its files that can be executed (false)."""
+    if not version.is_collection and version.content.form == "tree":
+        tree = vault.tree(version.content)
+        yield from ((name, True) for name in tree.folders)
+        yield from ((file.name, False) for file in tree.files if file.executable)
 
 
 def _write_into(version: ArtifactVersion, vault: Vault, target: Path, overwrite: bool) -> None:
@@ -100,6 +113,10 @@ def _write_into(version: ArtifactVersion, vault: Vault, target: Path, overwrite:
         for name in names:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(draft / name, target / name)
+        for name, is_folder in _kept_of_trees(version, vault):
+            if is_folder:
+                _refuse_leaving(target, name)
+                (target / name).mkdir(parents=True, exist_ok=True)
     finally:
         _remove(draft)
 
@@ -133,7 +150,8 @@ def _write_archive(version: ArtifactVersion, vault: Vault, target: Path) -> None
 def _is_one_file(version: ArtifactVersion, vault: Vault) -> bool:
     if version.is_collection:
         return False
-    return version.content.form in ("inline", "blob") or vault.is_registered_file(version.content)
+    content = version.content  # a stored file is a tree of one, which is how it keeps its name
+    return content.form in ("inline", "blob") or content.materializer == "path" or vault.is_registered_file(content)
 
 
 def _files(version: ArtifactVersion, vault: Vault) -> Iterator[tuple[str, bytes | Path]]:

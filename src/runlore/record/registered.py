@@ -55,7 +55,7 @@ def encode_registered(registered: Registered) -> bytes:
         "format": FORMAT,
         "path": registered.path,
         "folder": registered.folder,
-        "files": [list(file) for file in sorted(registered.files)],
+        "files": [[file.name, file.digest, file.size] for file in sorted(registered.files)],
         "links": [list(link) for link in sorted(registered.links)],
     }
     return json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()  # names may be no UTF-8

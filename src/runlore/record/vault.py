@@ -245,13 +245,14 @@ class Vault:
             return BlobReader(self.blobs, content.digest, content.size)
         if content.form == REGISTERED:
             return RegisteredReader(self._in_place(), self._registered_as(content.digest))
-        return TreeReader(self.blobs, content.digest, self._tree(content))
+        return TreeReader(self.blobs, content.digest, self.tree(content))
 
     def files(self, content: Content) -> tuple[File, ...]:
         """Files of a tree, by name; empty for any other form."""
-        return self._tree(content).files if content.form == "tree" else ()
+        return self.tree(content).files if content.form == "tree" else ()
 
-    def _tree(self, content: Content) -> Tree:
+    def tree(self, content: Content) -> Tree:
+        """Files and empty folders of a tree."""
         return decode_tree(self.blobs.read(content.digest), content.digest)
 
     def local_files(self, content: Content) -> Iterator[tuple[str, Path]]:

@@ -74,6 +74,18 @@ def test_a_folder_comes_back_whole(home: Path, folder: Path) -> None:
     assert contents(load_artifact("part")) == contents(folder / "a")
 
 
+def test_downloads_keep_what_is_kept(home: Path, folder: Path, tmp_path: Path) -> None:
+    """A folder is downloaded with its empty folders and executable files, also into another one; a file plainly."""
+    version = save_artifact(folder, "data")
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        found = Path(version.download_files(tmp_path / name))
+        assert contents(found) == contents(folder)
+        assert [path.name for path in found.rglob("*.*") if os.access(path, os.X_OK)] == ["run.sh"]
+    file = save_artifact(folder / "a" / "x.txt", "file").download_files(tmp_path / "copy.txt")
+    assert Path(file).read_text() == "x"
+
+
 def test_an_empty_folder_is_a_folder(home: Path, tmp_path: Path) -> None:
     """A folder that holds nothing comes back as one."""
     (tmp_path / "none").mkdir()
