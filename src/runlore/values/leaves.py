@@ -29,7 +29,6 @@ class Leaves:
     def __init__(self, find_leaf: FindLeaf, columns: Materializer) -> None:
         self._columns = columns
         self._find_leaf = find_leaf
-        self._by_class: dict[type, Materializer | None] = {}
         self._numpy = sys.modules.get("numpy")
         self._at = 0
         self.parts: list[memoryview] = []
@@ -46,7 +45,7 @@ class Leaves:
 
             if is_exact(value.dtype):
                 return self._array(value, codec.encode(self._numpy.lib.format.dtype_to_descr(value.dtype)))
-        found = self._found(value)
+        found = self._find_leaf(value)
         if found is None or not found.may_take(value):
             return None
         return self._stored(value, found)
@@ -68,12 +67,6 @@ class Leaves:
         self.parts.append(data)
         self._at += len(data) + -len(data) % ALIGNED
         return place
-
-    def _found(self, value: Any) -> Materializer | None:
-        kind = type(value)
-        if kind not in self._by_class:
-            self._by_class[kind] = self._find_leaf(value)
-        return self._by_class[kind]
 
     def _array(self, value: Any, dtype: str) -> str:
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
@@ -130,7 +123,7 @@ class OpaqueLeaves(Leaves):
                 raise
             parts, pickled, self._at = before  # its members may have been written
             del self.parts[parts:], self.objects[pickled:]
-            if self._found(value) is None and not objects.is_structured(type(value)):
+            if self._find_leaf(value) is None and not objects.is_structured(type(value)):
                 self._opaque.add(type(value))
             return self._pickled(value)
 
