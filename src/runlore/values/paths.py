@@ -86,7 +86,9 @@ class FolderMaterializer(Materializer):
     name = "folder"
 
     def takes(self, value: Any) -> bool:
-        return isinstance(value, Path) and value.is_dir()
+        with suppress(OSError):  # one that may not be looked at; `PathMaterializer` says so
+            return isinstance(value, Path) and value.is_dir()
+        return False
 
     def save(self, value: Any, writer: Writer) -> None:
         _refuse_absent(value)
@@ -110,6 +112,8 @@ class FolderMaterializer(Materializer):
 def _refuse_absent(path: Path) -> None:
     try:
         path.lstat()
+    except PermissionError as error:
+        raise ValueUnstorable(f"{path} cannot be looked at: {error}.") from error
     except OSError:
         raise ValueUnstorable(
             f"{path} does not exist, and a Path that is returned or saved stands for its file or folder. Write that "
