@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ def _columns(_: Path) -> list[Any]:
 def _nested(_: Path) -> list[Any]:
     numpy = library("numpy")
     return [{"a": numpy.arange(3)}, numpy.array(["a", "b", None], dtype=object), [numpy.arange(2)]]
+
+
+def _nested_pickled(_: Path) -> list[Any]:
+    return [{"a": Opaque(), "b": 1}, library("numpy").array([Opaque(), "a"], dtype=object)]
 
 
 def _cloudpickle(_: Path) -> list[Any]:
@@ -113,8 +118,13 @@ def _texts(kind: str) -> Callable[[Path], list[Any]]:
 
 
 def _path(folder: Path) -> list[Any]:
-    (folder / "file.txt").write_text("text")
-    return [folder / "file.txt"]
+    texts = {"a.md": "# a", "b.csv": "a,b", "c.json": "{}", "d.svg": "<svg/>", "e.txt": "text"}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    with wave.open(str(folder / "f.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8_000, 0, "NONE", "not compressed"))
+        sound.writeframes(bytes(2 * 800))
+    return [folder / name for name in (*texts, "f.wav")]
 
 
 def _folder(folder: Path) -> list[Any]:
@@ -200,6 +210,7 @@ SAMPLES: dict[str, Callable[[Path], list[Any]]] = {
     "json": _json,
     "columns": _columns,
     "nested": _nested,
+    "nested-pickled": _nested_pickled,
     "cloudpickle": _cloudpickle,
     "numpy": _numpy,
     "numpy-parts": _numpy_parts,
