@@ -239,7 +239,10 @@ class ArtifactVersion(Notes):
     @property
     def is_pickle(self) -> bool:
         """Whether loading it runs code that came with the bytes: a pickle, or what a library makes with one."""
-        return self.materializer == "cloudpickle" or "mac" in json.loads(self.content.meta)
+        from runlore.values.shipped import BUILT_IN, SHIPPED  # most handles are never asked
+
+        told = BUILT_IN.get(self.materializer) or SHIPPED.get(self.materializer)
+        return (told is not None and told.runs_code) or "mac" in json.loads(self.content.meta)
 
     def pictures(self, *, large: bool = False, draw: bool = False, trust: bool = False) -> tuple[Picture, ...]:
         """What there is to look at, as values with ``kind``, ``data``, ``name``; drawn on the first look and kept.
