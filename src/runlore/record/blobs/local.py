@@ -323,8 +323,10 @@ class _LocalWriter:
         crash_point("blob.flushed")
         os.close(self._descriptor)
         self._open = False
+        digest = "sha256:" + self._hash.hexdigest()
         try:
-            self._blobs._publish(self._draft, "sha256:" + self._hash.hexdigest())
+            self._blobs.claimed(digest)
+            self._blobs._publish(self._draft, digest)
         except BaseException:
             self._draft.unlink(missing_ok=True)
             raise

@@ -314,6 +314,13 @@ class Connection:
             self._since_checkpoint = 0
         self._rows_at_checkpoint = handle.total_changes
 
+    def give_back(self, pages: int) -> None:
+        """Give so many of the file's free pages back to the disk, at the next checkpoint."""
+        self.rows(f"pragma incremental_vacuum({pages})")
+        with self._lock:
+            if self._handle is not None:
+                self._checkpoint(self._handle)
+
     def close(self) -> None:
         """Close the file. A later use raises `StoreError`."""
         with self._lock:

@@ -107,8 +107,12 @@ insert or ignore into log(run, step, item, attempt, part, text) values (?, ?, ?,
 
 -- name: version_of_uid
 select v.seq, coalesce(v.label, cast(v.number as text)) from version v where v.uid = ?
+-- name: drop_condemned
+delete from condemned where version = ?
+-- name: undelete
+update version set deleted = 0 where seq = ?1 and exists (select 1 from condemned c where c.version = ?1 and c.was = 0)
 -- name: version_exists
-select 1 from version where seq = ?
+select deleted from version where seq = ?
 -- The newest version of an artifact: what the next one counts on from.
 -- name: newest_version
 select number, nth from version where artifact = ? order by number desc, seq desc limit 1
