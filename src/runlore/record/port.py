@@ -27,12 +27,12 @@ from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Ver
 from runlore.model.metadata import Entry, Owner, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.noun import noun
-from runlore.model.pruning import Prunable, Pruning, Since
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.model.pruning import Prunable, Pruning, Since
     from runlore.platform import ProcessIdentity
 
 
@@ -278,7 +278,7 @@ class Record(ABC):
         """Every (digest, form) that is not inline and that something here refers to, each once."""
         return dict.fromkeys(one for one in self.references() if one[1] != "inline")
 
-    # -- pruning: the rule is in `docs/design/blobs.md`, and `runlore.record.prune` calls these in the right order ------
+    # -- pruning: the rule is in `docs/design/blobs.md`, and `runlore.record.prune` calls these in their order -------
 
     @abstractmethod
     def prunable(self, pruning: Pruning) -> Prunable:
@@ -292,8 +292,8 @@ class Record(ABC):
     def condemn(self, versions: Sequence[int], since: Since, part: str) -> tuple[int, ...]:
         """Mark those of ``versions``, unused at ``since``, that still are; return them.
 
-        They read as deleted from now on. What is committed later and names one of them (an edge, something looked up, an
-        alias, an origin) takes the mark away, and the version is as it was.
+        They read as deleted from now on. What is committed later and names one of them (an edge, something looked up,
+        an alias, an origin) takes the mark away, and the version is as it was.
         """
 
     @abstractmethod
@@ -302,8 +302,10 @@ class Record(ABC):
 
     @abstractmethod
     def settle(self, marks: Iterable[int], held: Collection[str]) -> None:
-        """``held`` are the leases found held after ``marks`` were read. A mark keeps those that it was first settled with
-        and that are held still; without any it is ripe."""
+        """``held`` are the leases found held after ``marks`` were read.
+
+        A mark keeps those that it was first settled with and that are held still; without any it is ripe.
+        """
 
     @abstractmethod
     def clear(self, limit: int) -> int:
@@ -315,9 +317,9 @@ class Record(ABC):
 
     @abstractmethod
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
-        """Every (digest, form) that something refers to: forms of `Content.form`, and ``code`` for a snapshot, a blob that
-        names others.
+        """Every (digest, form) that something refers to.
 
+        Forms are those of `Content.form`, and ``code`` for a snapshot, a blob that names others.
         ``condemned=False`` leaves out what only versions marked to go refer to; ``without`` what these versions do.
         """
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from runlore.model.artifact import SaveType
 from runlore.model.pruning import PARTS, Prunable, Pruning, Since, Unused
-from runlore.record.port import Record
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.references import CONDEMNED, REFERENCES, SNAPSHOT, TEXTS
@@ -27,11 +26,12 @@ _LATEST = 2**63 - 1
 _PAGES = 2_000
 
 
-class PrunedRecord(Record):
-    """The verbs of pruning, over a connection."""
+class Upkeep:
+    """The verbs of pruning, which `runlore.record.port` describes, over a connection."""
 
-    _db: Connection
-    _clock: Callable[[], datetime]
+    def __init__(self, db: Connection, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
 
     def prunable(self, pruning: Pruning) -> Prunable:
         before = _LATEST if pruning.before is None else micros(pruning.before)

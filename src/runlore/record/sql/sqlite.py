@@ -24,7 +24,7 @@ from runlore.record.sql.connection import Connection
 from runlore.record.sql.kinds import OWN, OWNER_KINDS
 from runlore.record.sql.memo import Memo
 from runlore.record.sql.migrate import prepare
-from runlore.record.sql.prune import PrunedRecord
+from runlore.record.sql.pruned import PrunedRecord
 from runlore.record.sql.select import (
     COLUMNS,
     ENOUGH,
