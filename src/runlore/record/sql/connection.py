@@ -315,11 +315,19 @@ class Connection:
         self._rows_at_checkpoint = handle.total_changes
 
     def give_back(self, pages: int) -> None:
-        """Give so many of the file's free pages back to the disk, at the next checkpoint."""
-        self.rows(f"pragma incremental_vacuum({pages})")
+        """Give at most so many of the file's free pages back to the disk."""
         with self._lock:
-            if self._handle is not None:
-                self._checkpoint(self._handle)
+            handle = self._handle or self._connect()
+            if handle.in_transaction:
+                return
+            script = f"pragma incremental_vacuum({pages})"  # as a script, since `execute` would take one step: one page
+            try:
+                handle.executescript(script)
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    self.refuse(error)
+                self._patiently(lambda: handle.executescript(script))
+            self._checkpoint(handle)
 
     def close(self) -> None:
         """Close the file. A later use raises `StoreError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -57,11 +58,10 @@ class Upkeep:
         with self._db.writing(durable=False) as cursor:
             used = {row[0] for row in cursor.execute(PRUNE["used_since"], (since.run, since.version))}
             states = dict(_many(cursor, PRUNE["states"], versions))
-            taken = {row[0] for row in cursor.execute("select version from condemned")} if states else set()
             going = [
                 seq
                 for seq in versions
-                if seq in states and seq not in used and seq not in taken and not (states[seq] and part == "artifact")
+                if seq in states and seq not in used and not (states[seq] and part == "artifact")
             ]
             if going:
                 mark = self._mark(cursor)
@@ -107,11 +107,10 @@ class Upkeep:
         keys = [(seq,) for seq in versions]
         for notes in ("drop_entries", "drop_tags", "drop_facts"):
             cursor.executemany(PRUNE[notes], keys)
-        gone: dict[int, int] = {}
-        for key in reversed(keys):  # from the newest on, so that the newest of what stays is told each time
-            row = cursor.execute(PRUNE["artifact_of"], key).fetchone()
-            if row is not None and cursor.execute(PRUNE["drop_version"], key).rowcount:
-                gone[row[0]] = gone.get(row[0], 0) + 1
+        before = dict(_many(cursor, PRUNE["artifacts_of"], versions))
+        cursor.executemany(PRUNE["drop_version"], sorted(keys, reverse=True))  # while the newest that stays is there
+        after = {row[0] for row in _many(cursor, PRUNE["artifacts_of"], versions)}
+        gone = Counter(artifact for seq, artifact in before.items() if seq not in after)
         cursor.executemany(PRUNE["count_gone"], [(count, artifact) for artifact, count in gone.items()])
 
     def _clear_orphans(self) -> int:
@@ -139,13 +138,10 @@ class Upkeep:
             for reference in (*REFERENCES.values(), CONDEMNED):
                 statement = f"{reference.select} and {reference.since}"
                 wanted.update(row[1] for row in cursor.execute(statement, {"run": since.run, "version": since.version}))
-            count = freed = 0
-            for digest in map(pack_digest, digests):
-                size = None if digest in wanted else cursor.execute(PRUNE["payload_size"], (digest,)).fetchone()
-                if size is not None:
-                    cursor.execute(PRUNE["drop_payload"], (digest,))
-                    count, freed = count + 1, freed + size[0]
-        return count, freed
+            going = [digest for digest in map(pack_digest, digests) if digest not in wanted]
+            sizes = [row[1] for row in _many(cursor, PRUNE["payload_sizes"], going)]
+            cursor.executemany(PRUNE["drop_payload"], [(digest,) for digest in going])
+        return len(sizes), sum(sizes)
 
     def condemn_blobs(self, digests: Sequence[str]) -> None:
         with self._db.writing(durable=False) as cursor:
@@ -176,7 +172,7 @@ class Upkeep:
                 return
 
 
-def _many(cursor: sqlite3.Cursor, statement: str, values: Sequence[int], size: int = 500) -> Iterator[Any]:
+def _many(cursor: sqlite3.Cursor, statement: str, values: Sequence[Any], size: int = 500) -> Iterator[Any]:
     for start in range(0, len(values), size):
         part = values[start : start + size]
         yield from cursor.execute(statement.format(", ".join("?" * len(part))), part)

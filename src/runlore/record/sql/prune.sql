@@ -19,7 +19,7 @@ select version from edge where run >= ?1 union select version from lookup where 
 union select version from alias
 union select o.seq from version n join version o on o.uid = n.origin where n.seq > ?2 and n.origin is not null and n.deleted = 0
 -- name: states
-select seq, deleted from version where seq in ({})
+select v.seq, v.deleted from version v left join condemned c on c.version = v.seq where v.seq in ({}) and c.version is null
 -- name: hide
 update version set deleted = 1 where seq = ?
 -- name: add_condemned
@@ -58,8 +58,8 @@ delete from fact where kind = 2 and owner = ?
 -- name: drop_version
 delete from version where seq = ?1 and exists (select 1 from version n where n.artifact = version.artifact
 and (n.number > version.number or n.number = version.number and n.seq > version.seq))
--- name: artifact_of
-select artifact from version where seq = ?
+-- name: artifacts_of
+select seq, artifact from version where seq in ({})
 -- name: count_gone
 update artifact set gone = gone + ? where id = ?
 -- Items of tasks whose step never came to an end, once their run is deleted.
@@ -69,8 +69,8 @@ where v.run = item.run and v.step = item.step and v.item = -1 and v.pos = item.p
 
 -- name: payloads
 select digest, length(data) from payload
--- name: payload_size
-select length(data) from payload where digest = ?
+-- name: payload_sizes
+select digest, length(data) from payload where digest in ({})
 -- name: drop_payload
 delete from payload where digest = ?
 
