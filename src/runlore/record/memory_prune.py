@@ -161,7 +161,7 @@ class PrunedMemory(MemoryWriter, Record):
 
     def drop_payloads(self, digests: Sequence[str], since: Since) -> tuple[int, int]:
         with self._writing():
-            wanted = {digest for digest, _ in self.references()}
+            wanted = {digest for digest, form in self.references() if form == "inline"}
             going = [digest for digest in digests if digest in self._t.payloads and digest not in wanted]
             freed = sum(len(self._t.payloads[digest]) for digest in going)
             for digest in going:

@@ -89,7 +89,7 @@ class Pruner:
         going = frozenset(one.seq for one in found.versions) if pruning.part != "metadata" else frozenset()
         # what others hold on to stays with all its bytes; so does what this prune would only mark
         references = set(record.references(condemned=bool(held), without=frozenset() if held else going))
-        wanted = {digest for digest, _ in references}
+        wanted = {digest for digest, form in references if form == "inline"}
         payloads = [size for digest, size in record.payloads() if digest not in wanted]
         reachable, dead = Reachable(record, self._blobs, ignore_errors=ignore_errors), record.dead()
         files: dict[str, int] = {}
@@ -168,7 +168,7 @@ class Pruner:
             crash_point("prune.marked")
 
     def _drop_payloads(self, since: Since) -> tuple[int, int]:
-        wanted = {digest for digest, _ in self._record.references()}
+        wanted = {digest for digest, form in self._record.references() if form == "inline"}
         count = freed = 0
         for part in _parts([digest for digest, _ in self._record.payloads() if digest not in wanted], CHUNK):
             dropped, size = self._record.drop_payloads(part, since)

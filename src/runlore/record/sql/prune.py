@@ -22,6 +22,7 @@ PRUNE = load_statements(Path(__file__).with_name("prune.sql"))
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 #: Versions that are there since somebody wanted them, run or no run.
 _BY_HAND = tuple(rows.SAVE_TYPES.index(kind) for kind in (SaveType.MANUAL, SaveType.REGISTERED))
+_INLINE = rows.FORMS.index("inline")
 _LATEST = 2**63 - 1
 #: Pages given back to the disk at a time: others can write in between.
 _PAGES = 2_000
@@ -137,7 +138,8 @@ class Upkeep:
             wanted: set[Any] = set()
             for reference in (*REFERENCES.values(), CONDEMNED):
                 statement = f"{reference.select} and {reference.since}"
-                wanted.update(row[1] for row in cursor.execute(statement, {"run": since.run, "version": since.version}))
+                found = cursor.execute(statement, {"run": since.run, "version": since.version})
+                wanted.update(digest for _, digest, form in found if form == _INLINE)
             going = [digest for digest in map(pack_digest, digests) if digest not in wanted]
             sizes = [row[1] for row in _many(cursor, PRUNE["payload_sizes"], going)]
             cursor.executemany(PRUNE["drop_payload"], [(digest,) for digest in going])
