@@ -119,10 +119,11 @@ class World:
             self.actors.pop(number)
             self.leases.discard(name)
 
-    def prune(self) -> None:
+    def prune(self, wanted: Pruning | None = None) -> None:
         self.pruning += 1
         self.sweep()
-        wanted = Pruning(manual=self.random.random() < 0.2, keep_last=self.random.choice([0, 0, 0, 2]))
+        if wanted is None:
+            wanted = Pruning(manual=self.random.random() < 0.2, keep_last=self.random.choice([0, 0, 0, 2]))
         pruner = Pruner(Paused(self.record, self.pause), self.blobs, self.held)  # type: ignore[arg-type]
         pruner.prune(wanted, threads=1)
         self.pruning -= 1
@@ -136,10 +137,13 @@ class World:
                 self.record.interrupt(Lease(**{n: getattr(lease, n) for n in lease.__dataclass_fields__}), at(9))
 
     def check(self) -> None:
-        """Everything that is referred to has its bytes."""
+        """Everything that is referred to is there, and has its bytes."""
         payloads = {digest for digest, _ in self.record.payloads()}
         for digest, form in self.record.references():
             assert digest in (payloads if form == "inline" else self.blobs.kept), (digest, form)
+        for run in self.record.select(Query(noun="run", limit=1_000)).items:
+            for edge in self.record.edges(run.seq):
+                assert not self.record.version(edge.version).deleted
 
     # -- who acts: each yields between two steps that others may come between --------------------------------------
 
@@ -226,8 +230,8 @@ class World:
         self.actors.clear()
         self.leases.clear()
         self.act = lambda: None  # type: ignore[method-assign]
-        self.prune()
-        self.prune()
+        self.prune(Pruning())
+        self.prune(Pruning())
         assert self.record.prunable(Pruning()).versions == ()
         assert set(self.blobs.kept) == {d for d, form in self.record.references() if form != "inline"}
         assert {d for d, _ in self.record.payloads()} == {d for d, form in self.record.references() if form == "inline"}
@@ -275,5 +279,5 @@ def test_nothing_is_lost_and_nothing_stays(make_record: Callable[[int], Record],
 def test_nothing_is_lost_in_many_steps(make_record: Callable[[int], Record]) -> None:
     """The same, for as many steps as a minute allows."""
     memory = isinstance(make_record(0), MemoryRecord)
-    for seed in range(1, 150 if memory else 25):
+    for seed in range(1, 400 if memory else 60):
         lived(make_record(seed), seed + 1_000, 700)
