@@ -279,5 +279,5 @@ def test_nothing_is_lost_and_nothing_stays(make_record: Callable[[int], Record],
 def test_nothing_is_lost_in_many_steps(make_record: Callable[[int], Record]) -> None:
     """The same, for as many steps as a minute allows."""
     memory = isinstance(make_record(0), MemoryRecord)
-    for seed in range(1, 400 if memory else 60):
+    for seed in range(1, 800 if memory else 110):
         lived(make_record(seed), seed + 1_000, 700)
