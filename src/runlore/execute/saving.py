@@ -28,7 +28,7 @@ from runlore.values.metadata import encode_metadata, kept_metadata
 class Saving:
     """Makes versions of one artifact by hand. A name, tag or metadata that cannot be is refused before work is done.
 
-    ``holding`` holds a lease, so that what is being stored is not pruned before it is committed. Within a step, its run has
+    ``holding`` holds a lease, so that what is being stored is not pruned before it is committed. In a step, its run has
     one.
     """
 
