@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from runlore import platform, save_artifact
+from runlore import platform, register_artifact, save_artifact
 from runlore.client import Client
 from runlore.errors import ArtifactDeleted, NotFound, QueryInvalid, StoreError
 from runlore.show.cli.main import main
@@ -153,3 +154,24 @@ def test_a_deleted_version_is_no_input(loose: Cli) -> None:
 
     with pytest.raises(ArtifactDeleted):
         client.get_artifact_version("model", 1).__runlore_version__
+
+
+def test_a_registered_file_is_never_deleted(loose: Cli, tmp_path: Path) -> None:
+    """Pruning what was registered takes the version and what describes it, never the file or folder itself."""
+    client = Client()
+    file = Path(client.active_stack.artifact_store.path, "data.csv")
+    file.write_text("a,b\n1,2\n")
+    outside = tmp_path / "folder"
+    outside.mkdir()
+    (outside / "big.bin").write_bytes(b"big" * 30_000)
+    register_artifact(str(file), "inside")
+    register_artifact(str(outside), "outside", outside=True)
+    assert client.prune_artifacts(dry_run=True).versions != () and file.exists()
+
+    pruned = client.prune_artifacts(include_manual=True)
+
+    assert {"inside@1", "outside@1"} <= {one.name for one in pruned.versions}
+    assert file.read_text() == "a,b\n1,2\n" and (outside / "big.bin").stat().st_size == 90_000
+    assert loose("check").exit_code == 0
+    again = register_artifact(str(file), "inside")
+    assert again.version == "2" and again.load().read_text() == "a,b\n1,2\n"
