@@ -107,6 +107,8 @@ class PrunedMemory(MemoryWriter, Record):
                 if part == "metadata":
                     self._put(self._t.spared, (version.content.digest, version.content.form), None)
                 self._drop_items(version, spare=part == "metadata")
+                for drawn in [key for key in self._t.pictures if key[0] == seq]:
+                    self._drop(self._t.pictures, drawn)
                 if part != "artifact":
                     self._forget(version)
                 self._drop(self._t.condemned, seq)

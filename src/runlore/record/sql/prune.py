@@ -99,6 +99,7 @@ class Upkeep:
                     cursor.execute(PRUNE["drop_items"], (run, step, pos))
             spared = [(row[0],) for row in going if PARTS[row[1]] == "metadata"]
             cursor.executemany(PRUNE["spare_version"], spared)
+            cursor.executemany(PRUNE["forget_pictures"], [(row[0],) for row in going])
             self._forget(cursor, [row[0] for row in going if PARTS[row[1]] != "artifact"])
             cursor.executemany(PRUNE["drop_condemned"], [(row[0],) for row in going])
         return len(going)

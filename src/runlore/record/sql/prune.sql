@@ -48,6 +48,8 @@ insert or ignore into spared(digest, form) select digest, form from version wher
 insert or ignore into spared(digest, form) select digest, form from item where run = ? and step = ? and pos = ?
 -- name: drop_items
 delete from item where run = ? and step = ? and pos = ?
+-- name: forget_pictures
+delete from picture where version = ?
 -- name: drop_entries
 delete from entry where kind = 4 and owner = ?
 -- name: drop_tags

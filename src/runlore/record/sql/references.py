@@ -27,6 +27,7 @@ REFERENCES = {
         "and v.item = -1 and v.pos = i.pos where (v.seq is not null or i.run in (select seq from run))",
         "i.run >= :run",
     ),
+    "picture": Reference("select p.version, p.digest, 0 from picture p where p.digest is not null"),
     "spared": Reference("select null, s.digest, s.form from spared s where 1"),
     "environment": Reference("select null, r.environment, 1 from run r where r.environment is not null", "0"),
     "code": Reference(f"select null, r.code, {SNAPSHOT} from run r where r.code is not null", "0"),

@@ -94,15 +94,14 @@ insert or replace into item(run, step, item, pos, word, kind, digest, size, form
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- Bytes that are there already are the same ones, or damaged, and then writing heals them.
 -- name: add_payload
-insert or ignore into payload(digest, data) values (?, ?)
+insert into payload(digest, data) values (?, ?) on conflict (digest)
+do update set data = excluded.data where data is not excluded.data
 -- name: has_bytes
 select 1 from version where seq = ? and deleted = 0
 -- name: drop_pictures
 delete from picture where version = ? and element = ?
 -- name: add_picture
 insert or replace into picture(version, element, pos, kind, name, media_type, size, digest) values (?, ?, ?, ?, ?, ?, ?, ?)
-insert into payload(digest, data) values (?, ?) on conflict (digest)
-do update set data = excluded.data where data is not excluded.data
 -- name: add_event
 insert into event(run, step, item, status, at) values (?, ?, ?, ?, ?)
 -- name: add_log
