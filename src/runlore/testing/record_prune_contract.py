@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from runlore.errors import NotFound
-from runlore.model.artifact import LookedUp, SaveType
-from runlore.model.change import AliasMoved, Input, MetadataSet, NewVersion, Output, VersionSaved
+from runlore.model.artifact import KeptPicture, LookedUp, SaveType
+from runlore.model.change import AliasMoved, Input, MetadataSet, NewVersion, Output, PicturesKept, VersionSaved
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.pruning import Pruning
@@ -331,3 +331,17 @@ class RecordPruneContract:
         }  # fmt: skip
         record.delete_run(run.seq)
         assert list(record.references()) == []
+
+    def test_pictures_go_with_their_version(self, record: Record) -> None:
+        """What was drawn of a version is referred to while the version is there, and goes when it goes."""
+        picture = KeptPicture(kind="html", name="picture", media_type=None, size=3, data=b"<b>")
+        gone, kept, _ = _loose(record, 3)
+        record.commit([PicturesKept(version=seq, pictures=(picture,)) for seq in (gone, kept)])
+        record.commit([AliasMoved(artifact="model", alias="gold", version=kept, at=at(1))])
+
+        _pruned(record)
+
+        assert record.pictures(gone) == () and record.pictures(kept) == (picture,)
+        record.commit([AliasMoved(artifact="model", alias="gold", version=None, at=at(2))])
+        _pruned(record)
+        assert list(record.payloads()) == [] and list(record.check()) == []
