@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runlore.author import current
-from runlore.errors import ConfigurationError, StoreReadOnly
+from runlore.errors import ArtifactDeleted, ConfigurationError, StoreReadOnly
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.suggest import did_you_mean
 from runlore.recall.client import Client
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runlore.execute.progress import Progress
     from runlore.execute.run import PipelineRun
     from runlore.execute.saving import Saving
+    from runlore.model.pruning import Pruned, Pruning
     from runlore.recall.version import ArtifactVersion
     from runlore.record.blobs.port import Blobs
     from runlore.record.vault import Vault
@@ -86,7 +87,9 @@ class Workspace:
         """Where values lie that are too large for a row of the record."""
         from runlore.record.blobs.local import LocalBlobs
 
-        return LocalBlobs(self.settings.home / "blobs", durability=self.settings.durability)
+        blobs = LocalBlobs(self.settings.home / "blobs", durability=self.settings.durability)
+        blobs.claimed = self.record.spare
+        return blobs
 
     @cached_property
     def vault(self) -> Vault:
@@ -136,7 +139,7 @@ class Workspace:
         """What makes versions of the artifact ``name`` by hand; see `Saving`."""
         from runlore.execute.saving import Saving  # what writes is not imported by who only reads
 
-        return Saving(self.record, self.vault, name, **described)
+        return Saving(self.record, self.vault, name, holding=self.ownership.holding, **described)
 
     def save_artifact(self, value: Any, name: str, **options: Any) -> Any:
         """As `save_artifact`, in this workspace."""
@@ -147,6 +150,16 @@ class Workspace:
         """As `register_artifact`, in this workspace."""
         with current.use_workspace(self):
             return register_artifact(path, name, **options)
+
+    def prune(self, pruning: Pruning, *, dry_run: bool, threads: int, ignore_errors: bool) -> Pruned:
+        """Delete what nothing refers to, or tell what that would be; see `Client.prune_artifacts`."""
+        from runlore.record.prune import Pruner  # what deletes is not imported by who only reads
+
+        self.ownership.sweep_interrupted(self.record, _now)
+        pruner = Pruner(self.record, self.blobs, self.ownership.held)
+        if dry_run:
+            return pruner.preview(pruning, ignore_errors=ignore_errors)
+        return pruner.prune(pruning, threads=threads, ignore_errors=ignore_errors)
 
     def close(self) -> None:
         """Give up connections, when everything that is being gathered about runs is recorded."""
@@ -194,11 +207,20 @@ class Workspace:
         return self.client.run_of(self.record.run(seq))
 
     def _find_version(self, name: str | UUID, version: str | None = None) -> Any:
-        """A version noun by its id, or of an artifact by label or alias, the latest if none is named; or ``None``."""
+        """A version noun by its id, or of an artifact by label or alias, the latest if none is named; or ``None``.
+
+        Raises `ArtifactDeleted` for one without bytes, which no step can take.
+        """
         if isinstance(name, UUID):
             is_it = (Condition("id", Operator.EQ, name),)
-            return next(iter(self.record.select(Query(noun="version", conditions=is_it, limit=1)).items), None)
-        return version_called(self.record, name, None if version is None else str(version))
+            found = next(iter(self.record.select(Query(noun="version", conditions=is_it, limit=1)).items), None)
+        else:
+            found = version_called(self.record, name, None if version is None else str(version))
+        if found is not None and found.deleted:
+            raise ArtifactDeleted(
+                f"The bytes of artifact:{found.artifact}@{found.version} were deleted on purpose; no step can take it."
+            )
+        return found
 
     def _instead(self, name: str, version: str | None = None) -> str:
         """What there is when `_find_version` found nothing."""

@@ -201,7 +201,7 @@ def _store_files(found: dict[str, str], blobs: Store) -> tuple[dict[str, str], i
 
 def _store_file(path: str, state: os.stat_result, blobs: Store) -> str:
     known = _known.get(path)
-    if known is not None and known[:2] == (state.st_mtime_ns, state.st_size) and blobs.has(known[2]):
+    if known is not None and known[:2] == (state.st_mtime_ns, state.st_size) and blobs.claim(known[2]):
         return known[2]
     with open(path, "rb") as file:
         digest = keep(file.read(), blobs)

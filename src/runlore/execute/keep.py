@@ -12,11 +12,11 @@ class Store(Protocol):
 
     def put(self, data: bytes | bytearray | memoryview) -> str: ...
 
-    def has(self, digest: str) -> bool: ...
+    def claim(self, digest: str) -> bool: ...
 
 
 def keep(content: str | bytes, blobs: Store) -> str:
     """Store ``content`` (text as UTF-8) unless it is there, which saves the wait for the disk; return its digest."""
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     digest = digest_of(data)
-    return digest if blobs.has(digest) else blobs.put(data)
+    return digest if blobs.claim(digest) else blobs.put(data)

@@ -94,6 +94,8 @@ class PipelineRun:
 
     def run(self) -> int:
         """Execute the pipeline; return the run's seq. Raises the original exception of the first failed step."""
+        # before anything is looked up, so that pruning leaves what is found
+        self._ownership.acquire(self._id)
         try:
             self.trace.run_body()
             plan = self.trace.plan()
@@ -134,13 +136,7 @@ class PipelineRun:
     def _begin(self) -> Engine:
         if self._engine is not None:
             return self._engine
-        self._ownership.acquire(self._id)
-        try:
-            new = self._new_run()
-            run, fence = self._services.record.begin_run(new)
-        except BaseException:
-            self._ownership.release(self._id)
-            raise
+        run, fence = self._services.record.begin_run(self._new_run())
         # first of all, so that the run gets its end whatever comes now
         self._engine = Engine(self._services, run, fence, self._keys, self.trace.redaction)
         self.seq, self._name, self._number = run.seq, run.name, run.number
@@ -266,7 +262,7 @@ class PipelineRun:
 
     def _describe(self, found: GitState) -> None:
         """Add what git said, in a thread of its own and maybe after the end of the run."""
-        with suppress(RunloreError):  # nobody is there to hear of it, and the run is none the worse
+        with suppress(RunloreError), self._ownership.holding():  # nobody is there to hear; the run is none the worse
             config = {**self._config(), "git": found.facts(self._services.vault.blobs)}
             change = RunDescribed(run=self.seq, git_commit=found.commit, config=codec.encode(config))
             self._services.record.commit([change], durable=False)

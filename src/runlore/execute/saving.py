@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,11 @@ from runlore.values.metadata import encode_metadata, kept_metadata
 
 
 class Saving:
-    """Makes versions of one artifact by hand. A name, tag or metadata that cannot be is refused before work is done."""
+    """Makes versions of one artifact by hand. A name, tag or metadata that cannot be is refused before work is done.
+
+    ``holding`` holds a lease, so that what is being stored is not pruned before it is committed. In a step, its run has
+    one.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class Saving:
         vault: Vault,
         name: str,
         *,
+        holding: Callable[[], AbstractContextManager[None]] = nullcontext,
         version: str | int | None = None,
         tags: Sequence[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -41,6 +47,7 @@ class Saving:
     ) -> None:
         self._record = record
         self._vault = vault
+        self._holding = nullcontext if current_step_context() is not None else holding
         self._name = checked_name("artifact", name, slash=True)
         self._label = None if version is None else checked_version(version)
         self._tags = checked_tags(tags or ())
@@ -50,8 +57,9 @@ class Saving:
     def save(self, value: Any, *, materializer: Any = None, describe: bool = True, draw: bool = True) -> int:
         """Store ``value``; return the seq of the new version."""
         self._refuse_taken()
-        content = self._vault.store(value, materializer=materializer, describe=describe, draw=draw)
-        return self._add(content, SaveType.MANUAL)
+        with self._holding():
+            content = self._vault.store(value, materializer=materializer, describe=describe, draw=draw)
+            return self._add(content, SaveType.MANUAL)
 
     def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> int:
         """Record what is at ``path``; return the seq of its version.
@@ -59,15 +67,17 @@ class Saving:
         That is the newest version of the artifact, which gets the tags and metadata, if that is the same content at the
         same place under a label that fits.
         """
-        content = self._vault.register(path, outside=outside)
-        settle()
-        newest = version_called(self._record, self._name, None)
-        if newest is not None and newest.content.digest == content.digest and self._label in (None, newest.version):
-            self._note(newest.seq)
-            self._show(newest.seq)
-            return newest.seq
-        self._refuse_taken()
-        return self._add(content, SaveType.REGISTERED)
+        with self._holding():
+            content = self._vault.register(path, outside=outside)
+            settle()
+            newest = version_called(self._record, self._name, None)
+            same = newest is not None and newest.content.digest == content.digest and not newest.deleted
+            if newest is not None and same and self._label in (None, newest.version):
+                self._note(newest.seq)
+                self._show(newest.seq)
+                return newest.seq
+            self._refuse_taken()
+            return self._add(content, SaveType.REGISTERED)
 
     def _add(self, content: Content, save_type: SaveType) -> int:
         if self._type is not None:

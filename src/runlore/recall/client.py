@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from runlore.author import current
 from runlore.author.reads import note_read
-from runlore.errors import Ambiguous, NotFound, PathspecInvalid
+from runlore.errors import Ambiguous, NotFound, PathspecInvalid, QueryInvalid, StoreError
 from runlore.model import run as model
 from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
@@ -26,6 +28,7 @@ from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
 
 if TYPE_CHECKING:
+    from runlore.model.pruning import Pruned, Unused
     from runlore.recall.listing import Listing
 
 
@@ -114,6 +117,30 @@ class Client:
         """The handle of an artifact version that the caller has at hand as the record gave it."""
         return self._reader.version(noun)
 
+    def delete_run(self, name_id_or_prefix: str | int | UUID) -> tuple[Unused, ...]:
+        """Delete a finished run; return the versions that nothing refers to any more, which stay until they are pruned.
+
+        Raises `StoreError` while the run is running.
+        """
+        return self.delete_runs([self.get_pipeline_run(name_id_or_prefix)])
+
+    def delete_runs(self, runs: Iterable[Run]) -> tuple[Unused, ...]:
+        """As `delete_run`, for several; none is deleted if one of them is running."""
+        from runlore.model.pruning import Pruning  # see `prune_artifacts`
+
+        runs = list(runs)
+        running = [run.pathspec for run in runs if not run.finished]
+        if running:
+            raise StoreError(
+                f"{', '.join(running)} is running; it can be deleted once it has ended. Nothing was deleted."
+            )
+        record = self._reader.record
+        named: set[int] = set()
+        for run in runs:
+            named.update(edge.version for edge in record.edges(run.seq))
+            run.delete()
+        return tuple(one for one in record.prunable(Pruning()).versions if one.seq in named) if named else ()
+
     def delete_pipeline_run(self, name_id_or_prefix: str | int | UUID) -> None:
         """Delete a finished run; the artifact versions that it made stay."""
         self.get_pipeline_run(name_id_or_prefix).delete()
@@ -147,6 +174,43 @@ class Client:
             filters = {"artifact": exactly(name), **filters}
         listing: Listing[ArtifactVersion] = self._reader.list("version", filters)
         return listing
+
+    def prune_artifacts(
+        self,
+        *,
+        only_artifact: bool = False,
+        only_metadata: bool = False,
+        older_than: timedelta | datetime | None = None,
+        keep_last: int = 0,
+        include_manual: bool = False,
+        dry_run: bool = False,
+        threads: int = 4,
+        ignore_errors: bool = False,
+    ) -> Pruned:
+        """Delete the artifact versions that no run, alias or other version refers to; tell what was done.
+
+        What somebody saved or registered by hand stays unless ``include_manual``. ``only_artifact`` deletes the bytes
+        and keeps the record of them; ``only_metadata`` forgets the versions and keeps the bytes. ``older_than`` is an
+        age or an aware time; ``keep_last`` versions of each artifact stay. ``dry_run`` only tells. Safe beside running
+        pipelines: what one of them may still take goes with a later prune. Files are deleted by so many ``threads``.
+        Raises `QueryInvalid` for what cannot be meant, `StoreError` for a file that cannot be deleted.
+        """
+        from runlore.model.pruning import Pruning  # not imported by who only reads
+
+        if only_artifact and only_metadata:
+            raise QueryInvalid("only_artifact and only_metadata exclude each other; without either, both go.")
+        if keep_last < 0 or threads < 1:
+            raise QueryInvalid(f"keep_last is 0 or more and threads 1 or more, not {keep_last} and {threads}.")
+        before = datetime.now(UTC) - older_than if isinstance(older_than, timedelta) else older_than
+        if before is not None and before.tzinfo is None:
+            raise QueryInvalid("older_than is an age, or a time with its time zone.")
+        pruning = Pruning(
+            part="artifact" if only_artifact else "metadata" if only_metadata else "all",
+            before=before,
+            keep_last=keep_last,
+            manual=include_manual,
+        )
+        return self._reader.place.prune(pruning, dry_run=dry_run, threads=threads, ignore_errors=ignore_errors)
 
     # -- pathspecs -----------------------------------------------------------------------------------------------
 

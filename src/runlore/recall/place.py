@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from runlore.model.pruning import Pruned, Pruning
     from runlore.record.port import Record
     from runlore.record.vault import Vault
 
@@ -29,3 +30,6 @@ class Place(Protocol):
 
     def complete(self, run: int) -> None:
         """Wait until all that this process gathers about a run is recorded."""
+
+    def prune(self, pruning: Pruning, *, dry_run: bool, threads: int, ignore_errors: bool) -> Pruned:
+        """Delete what nothing refers to, or tell what that would be."""

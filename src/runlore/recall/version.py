@@ -69,6 +69,8 @@ class ArtifactVersion(Notes):
         """What makes a version that was fetched in a pipeline's body an input like any other."""
         if self._element is not None:
             raise TypeError(f"{self.pathspec} is an element of a collection; give the step the whole, or its load().")
+        if self._noun.deleted:
+            raise ArtifactDeleted(f"The bytes of {self.pathspec} were deleted on purpose; no step can take it.")
         return self._noun.seq
 
     @property

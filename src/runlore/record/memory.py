@@ -28,9 +28,9 @@ from runlore.model.suggest import did_you_mean
 from runlore.platform import ProcessIdentity
 from runlore.record.matching import comparable, matches_fact, matches_field, matches_range, matches_tags
 from runlore.record.meaning import means_the_same, with_own
+from runlore.record.memory_prune import PrunedMemory
 from runlore.record.memory_tables import OWN
-from runlore.record.memory_write import MemoryWriter
-from runlore.record.port import Finding, Hit, Record
+from runlore.record.port import Finding, Hit
 from runlore.record.queries import checked_query, cursor_text, cursor_values, grouped
 
 
@@ -38,7 +38,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class MemoryRecord(MemoryWriter, Record):
+class MemoryRecord(PrunedMemory):
     """A metadata store in this process's memory. ``clock`` gives aware times."""
 
     def __init__(self, *, clock: Callable[[], datetime] = _now) -> None:
@@ -436,29 +436,6 @@ class MemoryRecord(MemoryWriter, Record):
         if lease is None or lease.token != fence.token:
             raise LeaseLost(f"Run {fence.run} has ended or is owned by another process now; nothing was written.")
         return lease
-
-    def unused(self) -> Iterable[int]:
-        with self._lock:
-            used = {edge.version for edge in self._t.edges.values()}
-            used.update(alias.version for alias in self._t.aliases.values() if alias.version is not None)
-            used.update(
-                one.version for looked in self._t.looked_up.values() for one in looked if one.version is not None
-            )
-            origins = {version.origin for version in self._t.versions.values() if not version.deleted}
-            return [
-                seq
-                for seq, version in self._t.versions.items()
-                if not version.deleted and seq not in used and version.id not in origins
-            ]
-
-    def digests(self) -> Iterable[tuple[str, str]]:
-        with self._lock:
-            contents = [version.content for version in self._t.versions.values() if not version.deleted]
-            contents += [content for _, content in self._t.items.values()]
-            found = {(content.digest, content.form) for content in contents if content.form != "inline"}
-            for run in self._t.runs.values():
-                found.update((digest, "blob") for digest in (run.environment, run.code) if digest is not None)
-        return sorted(found)
 
     def check(self) -> Iterable[Finding]:
         with self._lock:

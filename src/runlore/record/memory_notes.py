@@ -132,7 +132,11 @@ class MemoryNotes(MemoryTables):
                     f"Artifact {change.artifact!r} has a version called {alias!r}; its alias must be another word."
                 )
             self._put(self._t.aliases, (change.artifact, alias), moved)
+            self._used(seq)
         self._put(self._t.alias_moves, self._next("alias move"), moved)
+
+    def _used(self, seq: int) -> int:
+        raise NotImplementedError
 
     def _add_tags(self, owner: Owner, tags: Iterable[str], *, system: bool) -> None:
         for tag in tags:

@@ -52,6 +52,14 @@ class _Tables:
     tags: dict[tuple[Owner, str], Tag] = field(default_factory=dict)
     logs: dict[tuple[int, int, int, int, int], LogChunk] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
+    #: Mark → leases that were held after it was made and still are; ``None``: not asked yet.
+    marks: dict[int, frozenset[str] | None] = field(default_factory=dict)
+    #: Version → what of it goes, the mark, and whether its bytes were gone before.
+    condemned: dict[int, tuple[str, int, bool]] = field(default_factory=dict)
+    #: Blob → mark.
+    dead: dict[str, int] = field(default_factory=dict)
+    #: (digest, form) of bytes whose version was forgotten, and which stay.
+    spared: dict[tuple[str, str], None] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
 
 

@@ -165,7 +165,7 @@ class MemoryWriter(MemoryNotes):
         self._take_outputs(key, change.outputs, at, made)
         for one in change.looked_up:
             if one.version is not None:
-                self._version(one.version)
+                self._used(one.version)
         if change.looked_up:
             self._put(self._t.looked_up, key, change.looked_up)
         if step.tasks is not None:
@@ -231,6 +231,7 @@ class MemoryWriter(MemoryNotes):
                 if version not in self._t.seqs:
                     raise NotFound(f"There is no artifact version {version} that a task could have read.")
                 version = self._t.seqs[version]
+            self._used(version)
             self._edge(run, step, item, 0, position, taken.name, version, taken.element)
 
     def _take_outputs(
@@ -252,7 +253,7 @@ class MemoryWriter(MemoryNotes):
             if isinstance(value, NewVersion):
                 seq = self._add_version(value, at, (run, step, item, place), made)
             else:
-                seq = self._version(value).seq
+                seq = self._used(value)
             self._edge(run, step, item, _DIRECTIONS.index(output.direction), place, output.name, seq, None)
 
     def _edge(
@@ -316,6 +317,8 @@ class MemoryWriter(MemoryNotes):
         )
         self._put(self._t.versions, seq, version)
         self._put(self._t.seqs, new.id, seq)
+        if new.origin in self._t.seqs:
+            self._used(self._t.seqs[new.origin])
         owner = Owner(kind=OwnerKind.VERSION, seq=seq)
         self._add_tags(owner, new.tags, system=False)
         self._set_metadata(MetadataSet(owner=owner, values=new.metadata, at=at, facts=new.facts))
@@ -356,3 +359,12 @@ class MemoryWriter(MemoryNotes):
         if found is None:
             raise NotFound(f"There is no artifact version number {seq} in this record.")
         return found
+
+    def _used(self, seq: int) -> int:
+        """The version is in use from now on: a mark that pruning put on it is taken away. Raises `NotFound`."""
+        version = self._version(seq)
+        mark = self._t.condemned.get(seq)
+        if mark is not None:
+            self._drop(self._t.condemned, seq)
+            self._put(self._t.versions, seq, changed(version, deleted=mark[2]))
+        return seq

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from runlore import platform
 from runlore.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
@@ -78,6 +78,24 @@ class Ownership:
             return True
         elsewhere = lease.boot != platform.this_process().boot
         return elsewhere and platform.network_file_system(self.folder) is not None
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold a lease for a save outside runs: what is written in the block is committed before pruning takes it."""
+        id = uuid4()
+        self.acquire(id)
+        try:
+            yield
+        finally:
+            self.release(id)
+
+    def held(self) -> frozenset[str]:
+        """Ids of every lease that somebody holds now: of runs, and of saves outside them."""
+        try:
+            names = [name for name in os.listdir(self.folder) if name.endswith(_SUFFIX)]
+        except OSError:
+            return frozenset()
+        return frozenset(name.removesuffix(_SUFFIX) for name in names if platform.is_locked(self.folder / name))
 
     def sweep_interrupted(self, record: Record, clock: Callable[[], datetime]) -> list[int]:
         """Mark every running run whose owner is gone as interrupted; return their ``seq``, oldest first.

@@ -18,7 +18,7 @@ Errors: `StoreError` and below for the store itself; `AlreadyExists`, `NotFound`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, St
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.model.pruning import Prunable, Pruning, Since
     from runlore.platform import ProcessIdentity
 
 
@@ -273,9 +274,85 @@ class Record(ABC):
         Those that somebody saved or registered by hand are among them. Looks at every version.
         """
 
-    @abstractmethod
     def digests(self) -> Iterable[tuple[str, str]]:
-        """Every (digest, form) of any form but ``inline`` that something here refers to, code snapshots included."""
+        """Every (digest, form) that is not inline and that something here refers to, each once."""
+        return dict.fromkeys(one for one in self.references() if one[1] != "inline")
+
+    # -- pruning: the rule is in `docs/design/blobs.md`, and `runlore.record.prune` calls these in their order -------
+
+    @abstractmethod
+    def prunable(self, pruning: Pruning) -> Prunable:
+        """What `unused` names and ``pruning`` means, oldest first, and the moment at which that was so.
+
+        Versions whose bytes were deleted are among them, unless only bytes are wanted or they are their artifact's
+        newest. Looks at every version.
+        """
+
+    @abstractmethod
+    def condemn(self, versions: Sequence[int], since: Since, part: str) -> tuple[int, ...]:
+        """Mark those of ``versions``, unused at ``since``, that still are; return them.
+
+        They read as deleted from now on. What is committed later and names one of them (an edge, something looked up,
+        an alias, an origin) takes the mark away, and the version is as it was.
+        """
+
+    @abstractmethod
+    def marks(self) -> tuple[int, ...]:
+        """Marks whose versions or blobs are not gone yet. Each `condemn` and `condemn_blobs` makes one."""
+
+    @abstractmethod
+    def settle(self, marks: Iterable[int], held: Collection[str]) -> None:
+        """``held`` are the leases found held after ``marks`` were read.
+
+        A mark keeps those that it was first settled with and that are held still; without any it is ripe.
+        """
+
+    @abstractmethod
+    def clear(self, limit: int) -> int:
+        """Delete at most ``limit`` versions with a ripe mark, and their items; return how many.
+
+        The newest version of an artifact stays as one whose bytes were deleted, so that its number is not given again.
+        Once there are none, also items that belong to no run and no version are deleted, and 0 is returned.
+        """
+
+    @abstractmethod
+    def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
+        """Every (digest, form) that something refers to.
+
+        Forms are those of `Content.form`, and ``code`` for a snapshot, a blob that names others.
+        ``condemned=False`` leaves out what only versions marked to go refer to; ``without`` what these versions do.
+        """
+
+    @abstractmethod
+    def payloads(self) -> Iterable[tuple[str, int]]:
+        """Digest and size of every inline payload."""
+
+    @abstractmethod
+    def drop_payloads(self, digests: Sequence[str], since: Since) -> tuple[int, int]:
+        """Delete those payloads to which nothing came to refer since; return their number and bytes."""
+
+    @abstractmethod
+    def condemn_blobs(self, digests: Sequence[str]) -> None:
+        """Mark blobs to which nothing refers. One that is marked already keeps its mark."""
+
+    @abstractmethod
+    def dead(self) -> dict[str, bool]:
+        """Blobs that are marked, and whether their mark is ripe."""
+
+    @abstractmethod
+    def spare(self, digest: str) -> None:
+        """Take a blob's mark away, if it has one: it is about to be written or referred to by the holder of a lease."""
+
+    @abstractmethod
+    def bury(self, digests: Sequence[str], delete: Callable[[Sequence[str]], int]) -> int:
+        """Call ``delete`` with those of ``digests`` whose mark is ripe, take the marks away, return what it returned.
+
+        Nobody takes a mark away meanwhile.
+        """
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Give space that was freed back to the disk, in steps; forget marks that nothing bears."""
 
     @abstractmethod
     def check(self) -> Iterable[Finding]:

@@ -35,6 +35,7 @@ from runlore.testing.record_batch_contract import RecordBatchContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
 from runlore.testing.record_metric_contract import RecordMetricContract
 from runlore.testing.record_picture_contract import RecordPictureContract
+from runlore.testing.record_prune_contract import RecordPruneContract
 from runlore.testing.record_query_contract import RecordQueryContract
 from runlore.testing.record_range_contract import RecordRangeContract
 from runlore.testing.record_step_contract import RecordStepContract
@@ -55,6 +56,7 @@ from runlore.testing.record_version_contract import RecordVersionContract
 
 
 class RecordContract(
+    RecordPruneContract,
     RecordQueryContract,
     RecordRangeContract,
     RecordStepContract,

@@ -103,7 +103,7 @@ class RecordVersionContract:
         assert record.count(Query(noun="version", conditions=(Condition("artifact", Operator.EQ, "none"),))) == 0
 
     def test_digests_name_everything_outside_the_record(self, record: Record) -> None:
-        """Blobs and trees of versions, items and runs are listed once; inline values are not."""
+        """Blobs, trees and snapshots of versions, items and runs are listed once; inline values are not."""
         run, fence = begun(record, new_step(0, tasks=1), environment=digest_of(b"env"), code=digest_of(b"code"))
         record.commit([finished(0, blob(b"item"))], fence=fence)
         record.commit(
@@ -111,7 +111,8 @@ class RecordVersionContract:
         )
         record.commit([VersionSaved(version=new_version())])
 
-        expected = {(digest_of(data), "blob") for data in (b"env", b"code", b"item")} | {(digest_of(b"t"), "tree")}
+        expected = {(digest_of(data), "blob") for data in (b"env", b"item")}
+        expected |= {(digest_of(b"t"), "tree"), (digest_of(b"code"), "code")}
 
         assert sorted(record.digests()) == sorted(expected)
 

@@ -60,14 +60,14 @@ def modules_after(words: str, home: Path) -> list[str]:
     [
         ("--help", 12, 130),
         ("run --help", 12, 130),
-        ("run list", 66, 190),
-        ("pipeline list", 66, 190),
-        ("artifact list", 66, 190),
-        ("artifact version list", 66, 190),
-        ("run show making/1", 69, 200),
-        ("step show making/1/make", 69, 200),
-        ("step logs making/1/make", 69, 200),
-        ("artifact show making::make::output", 69, 200),
+        ("run list", 67, 190),
+        ("pipeline list", 67, 190),
+        ("artifact list", 67, 190),
+        ("artifact version list", 67, 190),
+        ("run show making/1", 70, 200),
+        ("step show making/1/make", 70, 200),
+        ("step logs making/1/make", 70, 200),
+        ("artifact show making::make::output", 70, 200),
     ],
 )
 def test_a_look_up_imports_little(words: str, own: int, every: int, home: Path) -> None:

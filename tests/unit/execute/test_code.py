@@ -35,7 +35,7 @@ class Store:
         self.blobs[digest] = bytes(data)
         return digest
 
-    def has(self, digest: str) -> bool:
+    def claim(self, digest: str) -> bool:
         return digest in self.blobs
 
 

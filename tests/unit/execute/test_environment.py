@@ -48,7 +48,7 @@ def test_description_is_stored_once() -> None:
             self[digest_of(data)] = bytes(data)
             return digest_of(data)
 
-        def has(self, digest: str) -> bool:
+        def claim(self, digest: str) -> bool:
             return digest in self
 
     blobs = Blobs()

@@ -160,6 +160,10 @@ class LocalBlobs(Blobs):
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR):
                 raise self._damaged(digest, "it is not a plain file") from None
+            if error.errno in (errno.EACCES, errno.EPERM):  # as good as gone: a step that could be served from it runs
+                raise ArtifactMissing(
+                    f"The blob {digest} may not be read: {error}. Give this user the right to read {place}."
+                ) from None
             raise StoreError(f"The blob {digest} cannot be opened: {error}.") from error
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -327,8 +331,10 @@ class _LocalWriter:
         crash_point("blob.flushed")
         os.close(self._descriptor)
         self._open = False
+        digest = "sha256:" + self._hash.hexdigest()
         try:
-            self._blobs._publish(self._draft, "sha256:" + self._hash.hexdigest())
+            self._blobs.claimed(digest)
+            self._blobs._publish(self._draft, digest)
         except BaseException:
             self._draft.unlink(missing_ok=True)
             raise
@@ -385,7 +391,8 @@ def _reading(digest: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"The blob {digest} cannot be read: {error}.") from error
+        failure = ArtifactCorrupt if error.errno == errno.EIO else StoreError  # a disk that has lost the bytes
+        raise failure(f"The blob {digest} cannot be read: {error}.") from error
 
 
 @contextmanager

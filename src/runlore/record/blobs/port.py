@@ -12,7 +12,7 @@ Promises, tested by `runlore.testing.blob_contract`:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,8 @@ class Blobs(ABC):
 
     #: Where it is, for people: a path or a URL.
     location: str
+    #: Told the digest of a blob before it gets its name, and before one that is there is relied upon; see `claim`.
+    claimed: Callable[[str], None] = staticmethod(lambda digest: None)
 
     @abstractmethod
     def writer(self, size: int | None = None) -> BlobWriter:
@@ -61,6 +63,11 @@ class Blobs(ABC):
     @abstractmethod
     def has(self, digest: str) -> bool:
         """Whether the blob is there and, as far as can be known without hashing it again, whole."""
+
+    def claim(self, digest: str) -> bool:
+        """As `has`, by the holder of a lease that is about to refer to the blob: pruning leaves it from now on."""
+        self.claimed(digest)
+        return self.has(digest)
 
     @abstractmethod
     def verify(self, digest: str) -> None:

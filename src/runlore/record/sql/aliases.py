@@ -9,6 +9,7 @@ from runlore.errors import AlreadyExists, NotFound
 from runlore.model.change import AliasMoved
 from runlore.model.name import checked_alias
 from runlore.record.sql.intern import SQL
+from runlore.record.sql.revive import revive
 from runlore.record.sql.text import micros, pack
 
 
@@ -16,7 +17,7 @@ class Aliases:
     """Moves aliases. ``word`` interns a label."""
 
     def __init__(self, cursor: sqlite3.Cursor, word: Callable[[str], int]) -> None:
-        self._execute = cursor.execute
+        self._cursor, self._execute = cursor, cursor.execute
         self._word = word
 
     def move(self, change: AliasMoved, version: int | None) -> None:
@@ -40,6 +41,7 @@ class Aliases:
         owner = self._execute(SQL["artifact_of_version"], (version,)).fetchone()
         if owner is None or owner[0] != artifact:
             raise NotFound(f"Artifact {change.artifact!r} has no version with sequence {version} in this record.")
+        revive(self._cursor, version)
         if self._execute(SQL["version_taken"], (artifact, pack(change.alias))).fetchone():
             raise AlreadyExists(
                 f"Artifact {change.artifact!r} has a version called {change.alias!r}; its alias must be another word."

@@ -48,8 +48,15 @@ select 'version ' || p.version, 'The bytes of its picture ' || p.name || ' are n
 where p.digest is not null and not exists (select 1 from payload d where d.digest = p.digest)
 -- name: payload_without_owner
 select 'payload ' || lower(hex(p.digest)), 'Nothing refers to these bytes.' from payload p
-where p.digest not in (select digest from version where form = 0) and p.digest not in (select digest from item where form = 0)
+where p.digest not in (select digest from version where form = 0 and (deleted = 0 or seq in (select version from condemned)))
+and p.digest not in (select digest from item where form = 0) and p.digest not in (select digest from spared where form = 0)
 and p.digest not in (select digest from picture where digest is not null)
+-- name: condemned_without_version
+select 'version ' || c.version, 'It is marked to go, but is not there, or does not read as deleted.' from condemned c
+where not exists (select 1 from version v where v.seq = c.version and v.deleted = 1)
+-- name: mark_missing
+select 'mark ' || m.mark, 'Something that is marked to go has no mark.' from (select mark from condemned union select mark from dead) m
+where m.mark not in (select id from mark)
 -- name: run_count
 select 'pipeline ' || p.name, 'It counts ' || p.runs || ' runs and has ' || count(r.seq) || '.' from pipeline p
 left join run r on r.pipeline = p.id group by p.id having p.runs <> count(r.seq)

@@ -314,6 +314,21 @@ class Connection:
             self._since_checkpoint = 0
         self._rows_at_checkpoint = handle.total_changes
 
+    def give_back(self, pages: int) -> None:
+        """Give at most so many of the file's free pages back to the disk."""
+        with self._lock:
+            handle = self._handle or self._connect()
+            if handle.in_transaction:
+                return
+            script = f"pragma incremental_vacuum({pages})"  # as a script, since `execute` would take one step: one page
+            try:
+                handle.executescript(script)
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    self.refuse(error)
+                self._patiently(lambda: handle.executescript(script))
+            self._checkpoint(handle)
+
     def close(self) -> None:
         """Close the file. A later use raises `StoreError`."""
         with self._lock:

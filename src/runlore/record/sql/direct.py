@@ -9,6 +9,7 @@ from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL, Interned
 from runlore.record.sql.kinds import CREATED
 from runlore.record.sql.memo import Memo
+from runlore.record.sql.revive import revive
 from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.tables import Row
 from runlore.record.sql.text import pack
@@ -122,7 +123,10 @@ class Direct:
         return row
 
     def has_version(self, seq: int) -> bool:
-        return self._execute(SQL["version_exists"], (seq,)).fetchone() is not None
+        row = self._execute(SQL["version_exists"], (seq,)).fetchone()
+        if row is not None and row[0]:
+            revive(self.cursor, seq)
+        return row is not None
 
     def newest(self, artifact: int) -> tuple[int, int] | None:
         row: tuple[int, int] | None = self._execute(SQL["newest_version"], (artifact,)).fetchone()

@@ -34,6 +34,7 @@ from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL, Interned
 from runlore.record.sql.kinds import CREATED, OWN, OWNER_KINDS
 from runlore.record.sql.memo import Memo
+from runlore.record.sql.revive import revive
 from runlore.record.sql.tables import Row
 from runlore.record.sql.text import pack
 
@@ -338,7 +339,10 @@ class Gathering:
     def has_version(self, seq: int) -> bool:
         if seq > self._first_version:
             return seq <= self._last["version"]
-        return self._read(SQL["version_exists"], (seq,)).fetchone() is not None
+        row = self._read(SQL["version_exists"], (seq,)).fetchone()
+        if row is not None and row[0]:
+            revive(self.cursor, seq)
+        return row is not None
 
     def newest(self, artifact: int) -> tuple[int, int] | None:
         known = self._newest.get(artifact)

@@ -165,12 +165,6 @@ where e.run = ? and e.step = ? and e.item = -1 and e.way = 1 order by e.pos
 select run, idx from executed where pipeline = (select id from pipeline where name = ?) and name = ? and run < ?
 order by run desc, idx desc limit 1
 
--- name: digests
-select digest, form from version where form > 0 and deleted = 0
-union select digest, form from item where form > 0
-union select environment, 1 from run where environment is not null
-union select code, 1 from run where code is not null
-
 -- Totals come from counters and from the ends of indexes.
 -- name: count_pipelines
 select count(*) from pipeline

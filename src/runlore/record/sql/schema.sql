@@ -123,3 +123,15 @@ create index lookup_version on lookup(version, run, step, item, pos) where versi
 -- too large to keep.
 create table picture(version int not null, element int not null, pos int not null, kind text not null, name not null,
   media_type text, size int not null, digest blob, primary key (version, element, pos)) without rowid;
+
+-- What is being pruned: docs/design/blobs.md, "Pruning". holders: ids of the leases that were held after the mark was made and
+-- still are, separated by blanks; null: not asked yet; empty: what is marked can go.
+create table mark(id integer primary key autoincrement, at int not null, holders text);
+-- Versions marked to go; they read as deleted. part: position in runlore.model.pruning.PARTS. was: 1 if its bytes were
+-- deleted before.
+create table condemned(version integer primary key, part int not null, mark int not null,
+  was int not null);
+-- Blobs marked to go. Whoever is about to write or to keep one takes the mark away first.
+create table dead(digest blob primary key, mark int not null) without rowid;
+-- Bytes whose version was forgotten by --only-metadata; sweeping leaves them.
+create table spared(digest blob not null, form int not null, primary key (digest, form)) without rowid;

@@ -17,13 +17,14 @@ from runlore.model.query import Operator, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.model.suggest import did_you_mean
 from runlore.record.meaning import means_the_same, with_own
-from runlore.record.port import Finding, Hit, Record
+from runlore.record.port import Finding, Hit
 from runlore.record.queries import checked_query, cursor_text, has_no_answer
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.kinds import OWN, OWNER_KINDS
 from runlore.record.sql.memo import Memo
 from runlore.record.sql.migrate import prepare
+from runlore.record.sql.pruned import PrunedRecord
 from runlore.record.sql.select import (
     COLUMNS,
     ENOUGH,
@@ -34,7 +35,7 @@ from runlore.record.sql.select import (
     estimating,
 )
 from runlore.record.sql.statements import load_statements
-from runlore.record.sql.text import micros, pack, pack_digest, to_moment, unpack_digest
+from runlore.record.sql.text import micros, pack, pack_digest, to_moment
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
@@ -61,7 +62,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class SQLiteRecord(Record):
+class SQLiteRecord(PrunedRecord):
     """A metadata store in the file ``path``, which is made when it is not there.
 
     ``durability="relaxed"`` lets a power cut take the last commits, never a killed process. ``clock`` gives aware
@@ -464,10 +465,6 @@ class SQLiteRecord(Record):
 
     def unused(self) -> Iterable[int]:
         return [row[0] for row in self._db.rows(READ["unused"])]
-
-    def digests(self) -> Iterable[tuple[str, str]]:
-        for digest, form in self._db.rows(READ["digests"]):
-            yield unpack_digest(digest), rows.FORMS[form]
 
     def check(self) -> Iterable[Finding]:
         from runlore.record.sql.check import findings  # brings its statements, which nothing else needs

@@ -97,7 +97,8 @@ class Tables(Protocol):
     def version_of(self, uid: bytes) -> tuple[int, str] | None:
         """Seq and text of a version."""
 
-    def has_version(self, seq: int) -> bool: ...
+    def has_version(self, seq: int) -> bool:
+        """Whether the version is there, to be used: a mark that pruning put on it is taken away."""
 
     def newest(self, artifact: int) -> tuple[int, int] | None:
         """Number and count of the artifact's newest version."""

@@ -145,7 +145,7 @@ class Tasks:
         tables = self._tables
         for position, taken in enumerate(inputs):
             version = taken.version
-            seq = version if isinstance(version, int) else self._versions.seq_of(version)
+            seq = self._versions.require(version) if isinstance(version, int) else self._versions.seq_of(version)
             tables.add_edge((self.run, step, item, 0, position, tables.word(taken.name), seq, taken.element))
 
     def _take_looked_up(self, step: int, item: int, attempt: int, looked_up: Iterable[LookedUp]) -> None:

@@ -61,6 +61,10 @@ class Versions:
         self.add_payload(digest, content)
         if content.pictures:
             self._add_pictures(seq, None, content.pictures)
+        if new.origin is not None:
+            origin = tables.version_of(new.origin.bytes)
+            if origin is not None:
+                tables.has_version(origin[0])
         self.made[new.id] = (seq, label or str(number))
         if new.tags or new.metadata or new.facts:
             owner = Owner(kind=OwnerKind.VERSION, seq=seq)
@@ -133,10 +137,10 @@ class Versions:
         row = self._tables.version_of(id.bytes)
         if row is None:
             raise NotFound(f"There is no artifact version {id} that a task could have read.")
-        return row[0]
+        return self.require(row[0])
 
     def require(self, seq: int) -> int:
-        """Return ``seq``. Raises `NotFound` where there is no such version."""
+        """Return ``seq`` of a version that is used from now on. Raises `NotFound` where there is no such version."""
         if not self._tables.has_version(seq):
             raise NotFound(f"There is no artifact version number {seq} in this record.")
         return seq

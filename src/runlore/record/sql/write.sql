@@ -92,8 +92,10 @@ insert or replace into lookup(run, step, item, pos, artifact, asked, version, co
 -- name: add_item
 insert or replace into item(run, step, item, pos, word, kind, digest, size, form, meta)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- Bytes that are there already are the same ones, or damaged, and then writing heals them.
 -- name: add_payload
-insert or ignore into payload(digest, data) values (?, ?)
+insert into payload(digest, data) values (?, ?) on conflict (digest)
+do update set data = excluded.data where data is not excluded.data
 -- name: has_bytes
 select 1 from version where seq = ? and deleted = 0
 -- name: drop_pictures
@@ -107,8 +109,12 @@ insert or ignore into log(run, step, item, attempt, part, text) values (?, ?, ?,
 
 -- name: version_of_uid
 select v.seq, coalesce(v.label, cast(v.number as text)) from version v where v.uid = ?
+-- name: drop_condemned
+delete from condemned where version = ?
+-- name: undelete
+update version set deleted = 0 where seq = ?1 and exists (select 1 from condemned c where c.version = ?1 and c.was = 0)
 -- name: version_exists
-select 1 from version where seq = ?
+select deleted from version where seq = ?
 -- The newest version of an artifact: what the next one counts on from.
 -- name: newest_version
 select number, nth from version where artifact = ? order by number desc, seq desc limit 1

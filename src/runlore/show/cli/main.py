@@ -73,9 +73,10 @@ def step() -> None:
         "show": (_HERE + "artifact:show", "Show one artifact version."),
         "version": (_HERE + "artifact:version", "List versions."),
         "alias": (_HERE + "alias:alias", "Show or change which versions hold aliases."),
+        "prune": (_HERE + "prune:prune", "Delete versions that nothing refers to."),
         "download": (_HERE + "artifact:download", "Write the stored files of a version to a folder."),
         "visualize": (_HERE + "artifact:visualize", "Show pictures of a version in a browser."),
     },
 )
 def artifact() -> None:
-    """Artifacts: list, show, versions, aliases, download, visualize."""
+    """Artifacts: list, show, versions, aliases, prune, download, visualize."""

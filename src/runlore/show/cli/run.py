@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from runlore.model.counted import counted
 from runlore.recall.run import Run
 from runlore.show.cli.shared import (
     client,
@@ -17,8 +18,10 @@ from runlore.show.cli.shared import (
     listing_options,
     yes_option,
 )
-from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds
+from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds, shown_size
 
+#: Runs that a question names; of more it says how many.
+_NAMED = 5
 COLUMNS = ("run", "name", "status", "created", "took")
 
 
@@ -117,12 +120,56 @@ def logs(run: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1)
+@click.option("--pipeline", help="All runs of this pipeline that the other options leave.")
+@click.option("--status", help="Only with this status, such as failed.")
+@click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several.")
+@click.option("--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=lt:2026-11-01.")
+@click.option("--prune", "and_prune", is_flag=True, help="Then delete the versions that are not in use any more.")
 @yes_option
-def delete(runs: tuple[str, ...], yes: bool) -> None:
-    """Delete finished RUNS with their steps, logs, tags and metadata. Artifact versions stay."""
-    found = list(dict.fromkeys(find_run(run) for run in runs))
-    confirm(f"Delete {', '.join(run.pathspec for run in found)}?", yes)
-    for run in found:
-        run.delete()
-        click.echo(f"Deleted {run.pathspec}.", err=True)
+def delete(
+    runs: tuple[str, ...],
+    pipeline: str | None,
+    status: str | None,
+    tags: tuple[str, ...],
+    filters: tuple[str, ...],
+    and_prune: bool,
+    yes: bool,
+) -> None:
+    """Delete finished RUNS with their steps, logs, tags and metadata, or those that the options name.
+
+    Artifact versions stay until they are pruned; it is said which of them nothing refers to any more.
+    """
+    found = _runs_to_delete(runs, pipeline, status, tags, filters)
+    if not found:
+        click.echo("There are no such runs.", err=True)
+        return
+    shown = ", ".join(run.pathspec for run in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    confirm(f"Delete {shown}{more}?", yes)
+    unused = client().delete_runs(found)
+    click.echo(f"Deleted {found[0].pathspec if len(found) == 1 else counted(len(found), 'run')}.", err=True)
+    if not unused:
+        return
+    what = f"{counted(len(unused), 'artifact version')} ({shown_size(sum(one.size for one in unused))})"
+    click.echo(f"{what} {'is' if len(unused) == 1 else 'are'} not in use any more.", err=True)
+    if and_prune:
+        from runlore.show.cli.pruned import print_pruned  # not imported by who only lists
+
+        print_pruned(client().prune_artifacts())
+    else:
+        click.echo("`runlore artifact prune` deletes what is not in use.", err=True)
+
+
+def _runs_to_delete(
+    runs: tuple[str, ...], pipeline: str | None, status: str | None, tags: tuple[str, ...], filters: tuple[str, ...]
+) -> list[Run]:
+    chosen = pipeline is not None or status is not None or tags or filters
+    if bool(runs) == bool(chosen):
+        raise click.UsageError("Name runs, or choose them by --pipeline, --status, --tag and --filter.")
+    if runs:
+        return list(dict.fromkeys(find_run(run) for run in runs))
+    given = given_filters(filters, tags, None)
+    if status is not None:
+        given["status"] = status
+    return list(client().runs(pipeline, **given))

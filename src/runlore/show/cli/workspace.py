@@ -10,8 +10,8 @@ import click
 
 from runlore.errors import ArtifactChanged, ArtifactCorrupt, ArtifactMissing
 from runlore.model.query import Query
-from runlore.record.blobs.tree import decode_manifest
 from runlore.record.port import Finding
+from runlore.record.prune import named_by
 from runlore.settings import FOLDER, load_settings
 from runlore.show.cli.shared import json_option
 from runlore.show.cli.table import print_facts, print_json
@@ -92,9 +92,8 @@ def _check_blobs(workspace: Any) -> Iterator[Finding]:
                 workspace.blobs.verify(current)
                 if form == "registered":
                     workspace.vault.check_registered(digest)
-                if form == "tree" and current == digest:
-                    manifest = decode_manifest(workspace.blobs.read(digest), digest)
-                    wanted.extend(file.digest for file in manifest)
+                if form in ("tree", "code") and current == digest:
+                    wanted.extend(named_by(digest, form, workspace.blobs))
             except ArtifactChanged as error:
                 yield Finding(rule="registered-changed", subject=current, message=str(error))
             except ArtifactMissing as error:
