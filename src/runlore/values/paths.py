@@ -32,7 +32,7 @@ class PathMaterializer(Materializer):
     name = "path"
 
     def takes(self, value: Any) -> bool:
-        return isinstance(value, Path)
+        return isinstance(value, Path) and not _is_folder(value)
 
     def save(self, value: Any, writer: Writer) -> None:
         _refuse_absent(value)
@@ -86,9 +86,7 @@ class FolderMaterializer(Materializer):
     name = "folder"
 
     def takes(self, value: Any) -> bool:
-        with suppress(OSError):  # one that may not be looked at; `PathMaterializer` says so
-            return isinstance(value, Path) and value.is_dir()
-        return False
+        return isinstance(value, Path) and _is_folder(value)
 
     def save(self, value: Any, writer: Writer) -> None:
         _refuse_absent(value)
@@ -107,6 +105,12 @@ class FolderMaterializer(Materializer):
         files = itertools.islice((entry for entry in entries(value) if not entry.empty), _LISTED)
         rows = ['"{}",{}'.format(file.name.replace('"', '""'), file.size) for file in files]
         return (Picture(kind="csv", data="\n".join(["name,size", *rows, ""]).encode(), name="files"),)
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):  # one that may not be looked at; `PathMaterializer` says so
+        return path.is_dir()
+    return False
 
 
 def _refuse_absent(path: Path) -> None:

@@ -213,6 +213,7 @@ def test_a_path_that_leads_nowhere_is_refused(home: Path, tmp_path: Path) -> Non
 def test_which_paths_are_values(home: Path, tmp_path: Path) -> None:
     """A path is a value in a container, as a parameter, where a pure one is annotated, and where it is asked for."""
     (tmp_path / "f.txt").write_text("text")
+    (tmp_path / "folder").mkdir()
 
     @step
     def content(place: Path) -> Path:
@@ -222,6 +223,10 @@ def test_which_paths_are_values(home: Path, tmp_path: Path) -> None:
     @step
     def optional() -> Path | None:
         return tmp_path / "f.txt"
+
+    @step
+    def several() -> Annotated[Path, "several"]:
+        return tmp_path / "folder"
 
     @step
     def pure() -> PurePath:
@@ -242,11 +247,14 @@ def test_which_paths_are_values(home: Path, tmp_path: Path) -> None:
     @pipeline
     def paths() -> None:
         read(content(tmp_path / "f.txt"), pure())
-        optional(), chosen(), inside()
+        optional(), several(), chosen(), inside()
 
     steps = paths().steps
-    stored = {name: steps[name].output.materializer for name in ("content", "optional", "pure", "chosen", "inside")}
-    assert stored == {"content": "path", "optional": "path", "pure": "json", "chosen": "json", "inside": "json"}
+    stored = {name: steps[name].output.materializer for name in steps if name != "read"}
+    assert stored == {
+        **{"content": "path", "optional": "path", "several": "folder"},
+        **{"pure": "json", "chosen": "json", "inside": "json"},
+    }
     assert steps["read"].output.load() == "textabsent"
     assert steps["pure"].output.load() == tmp_path / "absent"
     assert steps["inside"].output.load() == [tmp_path / "absent"]
