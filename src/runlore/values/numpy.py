@@ -12,6 +12,7 @@ import numpy
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import drawing
+from runlore.values.described import SAMPLED_ABOVE
 from runlore.values.materializer import Materializer, Picture, Reader, Writer
 
 Array = numpy.ndarray[Any, Any]
@@ -19,8 +20,6 @@ Array = numpy.ndarray[Any, Any]
 # Up to this many bytes an array is read into memory, above it is mapped.
 _MAP_FROM = 1 << 20
 _CHUNK_BYTES = 1 << 20
-#: Elements above which statistics are those of a sample, so that describing costs little beside storing.
-SAMPLED_ABOVE = 1_000_000
 _MAX_WORDS = 100_000
 _MAX_PIXELS = 512
 _BINS = 30
@@ -92,7 +91,7 @@ class NumpyMaterializer(Materializer):
         if value.size == 0 or value.dtype.kind not in "biuf":
             return ()
         if value.ndim == 1:
-            return _histogram(value)
+            return histogram(value)
         if value.ndim == 2 or (value.ndim == 3 and value.shape[2] in (1, 3, 4)):
             return _image(value)
         return ()
@@ -202,16 +201,13 @@ def words(value: Array) -> dict[str, Any]:
     }
 
 
-def _histogram(value: Array) -> Sequence[Picture]:
+def histogram(value: Array) -> Sequence[Picture]:
+    """Draw how the finite members of a vector of numbers are spread; nothing where there are none."""
     known = value.astype(numpy.float64)
     known = known[numpy.isfinite(known)]
     if not known.size:
         return ()
-    low, high = float(known.min()), float(known.max())
-    least = max(abs(low), abs(high)) * 2.0**-40  # below that, doubles are too far apart to tell the bins apart
-    if high - low < least or high == low:
-        least = max(least, 0.5)
-        low, high = low - least, high + least
+    low, high = drawing.spread(float(known.min()), float(known.max()))
     if not math.isfinite(high - low):
         return ()
     counts, _ = numpy.histogram(known, bins=_BINS, range=(low, high))

@@ -55,7 +55,7 @@ SHIPPED: dict[str, Shipped] = {
     "pandas": Shipped(
         module="runlore.values.pandas",
         cls="PandasMaterializer",
-        types=("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.Categorical"),
+        types=("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.api.extensions.ExtensionArray"),
         extra="pandas",
         format="Arrow IPC stream, zstd",
         read_by="pyarrow.ipc.open_stream, polars.read_ipc_stream, DuckDB",
@@ -316,5 +316,22 @@ BUILT_IN: dict[str, Shipped] = {
         metadata=("class", "pickle", "shape", "dtype", "parameters", "n_features", "classes"),
         pictures=(),
         runs_code=True,
+    ),
+    "pyarrow": Shipped(
+        module="runlore.values.arrow",
+        cls="ArrowMaterializer",
+        types=(
+            "pyarrow.Table",
+            "pyarrow.RecordBatch",
+            "pyarrow.ChunkedArray",
+            "pyarrow.Array",
+            "pyarrow.Scalar",
+            "pyarrow.Schema",
+        ),
+        extra="pyarrow",
+        format="Arrow IPC stream",
+        read_by="pyarrow.ipc.open_stream, polars.read_ipc_stream, DuckDB",
+        ending=".arrow",
+        digest="equal tables, however they are chunked, if what lies under their nulls is equal",
     ),
 }
