@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -42,16 +42,7 @@ class NumpyMaterializer(Materializer):
                 f"A {kind.__module__}.{kind.__qualname__} of dtype {getattr(value, 'dtype', None)} has no exact .npy "
                 "form. Convert it to a plain array of a fixed-size dtype."
             )
-        writer.write(_header(value))
-        if value.size == 0:
-            return
-        if value.flags.c_contiguous:
-            writer.write(_bytes_of(value))
-        elif value.flags.f_contiguous:
-            writer.write(_bytes_of(value.T))
-        else:
-            for chunk in _chunks(value):
-                writer.write(chunk.tobytes())
+        write_npy(value, writer.write)
 
     def load(self, reader: Reader) -> Any:
         try:
@@ -147,7 +138,7 @@ def _python(scalar: Any) -> Any:
 
 def is_exact(dtype: numpy.dtype[Any]) -> bool:
     """Whether the description of a dtype in ``.npy`` leads back to that very dtype."""
-    if dtype.hasobject or dtype.metadata or dtype.isalignedstruct:
+    if not _is_said(dtype):
         return False
     try:
         descr = numpy.lib.format.dtype_to_descr(dtype)
@@ -155,6 +146,29 @@ def is_exact(dtype: numpy.dtype[Any]) -> bool:
         return bool(numpy.lib.format.descr_to_dtype(descr) == dtype)
     except (ValueError, TypeError):
         return False
+
+
+def _is_said(dtype: numpy.dtype[Any]) -> bool:
+    """Whether nothing about a dtype, or a field of it, is of the kinds that ``.npy`` drops."""
+    if dtype.hasobject or dtype.metadata or dtype.isalignedstruct:
+        return False
+    if dtype.subdtype is not None:
+        return _is_said(dtype.subdtype[0])
+    return dtype.fields is None or all(_is_said(field[0]) for field in dtype.fields.values())
+
+
+def write_npy(value: Array, write: Callable[[Any], Any]) -> None:
+    """Write an array as ``.npy``, piece by piece, without copying it as a whole."""
+    write(_header(value))
+    if value.size == 0:
+        return
+    if value.flags.c_contiguous:
+        write(_bytes_of(value))
+    elif value.flags.f_contiguous:
+        write(_bytes_of(value.T))
+    else:
+        for chunk in _chunks(value):
+            write(chunk.tobytes())
 
 
 def _header(value: Array) -> bytes:
