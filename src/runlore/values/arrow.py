@@ -101,7 +101,7 @@ class ArrowMaterializer(Materializer):
         return {"shape": list(table.shape), "dtype": types, **by_column(notes), **told}
 
     def pictures(self, value: Any) -> Sequence[Picture]:
-        """``describe``: what is known of each column; ``sample``: the first rows. Of an array of numbers a histogram."""
+        """``describe``: what is known of each column; ``sample``: the first rows. Of numbers alone a histogram."""
         if isinstance(value, pyarrow.Schema | pyarrow.Scalar):
             return ()
         table = _table_of(value)
@@ -200,8 +200,8 @@ def _check_extensions(names: list[str], schema: Any) -> None:
     missing = sorted(set(names) - set(_extensions(schema)))
     if missing:
         raise ValueUnloadable(
-            f"The Arrow extension type {missing[0]!r} is not registered here. Import the package that brings it, or call "
-            "pyarrow.register_extension_type, before loading."
+            f"The Arrow extension type {missing[0]!r} is not registered here. Import the package that brings it, or "
+            "call pyarrow.register_extension_type, before loading."
         )
 
 

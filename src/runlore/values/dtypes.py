@@ -20,7 +20,7 @@ def is_string(dtype: numpy.dtype[Any]) -> bool:
     return _STRING is not None and isinstance(dtype, _STRING)
 
 
-def describe(dtype: numpy.dtype[Any]) -> dict[str, Any]:
+def describe(dtype: Any) -> dict[str, Any]:
     """Return what leads back to this very dtype.
 
     Raises:
@@ -71,6 +71,7 @@ def rebuild(found: dict[str, Any]) -> numpy.dtype[Any]:
         ValueUnloadable: it does not exist here.
     """
     made: Any
+    said: Any
     if "string" in found:
         if _STRING is None:
             raise ValueUnloadable("Texts of any length need numpy 2: pip install 'numpy>=2'.")
@@ -98,7 +99,11 @@ def rebuild(found: dict[str, Any]) -> numpy.dtype[Any]:
             made = numpy.dtype((numpy.record, made))
     else:
         made = numpy.dtype(found["plain"])
-    return numpy.dtype(made, metadata=found["metadata"]) if "metadata" in found else made
+    rebuilt: numpy.dtype[Any] = made
+    if "metadata" in found:
+        with_metadata: Any = numpy.dtype
+        rebuilt = with_metadata(made, metadata=found["metadata"])
+    return rebuilt
 
 
 def stored_as(dtype: numpy.dtype[Any]) -> numpy.dtype[Any]:

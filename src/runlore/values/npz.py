@@ -23,7 +23,7 @@ _MAP_FROM = 1 << 20
 
 def write_npz(arrays: Mapping[str, Any], writer: Writer, about: Any = None) -> None:
     """Write plain arrays under their names, uncompressed, and what there is to say about them."""
-    with zipfile.ZipFile(WriterFile(writer), "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(WriterFile(writer), "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             # an entry made by hand carries no time, so that equal arrays have equal bytes
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:

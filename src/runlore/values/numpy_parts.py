@@ -82,7 +82,7 @@ class NumpyPartsMaterializer(Materializer):
             told = {"shape": list(value.shape), "dtype": str(value.dtype)}
             if value.dtype.names is not None:
                 return told
-            return {**_PLAIN.metadata(value.compressed()), **told, "masked": int(numpy.ma.count_masked(value))}
+            return {**_PLAIN.metadata(value.compressed()), **told, "masked": int(numpy.ma.getmaskarray(value).sum())}
         if dtypes.is_string(value.dtype):
             return {"shape": list(value.shape), "dtype": str(value.dtype), **words(value)}
         if value.dtype.type.__module__ == "ml_dtypes":
@@ -139,6 +139,7 @@ def _texts(data: Array) -> dict[str, Array]:
 def _build(parts: dict[str, Any], about: dict[str, Any]) -> Any:
     dtype = dtypes.rebuild(about["dtype"])
     kind = about["class"]
+    data: Any
     if dtypes.is_string(dtype):
         data = _build_texts(parts, dtype, about["shape"])
     else:
@@ -149,7 +150,7 @@ def _build(parts: dict[str, Any], about: dict[str, Any]) -> Any:
         return data
     if kind == "masked":
         mask = _turned(parts["mask"], numpy.ma.make_mask_descr(dtype)) if "mask" in parts else numpy.ma.nomask
-        made = numpy.ma.MaskedArray(data, mask=mask, hard_mask=about.get("hard", False))
+        made: Any = numpy.ma.MaskedArray(data, mask=mask, hard_mask=about.get("hard", False))
         if "fill" in parts:
             made.fill_value = _turned(parts["fill"], dtype)[()]
         return made

@@ -93,7 +93,7 @@ class PandasMaterializer(Materializer):
         return found | by_column(notes) | sampled(len(value))
 
     def pictures(self, value: Any) -> Sequence[Picture]:
-        """``describe``: a summary by column; ``sample``: the first and last rows, both as CSV. Of numbers a histogram."""
+        """``describe``: a summary by column; ``sample``: the first and last rows. Of numbers alone a histogram."""
         frame = _frame_of(value)
         if frame.shape[1] == 0:
             return ()

@@ -87,7 +87,8 @@ class SparseMaterializer(Materializer):
         places = _coords(found) if found.ndim == 2 else (numpy.zeros(found.nnz, "i4"), *_coords(found))
         height, width = (min(length, _PIXELS) for length in shape)
         rows, columns = (
-            part.astype("i8") * count // length for part, count, length in zip(places, (height, width), shape, strict=True)
+            part.astype("i8") * count // length
+            for part, count, length in zip(places, (height, width), shape, strict=True)
         )
         counts = numpy.bincount(rows * width + columns, minlength=height * width).astype("f8")
         pixels = numpy.where(counts > 0, 200 - 200 * counts / counts.max(), 255).astype("u1")

@@ -81,13 +81,16 @@ def _decode_other(zone: dict[str, Any]) -> dt.tzinfo:
         if library == "pytz":
             import pytz
 
-            return pytz.timezone(name)
-        from dateutil import tz
+            found = pytz.timezone(name)
+        else:
+            from dateutil import tz
+
+            found = tz.tzutc() if name is None else tz.gettz(name) if type(name) is str else tz.tzoffset(*name)
     except ImportError as error:
-        raise MissingExtra(f"This time zone is one of {library}, which is not installed: pip install {library}.") from error
-    if name is None:
-        return tz.tzutc()
-    found = tz.gettz(name) if type(name) is str else tz.tzoffset(*name)
+        needed = {"dateutil": "python-dateutil"}.get(library, library)
+        raise MissingExtra(
+            f"This time zone is one of {library}, which is not installed: pip install {needed}."
+        ) from error
     if found is None:
-        raise ValueUnloadable(f"The time zone {name!r} is not known to dateutil here: pip install tzdata.")
+        raise ValueUnloadable(f"The time zone {name!r} is not known to {library} here: pip install tzdata.")
     return found

@@ -107,7 +107,7 @@ class Unpacker:
             return pandas.RangeIndex(start, stop, step, name=spec["name"])
         if spec["kind"] == "multi":
             levels = [self.apart(level) for level in spec["levels"]]
-            codes = [self._filled[place] for place in spec["codes"]]
+            codes: Any = [self._filled[place] for place in spec["codes"]]
             return pandas.MultiIndex(levels=levels, codes=codes, names=spec["names"], verify_integrity=False)
         cls: Any = INDEX_CLASSES[spec["class"]]
         values = self.values(spec["values"])
@@ -157,7 +157,9 @@ def _sparse(spec: dict[str, Any]) -> Any:
     kind, fill, length = spec["index"], spec["fill"], spec["length"]
     sparse: Any = pandas.arrays.SparseArray
     if hasattr(sparse, "from_indices"):  # pandas 3
-        return sparse.from_indices(values, places, length, fill_value=fill, kind=kind, dtype=numpy.dtype(spec["subtype"]))
+        return sparse.from_indices(
+            values, places, length, fill_value=fill, kind=kind, dtype=numpy.dtype(spec["subtype"])
+        )
     index = type(sparse([0.0], kind="integer").sp_index)(length, places)
     dtype = pandas.SparseDtype(numpy.dtype(spec["subtype"]), fill)
     return sparse(

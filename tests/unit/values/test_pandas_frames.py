@@ -244,7 +244,10 @@ class Subclass(pandas.DataFrame): ...
     "value",
     [
         pandas.Series([object()]),
-        pandas.Series(TWO, index=pandas.date_range("2026-01-05", periods=2, freq=pandas.offsets.CustomBusinessDay(weekmask="Mon Tue"))),
+        pandas.Series(
+            TWO,
+            index=pandas.date_range("2026-01-05", periods=2, freq=pandas.offsets.CustomBusinessDay(weekmask="Mon Tue")),
+        ),
         pandas.Series([1], name=object()),
         Subclass({"a": [1]}),
     ],
@@ -314,7 +317,9 @@ def test_infinities_are_drawn_without_a_warning() -> None:
 
 def test_a_frame_of_an_earlier_release_still_loads() -> None:
     """A payload that an earlier release wrote loads as the value that was stored."""
-    found = STORE.load(PayloadReader(Path("unused"), {}, (Path(__file__).parent / "stored" / "frame.arrow").read_bytes()))
+    found = STORE.load(
+        PayloadReader(Path("unused"), {}, (Path(__file__).parent / "stored" / "frame.arrow").read_bytes())
+    )
     rows = pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", None])
     value = pandas.DataFrame(
         {

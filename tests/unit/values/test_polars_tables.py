@@ -136,7 +136,9 @@ def test_pyarrow_reads_the_payload() -> None:
 
 def test_metadata_and_histogram() -> None:
     """A frame says its shape, dtypes, nulls and statistics; a series of numbers is drawn as a histogram too."""
-    value = polars.DataFrame({"i": [1, 3, None], "f": [1.0, float("nan"), 3.0], "b": [True, False, None], "s": ["x"] * 3})
+    value = polars.DataFrame(
+        {"i": [1, 3, None], "f": [1.0, float("nan"), 3.0], "b": [True, False, None], "s": ["x"] * 3}
+    )
 
     assert FRAMES.metadata(value) == {
         "shape": [3, 4],

@@ -34,7 +34,9 @@ def wide_indices() -> Any:
 VALUES: dict[str, Any] = {
     **{f"{form} {kind}": getattr(sparse, f"{form}_{kind}")(DENSE) for form in FORMATS for kind in ("array", "matrix")},
     **{f"{form} of nothing": getattr(sparse, f"{form}_array")((2, 3), dtype="f4") for form in FORMATS},
-    **{f"{form} without rows": getattr(sparse, f"{form}_array")((0, 3)) for form in ("csr", "csc", "coo", "lil", "dok")},
+    **{
+        f"{form} without rows": getattr(sparse, f"{form}_array")((0, 3)) for form in ("csr", "csc", "coo", "lil", "dok")
+    },
     **{
         str(numpy.dtype(dtype)): sparse.csr_array(DENSE.astype(dtype))
         for dtype in ("?", "i1", "u8", "f4", "g", "c8", "c16")
