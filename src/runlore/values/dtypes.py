@@ -117,7 +117,11 @@ def stored_as(dtype: numpy.dtype[Any]) -> numpy.dtype[Any]:
         fields = sorted((dtype.fields[name][1], dtype.fields[name][0].itemsize) for name in dtype.names or ())
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(fields)):
             return numpy.dtype(f"V{dtype.itemsize}")
-        return numpy.dtype([(name, stored_as(dtype.fields[name][0])) for name in dtype.names or ()])
+        names = list(dtype.names or ())
+        if not all(name.isascii() for name in names):  # which a header of the first version cannot say
+            names = [f"f{place}" for place in range(len(names))]
+        kinds = [stored_as(dtype.fields[name][0]) for name in dtype.names or ()]
+        return numpy.dtype(list(zip(names, kinds, strict=True)))
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return numpy.dtype((stored_as(base), shape))

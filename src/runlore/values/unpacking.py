@@ -86,8 +86,7 @@ class Unpacker:
             return pandas.DatetimeIndex(self._filled[place]).tz_localize("UTC").tz_convert(zone).array
         array = self._kept[place]
         if kind == "text":
-            missing = numpy.nan if "missing" in spec else None  # the one object that pandas uses for it
-            return _object_array(missing if item is None else item for item in _members(array))
+            return _texts(array, numpy.nan if "missing" in spec else None)  # the one nan that pandas uses
         if kind == "typed":
             return _object_array(codec.decode(item) for item in _members(array))
         if kind == "arrow":
@@ -170,6 +169,18 @@ def _sparse(spec: dict[str, Any]) -> Any:
 def _members(array: Any) -> Iterator[Any]:
     for chunk in array.chunks:
         yield from chunk.to_pylist()
+
+
+def _texts(array: Any, missing: Any) -> Any:
+    made = numpy.empty(len(array), dtype=object)
+    start = 0
+    for chunk in array.chunks:
+        texts = chunk.to_numpy(zero_copy_only=False)  # equal texts are one object, which saves memory
+        if missing is not None:
+            texts[numpy.asarray(chunk.is_null())] = missing
+        made[start : start + len(texts)] = texts
+        start += len(texts)
+    return made
 
 
 def _object_array(items: Iterator[Any]) -> Any:

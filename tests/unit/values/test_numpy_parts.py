@@ -46,6 +46,8 @@ ARRAYS: dict[str, Any] = {
         [(1, 1)], dtype={"names": ["a", "b"], "formats": ["<i4", "<i2"], "offsets": [0, 0], "itemsize": 8}
     ),
     "aligned with titles": numpy.zeros(2, numpy.dtype([(("long name", "a"), "i1"), ("b", "i4", (2,))], align=True)),
+    "aligned with names of any letters": numpy.zeros(2, numpy.dtype([("Ā", "i1"), ("b", "i8")], align=True)),
+    "names of any letters": numpy.zeros(2, [("Ā", "?")]),
     "nested aligned": numpy.zeros(2, numpy.dtype([("n", ALIGNED), ("x", ALIGNED, (2,))], align=True)),
     "matrix": numpy.arange(4).reshape(2, 2).view(numpy.matrix),
     "aligned in columns": numpy.asfortranarray(numpy.zeros((2, 3), dtype=ALIGNED)),
