@@ -12,6 +12,7 @@ import numpy
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import dtypes
+from runlore.values.described import sampled, stride_of
 from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
 from runlore.values.npz import read_npz, write_npz
 from runlore.values.numpy import Array, NumpyMaterializer, is_exact, words
@@ -82,7 +83,10 @@ class NumpyPartsMaterializer(Materializer):
             told = {"shape": list(value.shape), "dtype": str(value.dtype)}
             if value.dtype.names is not None:
                 return told
-            return {**_PLAIN.metadata(value.compressed()), **told, "masked": int(numpy.ma.getmaskarray(value).sum())}
+            masked = int(numpy.count_nonzero(numpy.ma.getmask(value)))
+            stride = stride_of(value.size)
+            sample = value if stride == 1 else value.ravel(order="K")[::stride]
+            return {**_PLAIN.metadata(sample.compressed()), **told, "masked": masked, **sampled(value.size)}
         if dtypes.is_string(value.dtype):
             return {"shape": list(value.shape), "dtype": str(value.dtype), **words(value)}
         if value.dtype.type.__module__ == "ml_dtypes":

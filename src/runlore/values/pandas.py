@@ -30,8 +30,8 @@ from runlore.values.materializer import Declined, Materializer, Picture, Reader,
 from runlore.values.numpy import histogram, statistics
 from runlore.values.unpacking import Unpacker
 
-# Up to this many bytes a payload is read into memory, above it is mapped.
-_MAP_FROM = 1 << 20
+# Up to this many bytes a payload is read at once.
+_READ_UP_TO = 1 << 20
 #: Frames of more columns than this, or of fewer members, are gathered in blocks when they are loaded.
 _APART_COLUMNS, _APART_FROM = 100, 1 << 20
 _PICTURED_ROWS = 10
@@ -70,7 +70,8 @@ class PandasMaterializer(Materializer):
 
     def load(self, reader: Reader) -> Any:
         try:
-            return _unpack(reader.read() if reader.size <= _MAP_FROM else pyarrow.memory_map(str(reader.path())))
+            # read batch by batch: what is compressed gains nothing from being mapped
+            return _unpack(reader.read() if reader.size <= _READ_UP_TO else pyarrow.OSFile(str(reader.path())))
         except RunloreError:
             raise
         except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:

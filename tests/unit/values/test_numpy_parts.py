@@ -161,6 +161,22 @@ def test_a_large_masked_array_is_read_from_its_file(tmp_path: Path) -> None:
     assert_same(round_trip(STORE, value, tmp_path), value)
 
 
+def test_a_long_masked_array_is_described_by_a_sample() -> None:
+    """Of more than a million elements a regular sample is described; what is masked is counted in all of them."""
+    value = numpy.ma.MaskedArray(numpy.arange(1_000_001), mask=numpy.arange(1_000_001) == 0)
+
+    assert STORE.metadata(value) == {
+        "shape": [1_000_001],
+        "dtype": "int64",
+        "masked": 1,
+        "sampled": 500_001,
+        "min": 2,
+        "max": 1_000_000,
+        "mean": pytest.approx(500_001),
+        "std": pytest.approx(288_675, rel=1e-3),
+    }
+
+
 @pytest.mark.parametrize("data", [b"hello", b"PK\x03\x04"], ids=["text", "zip"])
 def test_foreign_bytes_are_refused(data: bytes, tmp_path: Path) -> None:
     """Bytes that are no stored array are a typed error."""

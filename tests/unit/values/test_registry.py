@@ -185,6 +185,21 @@ def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
         by_name("hologram")
 
 
+def test_ones_own_materializer_of_a_shipped_class_stays_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever registers one for a class that several shipped ones take is asked alone, also once these were loaded."""
+    monkeypatch.setitem(registry._types, "numpy.ma.MaskedArray", ())
+
+    class Own(TextMaterializer):
+        name = "own-arrays-for-tests"
+        types = ("numpy.ma.MaskedArray",)
+
+    value = numpy.ma.masked_array([1])
+    assert materializer_for(value).name == "own-arrays-for-tests"
+    register(type(by_name("numpy-parts")))
+    assert materializer_for(value).name == "own-arrays-for-tests"
+    assert materializer_for(numpy.zeros(2)).name == "numpy"
+
+
 def test_nothing_heavy_is_imported() -> None:
     """Codec and registry bring neither numpy nor pandas nor cloudpickle, also when they store built-in values."""
     program = (
