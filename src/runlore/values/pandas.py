@@ -122,9 +122,12 @@ _CLASSES = (pandas.DataFrame, pandas.Series)
 
 
 def _sheet(name: str, frame: Any) -> Picture:
-    header = ["", *(str(label) for label in frame.columns)]
+    """A frame as CSV, its index, level by level, in front."""
+    index = frame.index
+    levels = [index.get_level_values(place) for place in range(index.nlevels)]
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    return csv_picture(name, header, zip(frame.index, *columns, strict=True))
+    header = ["" if label is None else str(label) for label in (*index.names, *frame.columns)]
+    return csv_picture(name, header, zip(*levels, *columns, strict=True))
 
 
 def _sample(value: Any) -> Any:

@@ -367,3 +367,11 @@ def test_many_long_columns_load_as_one_block(tmp_path: Path) -> None:
     assert numpy.shares_memory(found.iloc[:, 0].to_numpy().base, found.iloc[:, 3].to_numpy().base)
     found.iloc[0, 0] = 7.0
     assert found.iloc[0, 0] == 7.0
+
+
+def test_a_sample_shows_the_index() -> None:
+    """The levels of an index stand in front of the columns, under their names."""
+    rows = pandas.MultiIndex.from_tuples([("p", 1), ("q", 2)], names=["u", None])
+    _, sample = STORE.pictures(pandas.DataFrame({"a": TWO}, index=rows))
+
+    assert sample.data == b"u,,a\np,1,1\nq,2,2\n"
