@@ -61,8 +61,8 @@ _names: dict[str, Materializer] = {
     "nested-pickled": _NESTED_PICKLED,
     "cloudpickle": _CLOUDPICKLE,
 }
-#: Importable name of a class → the names of the materializers to ask, in this order. Built-in types are the codec's unless
-#: they are long, so no class of a value leads to those that take long ones.
+#: Importable name of a class → the names of the materializers to ask, in this order. Built-in types are the codec's
+#: unless they are long, so no class of a value leads to those that take long ones.
 _types: dict[str, tuple[str, ...]] = {}
 for _name, _shipped_entry in SHIPPED.items():
     for _type_text in _shipped_entry.types:
