@@ -46,7 +46,7 @@ def _nested_pickled(_: Path) -> list[Any]:
 
 
 def _cloudpickle(_: Path) -> list[Any]:
-    return [Opaque(), library("numpy").ma.masked_array([1], [True]), Estimator()]
+    return [Opaque(), library("numpy").ma.masked_array([Opaque()], [True]), Estimator()]
 
 
 class Opaque:

@@ -19,6 +19,15 @@ def png(pixels: bytes, width: int, height: int, channels: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
+def spread(low: float, high: float) -> tuple[float, float]:
+    """Return bounds for a histogram of numbers between ``low`` and ``high``, far enough apart to tell bins apart."""
+    least = max(abs(low), abs(high)) * 2.0**-40  # below that, doubles are too far apart
+    if high - low < least or high == low:
+        least = max(least, 0.5)
+        low, high = low - least, high + least
+    return low, high
+
+
 def histogram(counts: Sequence[int], low: float, high: float) -> bytes:
     """Return an SVG histogram of equally wide bins between ``low`` and ``high``."""
     tallest = max(counts, default=0) or 1

@@ -1,4 +1,4 @@
-"""Files: local files and folders into a materializer's writer, and scratch folders for libraries that write by path."""
+"""Files: local files and folders into a materializer's writer, a writer as a file, scratch folders for libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runlore.errors import ValueUnstorable
 from runlore.values.materializer import Writer
@@ -34,6 +34,40 @@ class Entry(NamedTuple):
     executable: bool
     #: In bytes.
     size: int
+
+
+class WriterFile:
+    """A materializer's single payload as the file object that a library writes to, from front to back."""
+
+    closed = False
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def write(self, data: Any) -> int:
+        """Append, and return how many bytes were appended: all."""
+        view = memoryview(data)
+        self._writer.write(view)
+        return view.nbytes
+
+    def flush(self) -> None:
+        """Do nothing: the writer decides when bytes are durable."""
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    def readable(self) -> bool:
+        """Return that it cannot be read."""
+        return False
+
+    def seekable(self) -> bool:
+        """Return that there is no way back."""
+        return False
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self.closed = True
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import drawing
+from runlore.values.described import SAMPLED_ABOVE
 from runlore.values.materializer import Materializer, Picture, Reader, Writer
 
 Array = numpy.ndarray[Any, Any]
@@ -19,8 +20,6 @@ Array = numpy.ndarray[Any, Any]
 # Up to this many bytes an array is read into memory, above it is mapped.
 _MAP_FROM = 1 << 20
 _CHUNK_BYTES = 1 << 20
-#: Elements above which statistics are those of a sample, so that describing costs little beside storing.
-SAMPLED_ABOVE = 1_000_000
 _MAX_WORDS = 100_000
 _MAX_PIXELS = 512
 _BINS = 30
@@ -43,16 +42,7 @@ class NumpyMaterializer(Materializer):
                 f"A {kind.__module__}.{kind.__qualname__} of dtype {getattr(value, 'dtype', None)} has no exact .npy "
                 "form. Convert it to a plain array of a fixed-size dtype."
             )
-        writer.write(_header(value))
-        if value.size == 0:
-            return
-        if value.flags.c_contiguous:
-            writer.write(_bytes_of(value))
-        elif value.flags.f_contiguous:
-            writer.write(_bytes_of(value.T))
-        else:
-            for chunk in _chunks(value):
-                writer.write(chunk.tobytes())
+        write_npy(value, writer.write)
 
     def load(self, reader: Reader) -> Any:
         try:
@@ -92,7 +82,7 @@ class NumpyMaterializer(Materializer):
         if value.size == 0 or value.dtype.kind not in "biuf":
             return ()
         if value.ndim == 1:
-            return _histogram(value)
+            return histogram(value)
         if value.ndim == 2 or (value.ndim == 3 and value.shape[2] in (1, 3, 4)):
             return _image(value)
         return ()
@@ -148,7 +138,7 @@ def _python(scalar: Any) -> Any:
 
 def is_exact(dtype: numpy.dtype[Any]) -> bool:
     """Whether the description of a dtype in ``.npy`` leads back to that very dtype."""
-    if dtype.hasobject or dtype.metadata or dtype.isalignedstruct:
+    if not _is_said(dtype):
         return False
     try:
         descr = numpy.lib.format.dtype_to_descr(dtype)
@@ -156,6 +146,29 @@ def is_exact(dtype: numpy.dtype[Any]) -> bool:
         return bool(numpy.lib.format.descr_to_dtype(descr) == dtype)
     except (ValueError, TypeError):
         return False
+
+
+def _is_said(dtype: numpy.dtype[Any]) -> bool:
+    """Whether nothing about a dtype, or a field of it, is of the kinds that ``.npy`` drops."""
+    if dtype.hasobject or dtype.metadata or dtype.isalignedstruct:
+        return False
+    if dtype.subdtype is not None:
+        return _is_said(dtype.subdtype[0])
+    return dtype.fields is None or all(_is_said(field[0]) for field in dtype.fields.values())
+
+
+def write_npy(value: Array, write: Callable[[Any], Any]) -> None:
+    """Write an array as ``.npy``, piece by piece, without copying it as a whole."""
+    write(_header(value))
+    if value.size == 0:
+        return
+    if value.flags.c_contiguous:
+        write(_bytes_of(value))
+    elif value.flags.f_contiguous:
+        write(_bytes_of(value.T))
+    else:
+        for chunk in _chunks(value):
+            write(chunk.tobytes())
 
 
 def _header(value: Array) -> bytes:
@@ -202,16 +215,13 @@ def words(value: Array) -> dict[str, Any]:
     }
 
 
-def _histogram(value: Array) -> Sequence[Picture]:
+def histogram(value: Array) -> Sequence[Picture]:
+    """Draw how the finite members of a vector of numbers are spread; nothing where there are none."""
     known = value.astype(numpy.float64)
     known = known[numpy.isfinite(known)]
     if not known.size:
         return ()
-    low, high = float(known.min()), float(known.max())
-    least = max(abs(low), abs(high)) * 2.0**-40  # below that, doubles are too far apart to tell the bins apart
-    if high - low < least or high == low:
-        least = max(least, 0.5)
-        low, high = low - least, high + least
+    low, high = drawing.spread(float(known.min()), float(known.max()))
     if not math.isfinite(high - low):
         return ()
     counts, _ = numpy.histogram(known, bins=_BINS, range=(low, high))

@@ -31,7 +31,7 @@ class InlineReader:
     def path(self) -> Path:
         """A file in a private folder that lives as long as this process."""
         with _scratch_guard:
-            place = _scratch(os.getpid()) / self._digest.partition(":")[2]
+            place = lasting_folder() / self._digest.partition(":")[2]
             if not place.exists():
                 draft = place.with_suffix(".new")
                 draft.write_bytes(self._payload)
@@ -86,6 +86,11 @@ def _checked(name: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in parts[0] or "\0" in name:
         raise ValueUnloadable(f"A file of this value is called {name!r}, which is no name inside a folder.")
     return name
+
+
+def lasting_folder() -> Path:
+    """Return a private folder that lives as long as this process."""
+    return _scratch(os.getpid())
 
 
 @cache

@@ -61,13 +61,13 @@ _names: dict[str, Materializer] = {
     "nested-pickled": _NESTED_PICKLED,
     "cloudpickle": _CLOUDPICKLE,
 }
-# Built-in types are the codec's unless they are long, so no class of a value leads to those that take long ones.
-_types: dict[str, str] = {
-    type_text: name
-    for name, shipped in SHIPPED.items()
-    for type_text in shipped.types
-    if not type_text.startswith("builtins.")
-}
+#: Importable name of a class → the names of the materializers to ask, in this order. Built-in types are the codec's
+#: unless they are long, so no class of a value leads to those that take long ones.
+_types: dict[str, tuple[str, ...]] = {}
+for _name, _shipped_entry in SHIPPED.items():
+    for _type_text in _shipped_entry.types:
+        if not _type_text.startswith("builtins."):
+            _types[_type_text] = (*_types.get(_type_text, ()), _name)
 _seen = 0
 _entry_points_read = False
 _revision = 0
@@ -192,8 +192,10 @@ def register(materializer_class: type[Materializer]) -> type[Materializer]:
         materializer_class.name = name
         _revision += 1
         _names[name] = made
+        if name in SHIPPED:  # its types are known, or a user's materializer has taken them over
+            return materializer_class
         for type_text in materializer_class.__dict__.get("types", ()):  # an inherited list stays with the base
-            _types[type_text if isinstance(type_text, str) else type_name(type_text)] = name
+            _types[type_text if isinstance(type_text, str) else type_name(type_text)] = (name,)
     return materializer_class
 
 
@@ -250,27 +252,33 @@ def _long(value: Any) -> Iterator[Materializer]:
 
 
 def _leaf_materializer(value: Any) -> Materializer | None:
-    """The materializer registered for the class of a value inside a container, if loading it runs no code."""
+    """The materializer for a value inside a container, if loading it runs no code: the first that may take the value,
+    else the first of its class."""
     if type(value).__module__ == "builtins":
         return None
-    found = next(_candidates(value, None), None)
-    return None if found is None or found.runs_code else found
+    first = None
+    for found in _candidates(value, None):
+        if found.runs_code:
+            break
+        if found.may_take(value):
+            return found
+        first = first or found
+    return first
 
 
 def _registered(classes: list[type]) -> Iterator[Materializer]:
-    by_class: dict[type, str] = {}
+    by_class: dict[type, tuple[str, ...]] = {}
     roots = {_root(getattr(cls, "__module__", None) or "") for cls in classes}
-    for type_text, name in list(_types.items()):
+    for type_text, found in list(_types.items()):
         # large libraries import much when a name of theirs is looked at, so only those that the classes come from are
-        if name in SHIPPED and _root(type_text) not in roots:
+        if found[0] in SHIPPED and _root(type_text) not in roots:
             continue
         cls = _loaded_class(type_text)
         if cls is not None:
-            by_class[cls] = name
+            by_class[cls] = found
     for cls in classes:
-        found = by_class.get(cls)
-        if found is not None:
-            yield by_name(found)
+        for name in by_class.get(cls, ()):
+            yield by_name(name)
 
 
 def _root(dotted: str) -> str:

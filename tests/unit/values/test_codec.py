@@ -114,6 +114,16 @@ def test_sets_have_no_order() -> None:
     assert encode(set(words)) == encode(set(reversed(words)))
 
 
+def test_zones_of_dateutil_survive() -> None:
+    """A zone of dateutil comes back as that, with its class; the machine's own one is refused, since it has no name."""
+    tz = pytest.importorskip("dateutil.tz")
+    for zone in (tz.tzutc(), tz.tzoffset("here", 3600), tz.tzoffset(None, -60), tz.gettz("Europe/Berlin")):
+        found = codec.decode(codec.encode(dt.datetime(2026, 7, 1, tzinfo=zone))).tzinfo
+        assert type(found) is type(zone) and found == zone
+    with pytest.raises(ValueUnstorable):
+        codec.encode(dt.datetime(2026, 7, 1, tzinfo=tz.tzlocal()))
+
+
 def test_fold_and_named_zones_survive() -> None:
     """A moment that happens twice keeps which one it is, and the zone its name."""
     moment = dt.datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))

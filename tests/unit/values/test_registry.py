@@ -67,10 +67,11 @@ class Unregistered(TextMaterializer):
         ({"a": HTMLString("<b>")}, "nested"),
         (numpy.zeros(2), "numpy"),
         (numpy.array([object()]), "nested-pickled"),
-        (numpy.ma.masked_array([1]), "cloudpickle"),
+        (numpy.ma.masked_array([1]), "numpy-parts"),
         (pandas.DataFrame({"a": [1]}), "pandas"),
         (pandas.Series([1]), "pandas"),
-        (pandas.Series([1j]), "cloudpickle"),
+        (pandas.Series([1j]), "pandas"),
+        (pandas.Series([object()]), "cloudpickle"),
         (lambda: 1, "cloudpickle"),
         ([lambda: 1], "nested-pickled"),
         (Temperature(1.0), "temperature-for-tests"),
@@ -182,6 +183,21 @@ def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(MissingExtra, match=r"needs nowhere_at_all: pip install 'runlore\[hologram\]'"):
         by_name("hologram")
+
+
+def test_ones_own_materializer_of_a_shipped_class_stays_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever registers one for a class that several shipped ones take is asked alone, also once these were loaded."""
+    monkeypatch.setitem(registry._types, "numpy.ma.MaskedArray", ())
+
+    class Own(TextMaterializer):
+        name = "own-arrays-for-tests"
+        types = ("numpy.ma.MaskedArray",)
+
+    value = numpy.ma.masked_array([1])
+    assert materializer_for(value).name == "own-arrays-for-tests"
+    register(type(by_name("numpy-parts")))
+    assert materializer_for(value).name == "own-arrays-for-tests"
+    assert materializer_for(numpy.zeros(2)).name == "numpy"
 
 
 def test_nothing_heavy_is_imported() -> None:
