@@ -96,11 +96,21 @@ def _header(value: Any) -> str:
     if value.mode in _PALETTES and value.palette is not None:
         palette = value.palette
         found["palette"] = [palette.mode, bytes(value.im.getpalette(palette.mode, palette.mode))]
+    if _stored_mode(value) != _AS.get(value.mode, value.mode):
+        found["stored"] = _stored_mode(value)
     found["info"] = [[key, *_packed(entry)] for key, entry in value.info.items()]
     try:
         return codec.encode(found)
     except ValueUnstorable as error:
         raise Declined(f"The info of the image has no exact form: {error}") from error
+
+
+def _stored_mode(value: Any) -> str:
+    """The mode of the file. PNG readers change numbers of colours that the palette does not have."""
+    if value.mode == "P" and 0 not in value.size and value.getextrema()[1] >= len(value.getpalette() or ()) // 3:
+        return "L"
+    mode: str = value.mode
+    return _AS.get(mode, mode)
 
 
 def _packed(entry: Any) -> tuple[str, Any]:
@@ -133,9 +143,8 @@ def _save_png(value: Any, header: bytes, writer: Writer) -> None:
     more: dict[str, Any] = {}
     if 0 in value.size:  # no PNG is empty
         image = Image.new("L", (1, 1))
-    elif value.mode in _AS or value.mode in _TIFF_MODES:
-        mode = _AS[value.mode]
-        image = Image.frombytes(mode, value.size, value.tobytes())
+    elif (stored := _stored_mode(value)) != value.mode:
+        image = Image.frombytes(stored, value.size, value.tobytes())
     elif value.mode == "P":
         more = {"bits": 8}
         transparency = value.info.get("transparency")
@@ -193,7 +202,7 @@ def _loaded(file: Any) -> Any:
             if opened.size != size:
                 raise ValueUnloadable("The payload is not an image of the size that it tells.")
             opened.load()
-            stored = _AS.get(mode, mode)
+            stored = header.get("stored", _AS.get(mode, mode))
             if opened.mode != stored:
                 raise ValueUnloadable(f"PIL reads the file as mode {opened.mode}; it was written as {stored}.")
             found = Image.new(mode, size)

@@ -75,6 +75,15 @@ def test_any_image_comes_back(image: Any) -> None:
     assert IMAGES.metadata(image) == {"width": image.width, "height": image.height, "mode": image.mode}
 
 
+def test_colours_that_the_palette_does_not_have_are_kept() -> None:
+    """Pixels are numbers of colours; one without a colour comes back as that number."""
+    image = Image.new("P", (1, 1), 2)
+    image.putpalette(b"abc")
+
+    assert again(image) == image
+    assert again(image).getpixel((0, 0)) == 2
+
+
 def test_an_opened_image_comes_back_without_its_file(tmp_path: Path) -> None:
     """What PIL notes of a file is kept: text of other languages, resolutions as fractions, EXIF."""
     chunks = PngImagePlugin.PngInfo()
