@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.author.reads import note_read, without_secrets
 from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
-from runlore.recall.decoding import decode
+from runlore.recall.decoding import decode_notes
 from runlore.recall.named import Named
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class MetadataEntry:
 
 def entry_of(entry: Entry) -> MetadataEntry:
     """Decode a recorded entry."""
-    return MetadataEntry(key=entry.key, value=decode(entry.value), created=entry.created)
+    return MetadataEntry(key=entry.key, value=decode_notes(entry.value), created=entry.created)
 
 
 class Notes:

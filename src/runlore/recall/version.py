@@ -13,7 +13,7 @@ from runlore.author.reads import note_read
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.recall.decoding import decode
+from runlore.recall.decoding import decode_notes
 from runlore.recall.notes import MetadataEntry, Notes
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ArtifactVersion(Notes):
 
     def _noted(self) -> Mapping[str, MetadataEntry]:
         content, created = self.content, self._noun.created
-        noted = {"storage_size": content.size, **decode(content.meta)}
+        noted = {"storage_size": content.size, **decode_notes(content.meta)}
         for hidden in ("mac", "pictures"):  # which say how bytes and pictures are dealt with, not what the value is
             noted.pop(hidden, None)
         return {key: MetadataEntry(key=key, value=value, created=created) for key, value in noted.items()}
