@@ -10,8 +10,9 @@ import torch
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.values import codec, drawing
+from runlore.values.described import SAMPLED_ABOVE
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
-from runlore.values.numpy import SAMPLED_ABOVE, NumpyMaterializer
+from runlore.values.numpy import NumpyMaterializer
 from runlore.values.tensors import is_plain, map_file, read_tensors, write_tensors
 
 #: Name of the only tensor in the file of a tensor.
