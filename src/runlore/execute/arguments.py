@@ -140,7 +140,7 @@ class Arguments:
         return tuple(found)
 
     def _classes(self, content: Content) -> tuple[type, ...]:
-        if content.type in _PLAIN or content.materializer == "collection" or content.form == "tree":
+        if content.type in _PLAIN or content.materializer == "collection":
             return ()
         found = self._named.get(content.digest)
         if found is None:

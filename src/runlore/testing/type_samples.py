@@ -163,6 +163,10 @@ def _state_dict(_: Path) -> list[Any]:
     return [library("torch").nn.Linear(2, 1).state_dict()]
 
 
+def _tensors(_: Path) -> list[Any]:
+    return [{"a": library("torch").arange(3.0)}]
+
+
 def _module(_: Path) -> list[Any]:
     return [library("torch").nn.Linear(2, 1)]
 
@@ -238,6 +242,7 @@ SAMPLES: dict[str, Callable[[Path], list[Any]]] = {
     "sklearn": _sklearn,
     "tensor": _tensor,
     "state_dict": _state_dict,
+    "tensors": _tensors,
     "module": _module,
     "torchscript": _torchscript,
     "xgboost": _boosted("xgboost", "XGBClassifier", n_estimators=2),
@@ -251,5 +256,5 @@ SAMPLES: dict[str, Callable[[Path], list[Any]]] = {
 #: Those whose libraries are large.
 SLOW = {
     *("datasets", "tensor", "state_dict", "module", "torchscript", "xgboost", "lightgbm", "catboost", "keras"),
-    *("transformers", "transformers_model", "tokenizers"),
+    *("tensors", "transformers", "transformers_model", "tokenizers"),
 }

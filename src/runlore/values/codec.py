@@ -70,7 +70,7 @@ def encode_with(
 ) -> str:
     """Return text in which ``leaf`` has written what it knows; it is asked about values that are not of built-in types.
 
-    ``member`` is asked first about lists, tuples and dicts other than ``value`` itself.
+    ``member`` is asked first about lists, tuples and dicts, ordered ones too, other than ``value`` itself.
 
     Raises `ValueUnstorable` as `encode` does.
     """
@@ -148,7 +148,7 @@ def encode_at(value: Any, depth: int) -> str:
 
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _CONTAINERS = frozenset((list, dict))
-_HOLDERS = frozenset((list, dict, tuple))
+_HOLDERS = frozenset((list, dict, tuple, OrderedDict))
 _PLAIN = _SCALARS | _CONTAINERS
 _TEXT = frozenset((str,))
 _TUPLES = frozenset((tuple,))

@@ -1,11 +1,13 @@
-"""Drawing without a plotting library: a PNG of pixels and a histogram as SVG."""
+"""Drawing without a plotting library: a PNG of pixels, a histogram as SVG, and a table as CSV."""
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+_LISTED = 100
 _WIDTH, _HEIGHT, _MARGIN = 480, 240, 24
 
 
@@ -50,6 +52,24 @@ def histogram(counts: Sequence[int], low: float, high: float) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" font-family="sans-serif" font-size="12">{"".join(shapes)}{labels}</svg>'
     ).encode()
+
+
+def table(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows of texts as CSV (RFC 4180, but for the line ends, which are single)."""
+    return ("\n".join(",".join(map(_cell, row)) for row in rows) + "\n").encode("utf-8", "replace")
+
+
+def importances(names: Iterable[str], values: Iterable[float]) -> bytes:
+    """Return the features and their importance as CSV, the most important first; at most 100."""
+    pairs = zip(map(str, names), map(float, values), strict=True)
+    ordered = sorted(pairs, key=lambda pair: (not math.isnan(pair[1]), pair[1]), reverse=True)[:_LISTED]
+    return table([("feature", "importance"), *((name, f"{importance:.6g}") for name, importance in ordered)])
+
+
+def _cell(text: str) -> str:
+    if any(sign in text for sign in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
@@ -51,8 +52,15 @@ class Leaves:
         return self._stored(value, found)
 
     def write_columns(self, value: Any) -> str | None:
-        """Write the place of a collection of many numbers, and keep its columns; return ``None`` for any other."""
-        if is_small(value):
+        """Write the place of a dict of tensors, or of a collection of many numbers, and keep its bytes.
+
+        Return ``None`` for any other.
+        """
+        if type(value) is dict or type(value) is OrderedDict:
+            found = self._find_leaf(value)
+            if found is not None:
+                return self._stored(value, found)
+        if type(value) is OrderedDict or is_small(value):
             return None
         payload = _Payload()
         try:

@@ -117,7 +117,7 @@ class Materializer(ABC):
 
         A class that is missing in it may change without the steps that read the value running again.
         """
-        return reader.read() if self.runs_code else b""
+        return reader.read() if self.runs_code and not reader.files() else b""
 
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """Describe ``value`` in a few typed values (shape, dtype, …). Called once, when it is saved."""

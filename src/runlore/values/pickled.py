@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any
 
-from runlore.errors import UntrustedPickle, ValueUnloadable, ValueUnstorable
+from runlore.errors import RunloreError, UntrustedPickle, ValueUnloadable, ValueUnstorable
+from runlore.values.estimators import describe_estimator, is_estimator
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _MOVED: ContextVar[Mapping[str, str] | None] = ContextVar("moved", default=None)
 _LOST = re.compile(
     r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'|module '([^']+)' has no attribute '([^']+)'"
 )
-#: At most so many classes of a model, or columns of a frame, are noted.
+#: At most so many columns of a frame are noted.
 _LISTED = 100
 
 
@@ -34,17 +35,36 @@ def dumps(value: Any) -> bytes:
     Raises:
         ValueUnstorable: it, or something in it, cannot be pickled.
     """
+    file = io.BytesIO()
+    dump(value, file)
+    return file.getvalue()
+
+
+def dump(value: Any, file: IO[bytes], *, elsewhere: Callable[[Any], Any] | None = None) -> None:
+    """Pickle ``value`` into a file; the large buffers in it are written from where they lie.
+
+    Args:
+        elsewhere: asked about every object; what it returns, other than ``None``, stands for the object in the pickle,
+            and `unpickle` is told it.
+
+    Raises:
+        ValueUnstorable: it, or something in it, cannot be pickled.
+    """
     import cloudpickle  # 10 ms, and rarely needed
 
+    pickler: Any = cloudpickle.Pickler
+    if elsewhere is not None:
+        pickler = type("Pickler", (cloudpickle.Pickler,), {"persistent_id": lambda _, found: elsewhere(found)})
     try:
-        data: bytes = cloudpickle.dumps(value, protocol=5)
+        pickler(file, protocol=5).dump(value)
+    except RunloreError:
+        raise
     except Exception as error:
         kind = type(value)
         raise ValueUnstorable(
             f"A {kind.__module__}.{kind.__qualname__} cannot be stored: {type(error).__name__}: {error}. Return what "
             "it is made of, or define a Materializer for its class (docs/design/codec.md)."
         ) from error
-    return data
 
 
 def sign(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
@@ -82,8 +102,11 @@ def loads(data: bytes, *, mac: bytes | None, key: bytes, trust: bool = False) ->
     return unpickle(io.BytesIO(data))
 
 
-def unpickle(file: IO[bytes]) -> Any:
+def unpickle(file: IO[bytes], *, elsewhere: Callable[[Any], Any] | None = None) -> Any:
     """Unpickle what somebody vouches for: `loads` has asked, or the vault, before a materializer that runs code loads.
+
+    Args:
+        elsewhere: gives the objects that `dump` left out.
 
     Raises:
         ValueUnloadable: it does not load here, such as when a module is missing.
@@ -91,7 +114,10 @@ def unpickle(file: IO[bytes]) -> Any:
     import pickle  # only who reads one needs it
 
     try:
-        return _unpickler(pickle.Unpickler, file).load()
+        unpickler = _unpickler(pickle.Unpickler, file)
+        if elsewhere is not None:
+            unpickler.persistent_load = elsewhere  # type: ignore[method-assign]
+        return unpickler.load()
     except ModuleNotFoundError as error:
         raise ValueUnloadable(
             f"The pickle needs the module {error.name!r}, which is not here. Install it or put its folder on sys.path; "
@@ -170,8 +196,7 @@ class CloudpickleMaterializer(Materializer):
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """Say that it is a pickle, and of which class; of arrays, frames and tensors ``shape`` and ``dtype``.
 
-        Of an estimator also ``parameters`` (what it was made with, as text) and, once it is trained, ``n_features`` and
-        ``classes``, if they are 100 at most.
+        Of an estimator also what `describe_estimator` says.
         """
         kind = type(value)
         found: dict[str, Any] = {"class": f"{kind.__module__}.{kind.__qualname__}", "pickle": True}
@@ -180,24 +205,9 @@ class CloudpickleMaterializer(Materializer):
                 with suppress(Exception):
                     found[note] = read(value)
         if is_estimator(value) and not isinstance(value, type):
-            for note, read in _NOTES.items():
-                with suppress(Exception):  # somebody else's attributes; what they say is a courtesy
-                    found[note] = read(value)
+            found |= describe_estimator(value)
         return found
 
-
-def _classes(model: Any) -> list[Any]:
-    classes = model.classes_
-    if len(classes) > _LISTED:
-        raise ValueError("too many to be read")
-    return [each.tolist() if hasattr(each, "tolist") else each for each in classes]
-
-
-_NOTES: dict[str, Callable[[Any], Any]] = {
-    "parameters": lambda model: {name: repr(setting) for name, setting in model.get_params(deep=False).items()},
-    "n_features": lambda model: int(model.n_features_in_),
-    "classes": _classes,
-}
 
 _SHAPED_NOTES: dict[str, Callable[[Any], Any]] = {
     "shape": lambda value: [int(length) for length in value.shape],
@@ -207,14 +217,6 @@ _SHAPED_NOTES: dict[str, Callable[[Any], Any]] = {
         else str(value.dtype)
     ),
 }
-
-
-def is_estimator(value: Any) -> bool:
-    """Whether a value behaves like a trained model: it has ``fit``, ``predict`` or ``transform``, and parameters."""
-    try:
-        return callable(getattr(value, "get_params", None)) and callable(getattr(value, "fit", None))
-    except Exception:  # somebody else's __getattr__
-        return False
 
 
 def artifact_type_of(value: Any) -> ArtifactType:

@@ -12,18 +12,19 @@ import sys
 import threading
 import types
 import typing
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable
+from runlore.errors import DefinitionError, MissingExtra, ValueUnloadable, ValueUnstorable
 from runlore.model.suggest import did_you_mean
 from runlore.values.builtin import BuiltinMaterializer
 from runlore.values.columns import ColumnsMaterializer
 from runlore.values.materializer import DEFINED, Materializer
 from runlore.values.nested import NestedMaterializer, NestedPickledMaterializer
 from runlore.values.pickled import CloudpickleMaterializer
-from runlore.values.shipped import SHIPPED
+from runlore.values.shipped import REFUSED, SHIPPED
 from runlore.values.typenames import resolve_type, type_name
 
 #: Entry points of this group bring materializers of other packages.
@@ -68,6 +69,7 @@ for _name, _shipped_entry in SHIPPED.items():
     for _type_text in _shipped_entry.types:
         if not _type_text.startswith("builtins."):
             _types[_type_text] = (*_types.get(_type_text, ()), _name)
+_dicts_of = [(name, type_text) for name, shipped in SHIPPED.items() for type_text in shipped.dict_of]
 _seen = 0
 _entry_points_read = False
 _revision = 0
@@ -101,6 +103,9 @@ def materializers_for(
         for found in _candidates(value, annotation):
             if found.may_take(value):
                 yield found
+    of_members = _of_members(value)
+    if of_members is not None:
+        yield of_members
     if _COLUMNS.may_take(value):
         yield _COLUMNS
     if kind in _LONG:
@@ -108,6 +113,7 @@ def materializers_for(
     yield _BUILTIN
     if kind not in _SCALAR_TYPES:
         yield _NESTED
+        _refuse(kind)
         yield _NESTED_PICKLED
     yield _CLOUDPICKLE
 
@@ -251,9 +257,38 @@ def _long(value: Any) -> Iterator[Materializer]:
         yield from map(by_name, found)
 
 
+def _refuse(kind: type) -> None:
+    """Raise `ValueUnstorable` for what a pickle would carry badly, saying what to return in its place."""
+    for cls in kind.__mro__:
+        advice = REFUSED.get(f"{cls.__module__}.{cls.__qualname__}")
+        if advice is not None:
+            raise ValueUnstorable(f"A {cls.__module__.partition('.')[0]} {cls.__qualname__} is no value. {advice}")
+
+
+def _of_members(value: Any) -> Materializer | None:
+    """The materializer of a dict whose members are all of a class that one is told for, such as tensors."""
+    if type(value) not in (dict, OrderedDict) or not value:
+        return None
+    first = type(next(iter(value.values())))
+    if first in _CODEC_TYPES or first.__module__ == "builtins":
+        return None
+    for name, type_text in _dicts_of:
+        cls = (
+            _loaded_class(type_text) if _root(type_text) in {_root(base.__module__) for base in first.__mro__} else None
+        )
+        if cls is not None and issubclass(first, cls):
+            found = by_name(name)
+            if found.takes(value):
+                return found
+    return None
+
+
 def _leaf_materializer(value: Any) -> Materializer | None:
     """The materializer for a value inside a container, if loading it runs no code: the first that may take the value,
     else the first of its class."""
+    of_members = _of_members(value)
+    if of_members is not None and not of_members.runs_code:
+        return of_members
     if type(value).__module__ == "builtins":
         return None
     first = None
@@ -270,8 +305,10 @@ def _registered(classes: list[type]) -> Iterator[Materializer]:
     by_class: dict[type, tuple[str, ...]] = {}
     roots = {_root(getattr(cls, "__module__", None) or "") for cls in classes}
     for type_text, found in list(_types.items()):
-        # large libraries import much when a name of theirs is looked at, so only those that the classes come from are
-        if found[0] in SHIPPED and _root(type_text) not in roots:
+        # large libraries import much when a name of theirs is looked at, so only those that the classes come from are,
+        # in modules that are loaded, as the module of every class is
+        loaded = type_text.rpartition(".")[0] in sys.modules
+        if found[0] in SHIPPED and (_root(type_text) not in roots or not loaded):
             continue
         cls = _loaded_class(type_text)
         if cls is not None:

@@ -93,7 +93,7 @@ def test_models_are_described() -> None:
     described = CloudpickleMaterializer().metadata(model)
 
     assert described["class"].endswith("LogisticRegression") and described["pickle"] is True
-    assert described["parameters"]["C"] == "0.5"
+    assert described["parameters"]["C"] == 0.5
     assert not {"classes", "n_features"} & set(described)
     assert artifact_type_of(model) is ArtifactType.MODEL
     assert artifact_type_of(LogisticRegression) is artifact_type_of(3) is ArtifactType.DATA

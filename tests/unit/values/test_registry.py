@@ -200,6 +200,32 @@ def test_ones_own_materializer_of_a_shipped_class_stays_chosen(monkeypatch: pyte
     assert materializer_for(numpy.zeros(2)).name == "numpy"
 
 
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("sklearn", "sklearn"),
+        ("tensor", "torch"),
+        ("state_dict", "torch"),
+        ("module", "torch"),
+        ("xgboost", "xgboost"),
+        ("lightgbm", "lightgbm"),
+        ("catboost", "catboost"),
+        ("keras", "keras"),
+        ("transformers", "transformers"),
+        ("tokenizers", "tokenizers"),
+    ],
+)
+def test_models_without_their_library_name_the_extra(name: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is loaded where its library is missing says which extra brings it."""
+    shipped = registry.SHIPPED[name]
+    monkeypatch.setitem(sys.modules, library, None)  # type: ignore[arg-type]
+    monkeypatch.delitem(sys.modules, shipped.module, raising=False)
+    monkeypatch.delitem(registry._names, name, raising=False)
+
+    with pytest.raises(MissingExtra, match=rf"needs {library}: pip install 'runlore\[{shipped.extra}\]'"):
+        by_name(name)
+
+
 def test_nothing_heavy_is_imported() -> None:
     """Codec and registry bring neither numpy nor pandas nor cloudpickle, also when they store built-in values."""
     program = (

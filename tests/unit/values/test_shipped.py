@@ -43,6 +43,8 @@ def test_every_entry_is_whole() -> None:
     assert not {key for key in TABLE if key in SHIPPED and key in BUILT_IN}
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras with new numpy
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated")
 @pytest.mark.parametrize("name", [_named(name) for name in SAMPLES if name in TABLE])
 def test_an_entry_says_what_is_so(name: str, tmp_path: Path) -> None:
     """A tiny value is stored by this materializer, and notes and draws what the table says, and no more."""
