@@ -155,6 +155,7 @@ class Workspace:
         """Delete what nothing refers to, or tell what that would be; see `Client.prune_artifacts`."""
         from runlore.record.prune import Pruner  # what deletes is not imported by who only reads
 
+        self._complete_all()  # or what is still being noted about our own last run would hold up what can go
         self.ownership.sweep_interrupted(self.record, _now)
         pruner = Pruner(self.record, self.blobs, self.ownership.held)
         if dry_run:
@@ -163,9 +164,12 @@ class Workspace:
 
     def close(self) -> None:
         """Give up connections, when everything that is being gathered about runs is recorded."""
+        self._complete_all()
+        self.record.close()
+
+    def _complete_all(self) -> None:
         for run in list(self._asked):
             self.complete(run)
-        self.record.close()
 
     @cached_property
     def _progress(self) -> Progress:

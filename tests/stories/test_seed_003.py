@@ -10,10 +10,13 @@ from typing import Annotated, Tuple
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.linear_model import LinearRegression
 
-from runlore import ArtifactConfig, pipeline, register_artifact, step
+from runlore import ArtifactConfig, load_artifact, pipeline, register_artifact, save_artifact, step
 from runlore.client import Client
+from runlore.errors import ArtifactDeleted
+from runlore.show.cli.main import main
 
 
 def call_llm_agent(query: str) -> str:
@@ -447,3 +450,37 @@ def test_artifacts_by_position_as_the_guide_says() -> None:
         model = train_model(data=data, learning_rate=0.01)  # noqa: F841
 
     assert training_pipeline().steps["train_model"].output.load().mean == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("options", [[], ["--ignore-errors"], ["--threads", "4"], ["-t", "4"]])
+def test_managing_artifacts(options: list[str]) -> None:
+    """ "Managing Artifacts": pruning deletes what no run refers to any more, and nothing else."""
+    first, second = training_pipeline(), training_pipeline.with_options(enable_cache=False)()
+    kept = second.steps["create_data"].output
+    save_artifact("by hand", "note")
+    deleted = [step.output for step in first.steps.values()]
+    first.delete()
+
+    done = CliRunner().invoke(main, ["artifact", "prune", "--yes", *options], prog_name="runlore")
+
+    assert done.exit_code == 0, done.output
+    assert kept.load().shape == (3, 3) and load_artifact("note") == "by hand"
+    for version in deleted:
+        with pytest.raises(KeyError, match="no artifact version|has no version"):
+            Client().get_artifact_version(version.id)
+
+
+def test_pruning_files_or_records_alone() -> None:
+    """ "Managing Artifacts": `--only-artifact` keeps the record, `--only-metadata` the files."""
+    for option in ("--only-artifact", "--only-metadata"):
+        run = training_pipeline.with_options(enable_cache=False)()
+        version = run.steps["train_model"].output
+        run.delete()
+        done = CliRunner().invoke(main, ["artifact", "prune", option, "--yes"], prog_name="runlore")
+        assert done.exit_code == 0, done.output
+        if option == "--only-artifact":
+            with pytest.raises(ArtifactDeleted):
+                Client().get_artifact_version(version.id).load()
+        else:
+            with pytest.raises(KeyError):
+                Client().get_artifact_version(version.id)

@@ -162,7 +162,7 @@ class MemoryRecord(PrunedMemory):
         nouns: dict[str, Iterable[Any]] = {
             "pipeline": [pipeline for pipeline, _ in self._t.pipelines.values()],
             "run": self._t.runs.values(),
-            "artifact": self._t.artifacts.values(),
+            "artifact": [artifact for artifact in self._t.artifacts.values() if artifact.versions],
             "version": self._t.versions.values(),
         }
         found = list(nouns[query.noun])

@@ -47,7 +47,7 @@ class PrunedMemory(MemoryWriter, Record):
                 and seq not in self._t.condemned
                 and (pruning.before is None or version.created < pruning.before)
                 and not self._among_newest(version, pruning.keep_last)
-                and not (version.deleted and (pruning.part == "artifact" or self._among_newest(version, 1)))
+                and not (version.deleted and pruning.part == "artifact")
             ]
             found = tuple(
                 Unused(seq=v.seq, artifact=v.artifact, version=v.version, size=0 if v.deleted else v.content.size)
@@ -133,11 +133,10 @@ class PrunedMemory(MemoryWriter, Record):
         self._drop(self._t.facts, ("version", version.seq))
         for tagged in [key for key in self._t.tags if key[0] == owner]:
             self._drop(self._t.tags, tagged)
-        if not self._among_newest(version, 1):
-            self._drop(self._t.versions, version.seq)
-            self._drop(self._t.seqs, version.id)
-            artifact = self._t.artifacts[version.artifact]
-            self._put(self._t.artifacts, version.artifact, changed(artifact, versions=artifact.versions - 1))
+        self._drop(self._t.versions, version.seq)
+        self._drop(self._t.seqs, version.id)
+        artifact = self._t.artifacts[version.artifact]
+        self._put(self._t.artifacts, version.artifact, changed(artifact, versions=artifact.versions - 1))
 
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
         with self._lock:

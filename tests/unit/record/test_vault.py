@@ -399,14 +399,14 @@ def test_containers_with_arrays_are_one_payload_without_pickle(vault: Vault) -> 
 
 def test_a_declined_value_goes_to_the_next_and_leaves_nothing(vault: Vault) -> None:
     """A materializer that finds out only while saving that it has no exact form passes the value on."""
-    frame = pd.DataFrame({"a": [1 + 2j]})
+    frame = pd.DataFrame({"a": [lambda: 7]})
     content = vault.store(frame)
 
     assert content.materializer == "cloudpickle"
-    pd.testing.assert_frame_equal(vault.load(content), frame)
-    with pytest.raises(ValueUnstorable, match="complex128 has no exact Arrow form"):
+    assert vault.load(content)["a"][0]() == 7
+    with pytest.raises(ValueUnstorable, match="<lambda>|function"):
         vault.store(frame, materializer="pandas")
-    assert list(vault.blobs.list()) == []
+    assert [digest for digest, _ in vault.blobs.list()] == [content.digest]
 
 
 def test_values_are_gone_through_once(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ class Upkeep:
         return Prunable(
             versions=tuple(
                 Unused(seq=seq, artifact=unpack(name), version=unpack(label), size=0 if deleted else size)
-                for seq, name, label, size, deleted, newest in found
-                if seq not in spared and not (deleted and (newest or pruning.part == "artifact"))
+                for seq, name, label, size, deleted in found
+                if seq not in spared and not (deleted and pruning.part == "artifact")
             ),
             since=since,
         )
@@ -109,10 +109,10 @@ class Upkeep:
         keys = [(seq,) for seq in versions]
         for notes in ("drop_entries", "drop_tags", "drop_facts"):
             cursor.executemany(PRUNE[notes], keys)
-        before = dict(_many(cursor, PRUNE["artifacts_of"], versions))
+        gone = Counter(artifact for _, artifact in _many(cursor, PRUNE["artifacts_of"], versions))
         cursor.executemany(PRUNE["drop_version"], sorted(keys, reverse=True))  # while the newest that stays is there
-        after = {row[0] for row in _many(cursor, PRUNE["artifacts_of"], versions)}
-        gone = Counter(artifact for seq, artifact in before.items() if seq not in after)
+        left = list(_many(cursor, PRUNE["artifacts_of"], versions))
+        cursor.executemany(PRUNE["keep_number"], [(seq,) for seq, _ in left])
         cursor.executemany(PRUNE["count_gone"], [(count, artifact) for artifact, count in gone.items()])
 
     def _clear_orphans(self) -> int:
@@ -169,6 +169,7 @@ class Upkeep:
     def compact(self) -> None:
         with self._db.writing(durable=False) as cursor:
             cursor.execute(PRUNE["drop_marks"])
+            cursor.execute(PRUNE["drop_numbers"])
         while left := int(self._db.row("pragma freelist_count")[0]):
             self._db.give_back(_PAGES)
             if int(self._db.row("pragma freelist_count")[0]) >= left:

@@ -1,15 +1,13 @@
 -- Statements of pruning, as docs/design/blobs.md describes it.
 
 -- name: unused_versions
-select v.seq, a.name, coalesce(v.label, cast(v.number as text)), v.size,
-  v.deleted, v.deleted and v.seq = (select n.seq from version n where n.artifact = v.artifact order by n.number desc, n.seq desc limit 1)
-from version v join artifact a on a.id = v.artifact
-where v.seq not in (select version from edge) and v.seq not in (select version from alias)
+select v.seq, a.name, coalesce(v.label, cast(v.number as text)), v.size, v.deleted from version v join artifact a on a.id = v.artifact
+where v.deleted < 2 and v.seq not in (select version from edge) and v.seq not in (select version from alias)
 and v.seq not in (select version from lookup where version is not null)
 and v.uid not in (select origin from version where origin is not null and deleted = 0)
 and v.seq not in (select version from condemned) and (v.save_type not in (?1, ?2) or ?3) and v.created < ?4 order by v.seq
 -- name: newest_of_each
-select seq from (select seq, row_number() over (partition by artifact order by number desc, seq desc) as place from version)
+select seq from (select seq, row_number() over (partition by artifact order by number desc, seq desc) as place from version where deleted < 2)
 where place <= ?
 -- name: oldest_running
 select coalesce((select min(run) from lease), (select seq from sqlite_sequence where name = 'run') + 1, 1)
@@ -19,7 +17,7 @@ select version from edge where run >= ?1 union select version from lookup where 
 union select version from alias
 union select o.seq from version n join version o on o.uid = n.origin where n.seq > ?2 and n.origin is not null and n.deleted = 0
 -- name: states
-select v.seq, v.deleted from version v left join condemned c on c.version = v.seq where v.seq in ({}) and c.version is null
+select v.seq, v.deleted from version v left join condemned c on c.version = v.seq where v.deleted < 2 and v.seq in ({}) and c.version is null
 -- name: hide
 update version set deleted = 1 where seq = ?
 -- name: add_condemned
@@ -56,9 +54,14 @@ delete from entry where kind = 4 and owner = ?
 delete from tag where kind = 4 and owner = ?
 -- name: drop_facts
 delete from fact where kind = 2 and owner = ?
--- The newest version of an artifact keeps its row, so that its number and its place are not given again.
+-- The newest version of an artifact leaves its row, seen by nobody, so that its number and its place are not given again.
 -- name: drop_version
 delete from version where seq = ?1 and exists (select 1 from version n where n.artifact = version.artifact
+and (n.number > version.number or n.number = version.number and n.seq > version.seq))
+-- name: keep_number
+update version set deleted = 2, label = null where seq = ?
+-- name: drop_numbers
+delete from version where deleted = 2 and exists (select 1 from version n where n.artifact = version.artifact
 and (n.number > version.number or n.number = version.number and n.seq > version.seq))
 -- name: artifacts_of
 select seq, artifact from version where seq in ({})

@@ -57,7 +57,7 @@ where l.run = ? and l.step = ? and l.item = ? and l.pos >= ? and l.pos < ? order
 
 -- Where a collection's items are: with its producer, or with the version whose bytes it took over.
 -- name: collection_home
-select v.run, v.step, v.pos, o.run, o.step, o.pos from version v left join version o on o.uid = v.origin where v.seq = ?
+select v.run, v.step, v.pos, o.run, o.step, o.pos from version v left join version o on o.uid = v.origin where v.seq = ? and v.deleted < 2
 -- name: items
 select i.item, k.materializer, k.type, k.artifact_type, i.digest, i.size, i.form, cast(d.data as blob), i.meta
 from item i join kind k on k.id = i.kind left join payload d on d.digest = i.digest and i.form = 0
@@ -169,7 +169,7 @@ order by run desc, idx desc limit 1
 -- name: count_pipelines
 select count(*) from pipeline
 -- name: count_artifacts
-select count(*) from artifact
+select count(*) from artifact t where exists (select 1 from version v where v.artifact = t.id and v.deleted < 2)
 -- name: count_runs
 select coalesce(sum(runs), 0) from pipeline
 -- name: count_runs_of_pipeline

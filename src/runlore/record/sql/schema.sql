@@ -44,7 +44,8 @@ create table artifact(id integer primary key, name text not null unique, created
   gone int not null default 0);                                  -- versions that were pruned
 
 -- `number` is the automatic number, for a labelled version that of the last automatic one before it, so that
--- (number, seq) is the order of creation within an artifact; `nth` counts every version of the artifact so far.
+-- (number, seq) is the order of creation within an artifact; `nth` counts every version of the artifact so far. deleted: 1
+-- the bytes are gone, 2 all is gone but the number.
 create table version(seq integer primary key, uid blob not null unique, artifact int not null, number int not null,
   nth int not null, label text, created int not null, save_type int not null, kind int not null, digest blob not null,
   size int not null, form int not null, run int, step int, item int, pos int, origin blob,

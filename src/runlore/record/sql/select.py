@@ -434,7 +434,11 @@ def compiled(query: Query, driver: Driver | None, columns: str, tables: str) -> 
 def counting(query: Query, driver: Driver | None, tables: str) -> Piece:
     """The statement that counts all answers."""
     if (
-        driver is not None and driver.tables and not driver.joined and len(grouped(query)) == 1
+        driver is not None
+        and driver.tables
+        and not driver.joined
+        and len(grouped(query)) == 1
+        and query.noun != "artifact"
     ):  # its rows are the answers
         what = "*" if driver.once is None else f"distinct {driver.sequence}"
         return Piece(f"select count({what}) from {driver.tables} where {driver.where.sql}", driver.where.values)
@@ -470,6 +474,8 @@ def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
                 tuple(value for piece in pieces for value in piece.values),
             )
         ]
+    if query.noun in _THERE:
+        pieces.append(_THERE[query.noun])
     if driver is not None:
         pieces.insert(0, driver.where)
         if driver.once is not None:
@@ -479,6 +485,12 @@ def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
     return [piece.sql for piece in pieces], [value for piece in pieces for value in piece.values]
 
 
+#: What of a noun is there for anybody but pruning: a row that only keeps a number is no version, and an artifact without
+#: versions is none.
+_THERE = {
+    "version": Piece("t.deleted < 2"),
+    "artifact": Piece("exists (select 1 from version v where v.artifact = t.id and v.deleted < 2)"),
+}
 _LEAST = {"text": "''", "uuid": "x''"}
 
 

@@ -114,14 +114,14 @@ delete from condemned where version = ?
 -- name: undelete
 update version set deleted = 0 where seq = ?1 and exists (select 1 from condemned c where c.version = ?1 and c.was = 0)
 -- name: version_exists
-select deleted from version where seq = ?
+select deleted from version where seq = ? and deleted < 2
 -- The newest version of an artifact: what the next one counts on from.
 -- name: newest_version
 select number, nth from version where artifact = ? order by number desc, seq desc limit 1
 -- name: version_taken
-select 1 from version where artifact = ? and label = ?
+select 1 from version where artifact = ? and label = ? and deleted < 2
 -- name: number_taken
-select 1 from version where artifact = ? and number = ? and label is null
+select 1 from version where artifact = ? and number = ? and label is null and deleted < 2
 -- name: add_version
 insert or ignore into version(uid, artifact, number, nth, label, created, save_type, kind, digest, size, form, run, step, item, pos,
   origin, meta)
