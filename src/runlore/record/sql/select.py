@@ -485,8 +485,8 @@ def _where(query: Query, driver: Driver | None) -> tuple[list[str], list[Any]]:
     return [piece.sql for piece in pieces], [value for piece in pieces for value in piece.values]
 
 
-#: What of a noun is there for anybody but pruning: a row that only keeps a number is no version, and an artifact without
-#: versions is none.
+#: What of a noun is there for anybody but pruning: a row that only keeps a number is no version, and an artifact
+#: without versions is none.
 _THERE = {
     "version": Piece("t.deleted < 2"),
     "artifact": Piece("exists (select 1 from version v where v.artifact = t.id and v.deleted < 2)"),

@@ -288,7 +288,9 @@ class SQLiteRecord(PrunedRecord):
         return tuple(dict.fromkeys(map(rows.to_looked_up, found)))
 
     def version(self, seq: int) -> Version:
-        row = self._db.row(f"{READ['version_columns']} from {READ['version_tables']} where t.seq = ? and t.deleted < 2", (seq,))
+        row = self._db.row(
+            f"{READ['version_columns']} from {READ['version_tables']} where t.seq = ? and t.deleted < 2", (seq,)
+        )
         if row is None:
             raise NotFound(f"There is no artifact version number {seq} in this record.")
         return rows.to_version(row)
