@@ -1,7 +1,7 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
     python benchmarks/run.py              everything; filling a store with a million runs takes minutes
-    python benchmarks/run.py chain map    some sections: install, start, run, chain, map, keep, large, values, recall
+    python benchmarks/run.py chain map    some of: install, start, run, chain, map, keep, large, values, prune, recall
     python benchmarks/run.py recall --runs 1000 100000    among how many runs to look, the fewest first
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
 
@@ -19,6 +19,7 @@ from functools import partial
 from install import install
 from large import large
 from measure import table
+from prune import prune
 from recall import SIZES, recall
 from start import start
 from steps import chains, keeping, maps, runs
@@ -33,6 +34,7 @@ MEASURES = {
     "keep": keeping,
     "large": large,
     "values": values,
+    "prune": prune,
     "recall": recall,
 }
 

@@ -56,13 +56,13 @@ delete from tag where kind = 4 and owner = ?
 delete from fact where kind = 2 and owner = ?
 -- The newest version of an artifact leaves its row, seen by nobody, so that its number and its place are not given again.
 -- name: drop_version
-delete from version where seq = ?1 and exists (select 1 from version n where n.artifact = version.artifact
-and (n.number > version.number or n.number = version.number and n.seq > version.seq))
+delete from version where seq = ? and seq <> (select n.seq from version n where n.artifact = version.artifact
+order by n.number desc, n.seq desc limit 1)
 -- name: keep_number
 update version set deleted = 2, label = null where seq = ?
 -- name: drop_numbers
-delete from version where deleted = 2 and exists (select 1 from version n where n.artifact = version.artifact
-and (n.number > version.number or n.number = version.number and n.seq > version.seq))
+delete from version where deleted = 2 and seq <> (select n.seq from version n where n.artifact = version.artifact
+order by n.number desc, n.seq desc limit 1)
 -- name: artifacts_of
 select seq, artifact from version where seq in ({})
 -- name: count_gone
