@@ -28,7 +28,6 @@ from runlore.model.change import (
     StepsPlanned,
     VersionSaved,
 )
-from runlore.model.noun import changed
 from runlore.model.plan import External, Gathered, Literal, Mapped, PlannedStep
 from runlore.model.run import Fence, Run
 from runlore.model.status import Status
@@ -143,16 +142,14 @@ class Engine:
         outputs = []
         for planned, (_, version) in zip(step.outputs, hit.outputs, strict=True):
             assert isinstance(version, Version)
-            made: NewVersion | int = version.seq
-            if version.artifact != planned.artifact or (planned.version or version.version) != version.version:
-                made = changed(
-                    self._entries.version(planned, changed(version.content, payload=None)), origin=version.id
-                )
-            produced = Produced(version.content, version.seq if isinstance(made, int) else made.id)
-            if not isinstance(made, int):
+            made = self._entries.taken_over(planned, version)
+            if isinstance(made, NewVersion):
+                outcome.outputs[planned.name] = produced = Produced(version.content, made.id)
                 self._ledger.expect(made.id, produced)
-            outcome.outputs[planned.name] = produced
-            outputs.append(Output(name=planned.name, value=made))
+                outputs.append(Output(name=planned.name, value=made))
+            else:
+                outcome.outputs[planned.name] = Produced(version.content, made.seq)
+                outputs.append(Output(name=planned.name, value=made.seq))
         self._entries.task_cached(step, 0, hit, key, resolved, tuple(outputs))
         return self._entries.step_finished(step, outcome, origin=(hit.run, hit.step), note="served from the cache")
 

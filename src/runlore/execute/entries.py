@@ -14,7 +14,8 @@ from runlore.execute.failure import failure_of
 from runlore.execute.ledger import Ledger
 from runlore.execute.outcome import ABSENT, IMMUTABLE, Outcome, Produced
 from runlore.execute.services import Services
-from runlore.model.artifact import Content
+from runlore.execute.taken import taken_over
+from runlore.model.artifact import Content, Version
 from runlore.model.change import (
     Input,
     MetadataSet,
@@ -149,10 +150,16 @@ class Entries:
             notes.update(context.output_metadata.get(planned.name, {}))
             tags = tuple(dict.fromkeys((*tags, *context.output_tags.get(planned.name, ()))))
         notes = self._redaction.value(notes)
+        # what was declared stays in the history of a key that the step noted anew, for `taken_over` to see
+        declared = _encoded(self._redaction.value(dict(planned.metadata)))
         return NewVersion(
             id=uuid4(), artifact=planned.artifact, content=content, version=planned.version, tags=tags,
-            metadata=_encoded(notes), facts=_facts(notes),
+            metadata=tuple(dict.fromkeys((*declared, *_encoded(notes)))), facts=_facts(notes),
         )  # fmt: skip
+
+    def taken_over(self, planned: PlannedOutput, found: Version) -> Version | NewVersion:
+        """The version that an output is whose value is that of ``found``: one that is there, or one that is made."""
+        return taken_over(planned, found, self._services.record, self._redaction)
 
     def produced(
         self, version: NewVersion, content: Content, value: Any, elements: tuple[Content, ...] | None = None

@@ -146,12 +146,19 @@ class MappedStep:
         for planned in step.outputs:
             elements = tuple(self._contents[planned.name])
             collection = collection_of(elements)
+            if planned.artifact_type is not None:
+                collection = changed(collection, artifact_type=planned.artifact_type)
             known = before.get(planned.name)
-            if known is not None and known.artifact == planned.artifact and known.content.digest == collection.digest:
-                outcome.outputs[planned.name] = Produced(known.content, known.seq, elements=elements)
-                outputs.append(Output(name=planned.name, value=known.seq))
+            same = known is not None and known.content.digest == collection.digest
+            taken = entries.taken_over(planned, known) if known is not None and same else None
+            if isinstance(taken, Version):
+                outcome.outputs[planned.name] = Produced(taken.content, taken.seq, elements=elements)
+                outputs.append(Output(name=planned.name, value=taken.seq))
                 continue
-            version = entries.version(planned, collection, self._contexts)
+            if taken is None:
+                version = entries.version(planned, collection, self._contexts)
+            else:  # the items of a collection are its own
+                version = changed(taken, content=collection, origin=None)
             outcome.outputs[planned.name] = entries.produced(version, collection, ABSENT, elements)
             outputs.append(Output(name=planned.name, value=version))
         note = "served from the cache" if cached else self._note

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-# What the codec finds by name, for which it would import the module that the name begins with.
-_NAMED = ("class", "function", "enum", "flag", "dataclass", "namedtuple", "pydantic")
 
 
 def decode(text: str) -> Any:
@@ -17,15 +13,7 @@ def decode(text: str) -> Any:
 
 
 def decode_notes(text: str) -> Any:
-    """Return what was noted about a run, step or version. What is found by name is given as that name.
+    """Return what was noted about a run, step or version; see `runlore.values.metadata.decode_metadata`."""
+    from runlore.values.metadata import decode_metadata  # see `decode`
 
-    Notes are looked at before anybody decides to trust who wrote them, and an import runs code.
-    """
-    from runlore.values import codec  # see `decode`
-
-    return codec.decode(text, more=dict.fromkeys(_NAMED, _name))
-
-
-def _name(found: Mapping[str, Any]) -> str:
-    member = found.get("v")
-    return f"{found['t']}.{member}" if isinstance(member, str) else str(found["t"])
+    return decode_metadata(text)

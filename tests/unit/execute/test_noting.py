@@ -320,3 +320,93 @@ def test_what_a_step_saves_by_hand_can_be_noted_on() -> None:
     run = run_of(train)
 
     assert run.steps["train"].saved_artifacts["checkpoint"].metadata["epoch"] == 3
+
+
+def test_what_a_served_output_is_declared_with_anew_is_a_version_of_its_own() -> None:
+    """A tag, note, kind or label that is declared since makes a version with the same value and all noted before."""
+
+    def made(**declared: Any) -> Any:
+        @step
+        def fit(x: int = 1) -> Annotated[int, ArtifactConfig(name="model", **declared)]:
+            log_artifact_metadata({"accuracy": 0.5, "by": "step"})
+            get_step_context().add_output_tags(["noted"])
+            return x
+
+        @pipeline
+        def fitting() -> Any:
+            return fit()
+
+        run = fitting()
+        return run.status, run.steps["fit"].output
+
+    def told(version: Any) -> tuple[Any, ...]:
+        noted = {key: value for key, value in version.metadata.items() if key in ("accuracy", "by", "stage")}
+        return version.version, set(version.tags), noted, version.artifact_type, version.load()
+
+    noted = {"accuracy": 0.5, "by": "step"}
+    assert told(made()[1]) == ("1", {"noted"}, noted, "DataArtifact", 1)
+    assert told(made()[1])[0] == "1"
+    for declared, expected in [
+        ({"tags": ["golden"]}, ("2", {"noted", "golden"}, noted, "DataArtifact", 1)),
+        ({"tags": ["golden"]}, ("2", {"noted", "golden"}, noted, "DataArtifact", 1)),
+        ({"run_metadata": {"stage": 1}}, ("3", {"noted", "golden"}, {**noted, "stage": 1}, "DataArtifact", 1)),
+        ({"run_metadata": {"stage": 2}}, ("4", {"noted", "golden"}, {**noted, "stage": 2}, "DataArtifact", 1)),
+        ({"run_metadata": {"stage": 2}}, ("4", {"noted", "golden"}, {**noted, "stage": 2}, "DataArtifact", 1)),
+        ({"is_model_artifact": True}, ("5", {"noted", "golden"}, {**noted, "stage": 2}, "ModelArtifact", 1)),
+        ({"version": "release"}, ("release", {"noted"}, noted, "DataArtifact", 1)),
+        ({"version": "release"}, ("release", {"noted"}, noted, "DataArtifact", 1)),
+    ]:
+        status, version = made(**declared)
+        assert (status, told(version)) == ("cached", expected)
+
+    found = Client().list_artifact_versions("model", run_metadata=["stage:gte:2"])
+    assert [version.version for version in found] == ["5", "4"]
+
+
+def test_a_step_that_notes_over_what_is_declared_is_served_as_it_was() -> None:
+    """A declared note that the step notes anew stays in the key's history, so the same declaration asks for nothing."""
+
+    @step
+    def fit() -> Annotated[int, ArtifactConfig(name="model", tags=["a"], run_metadata={"x": 1})]:
+        log_artifact_metadata({"x": 2})
+        return 1
+
+    @pipeline
+    def fitting(quick: bool = True) -> Any:
+        return fit()
+
+    first, second = fitting(), fitting()
+    Client().get_artifact_version("model").log_metadata({"x": 3})
+    third = fitting()
+
+    assert (first.status, second.status, third.status) == ("completed", "cached", "cached")
+    assert {run.steps["fit"].output.version for run in (first, second, third)} == {"1"}
+    assert [entry.value for entry in third.steps["fit"].output.metadata_history("x")] == [1, 2, 3]
+
+
+def test_a_served_mapped_output_takes_a_label_and_tags_that_are_declared_since() -> None:
+    """The collection of a mapped step that is served gets what is declared anew, and keeps what its tasks noted."""
+
+    def made(**declared: Any) -> Any:
+        @step
+        def square(x: int) -> Annotated[int, ArtifactConfig(name="squares", **declared)]:
+            log_artifact_metadata({"last": x})
+            return x * x
+
+        @pipeline
+        def squaring() -> Any:
+            return square.map([1, 2])
+
+        run = squaring()
+        return run.status, run.steps["square"].output
+
+    made()
+    for declared, label, tags in [
+        ({}, "1", ()),
+        ({"tags": ["a"]}, "2", ("a",)),
+        ({"tags": ["a"]}, "2", ("a",)),
+        ({"version": "gold"}, "gold", ()),
+    ]:
+        status, version = made(**declared)
+        assert (status, version.version, version.tags) == ("cached", label, tags)
+        assert (version.metadata["last"], version.load(), version[1].load()) == (2, [1, 4], 4)
