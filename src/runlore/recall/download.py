@@ -47,7 +47,8 @@ def download(version: ArtifactVersion, vault: Vault, target: Path, *, overwrite:
     elif target.is_dir():
         _write_into(version, vault, target, overwrite)
     else:
-        _refuse_existing(target, overwrite=False)
+        if os.path.lexists(target):
+            raise AlreadyExists(f"{target} is a file, where a folder would be written; choose another path.")
         with _draft_of(target) as draft:
             _write_folder(version, vault, draft)
     return target
@@ -145,6 +146,9 @@ def _write_archive(version: ArtifactVersion, vault: Vault, target: Path) -> None
                 archive.write(data, name)
             else:
                 archive.writestr(name, data)
+        for name, is_folder in _kept_of_trees(version, vault):
+            if is_folder:
+                archive.mkdir(name)
 
 
 def _is_one_file(version: ArtifactVersion, vault: Vault) -> bool:

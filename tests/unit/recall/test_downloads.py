@@ -209,3 +209,17 @@ def test_downloading_loads_nothing(tmp_path: Path) -> None:
     version.download_files(tmp_path / "loud.pkl")
 
     assert (tmp_path / "loud.pkl").read_bytes()[:1] == pickle.PROTO
+
+
+def test_an_archive_has_the_empty_folders_and_a_file_is_no_folder(tmp_path: Path) -> None:
+    """A folder's empty folders are in its archive; a file in the way of a folder is said to be one."""
+    (tmp_path / "given" / "empty").mkdir(parents=True)
+    (tmp_path / "given" / "a").write_text("a")
+    version = save_artifact(tmp_path / "given", "given")
+
+    with zipfile.ZipFile(version.download_files(tmp_path / "given.zip")) as archive:
+        assert sorted(archive.namelist()) == ["a", "empty/"]
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(AlreadyExists, match="is a file") as error:
+        version.download_files(tmp_path / "taken", overwrite=True)
+    assert "overwrite" not in str(error.value)
