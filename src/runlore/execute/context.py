@@ -11,6 +11,7 @@ from uuid import UUID
 from runlore.author.artifact_config import checked_tags
 from runlore.author.reads import note_read
 from runlore.errors import StepContextError
+from runlore.model.article import with_article
 from runlore.model.change import Output
 from runlore.model.suggest import did_you_mean
 from runlore.values.metadata import kept_metadata
@@ -82,9 +83,18 @@ class StepContext:
         if name is None:
             if len(self.output_names) == 1:
                 return self.output_names[0]
+            if not self.output_names:
+                raise StepContextError(
+                    f"Step {self.step_name!r} returns nothing, so there is no output to note on. "
+                    f"log_metadata(...) notes on the step itself."
+                )
             raise StepContextError(
-                f"Step {self.step_name!r} has {len(self.output_names)} outputs; pass output_name=."
+                f"Step {self.step_name!r} has {len(self.output_names)} outputs; name the one that is meant."
                 + did_you_mean("", self.output_names)
+            )
+        if not isinstance(name, str):
+            raise StepContextError(
+                f"An output is meant by its name, a str; {name!r} is {with_article(type(name).__name__)}."
             )
         if name not in self.output_names:
             raise StepContextError(

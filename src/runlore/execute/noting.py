@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.author import current
-from runlore.errors import ConfigurationError
+from runlore.errors import ConfigurationError, StepContextError
 from runlore.execute.context import current_step_context, get_step_context
 from runlore.values.metadata import kept_metadata
 
@@ -88,7 +88,9 @@ def log_artifact_metadata(
         raise ConfigurationError("artifact_version= needs artifact_name=, to say which artifact has that version.")
     context = current_step_context()
     if artifact_name is None:
-        get_step_context().add_output_metadata(metadata)
+        if context is None:
+            raise StepContextError("No step is running here whose output could be meant; pass artifact_name=.")
+        context.add_output_metadata(metadata)
     elif context is not None and artifact_version is None and artifact_name in context.output_names:
         context.add_output_metadata(metadata, artifact_name)
     else:

@@ -410,3 +410,28 @@ def test_a_served_mapped_output_takes_a_label_and_tags_that_are_declared_since()
         status, version = made(**declared)
         assert (status, version.version, version.tags) == ("cached", label, tags)
         assert (version.metadata["last"], version.load(), version[1].load()) == (2, [1, 4], 4)
+
+
+def test_what_is_meant_wrongly_is_said() -> None:
+    """Arguments in the wrong order, a step without outputs and a nameless note outside of steps are told apart."""
+    raised: dict[str, str] = {}
+
+    def note(name: str, call: Callable[[], Any]) -> None:
+        with pytest.raises(StepContextError) as error:
+            call()
+        raised[name] = str(error.value)
+
+    def one() -> Annotated[int, "one"]:
+        note("order", lambda: get_step_context().add_output_tags("one", ["a"]))  # type: ignore[arg-type]
+        return 1
+
+    def none() -> None:
+        note("none", lambda: log_artifact_metadata({"x": 1}))
+
+    run_of(one)
+    run_of(none)
+    note("outside", lambda: log_artifact_metadata({"x": 1}))
+
+    assert "['a'] is a list" in raised["order"]
+    assert "returns nothing" in raised["none"] and "log_metadata(" in raised["none"]
+    assert "artifact_name=" in raised["outside"]
