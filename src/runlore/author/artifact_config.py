@@ -8,6 +8,7 @@ from uuid import UUID
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
+from runlore.model.artifact_type import ArtifactType
 from runlore.model.name import checked_name, checked_version
 from runlore.model.noun import field, noun
 
@@ -69,12 +70,14 @@ def checked_tags(tags: object) -> tuple[str, ...]:
 
 
 def checked_artifact_type(value: object) -> str | None:
-    """Return an artifact type such as ``ModelArtifact`` as plain text, or ``None`` where none is given."""
+    """Return an artifact type such as ``ModelArtifact`` as plain text; ``None`` where none is given."""
     if value is None:
         return None
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"An artifact type is a str, such as 'ModelArtifact', not {value!r}.")
-    return str.__str__(value)
+    try:
+        return ArtifactType(str(value)).value
+    except ValueError:
+        known = ", ".join(repr(kind.value) for kind in ArtifactType)
+        raise ConfigurationError(f"An artifact type is one of {known}, not {value!r}.") from None
 
 
 class ExternalArtifact:

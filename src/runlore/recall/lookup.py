@@ -21,7 +21,10 @@ from runlore.record.port import Record
 #: How many candidates an error lists, and how many known names suggestions are drawn from.
 CANDIDATES = 10
 KNOWN = 200
-_ID_BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{0,35}\Z")
+#: Shorter ones are more likely a name or number that is not there than an id, and would be taken for any value.
+_ID_BEGINNING = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
+#: Artifacts that nobody named, so nobody looks for them by name.
+_UNNAMED = re.compile(r"external_[0-9a-f-]{36}\Z")
 _SUCCESSFUL = (Status.COMPLETED, Status.CACHED)
 
 
@@ -199,6 +202,7 @@ class Lookup:
         self, noun: str, reference: str, within: tuple[Condition, ...] = (), *, of: str | None = None
     ) -> NotFound:
         known = [candidate.name for candidate in self._select(noun, *within, limit=KNOWN)]
+        known = [name for name in known if not (noun == "artifact" and _UNNAMED.match(name))] or known
         if of is not None:
             self.pipeline_named(of)
         where = f" of pipeline {of!r}" if of else ""

@@ -239,9 +239,11 @@ class Step(Notes):
     def saved_artifacts(self) -> Named[ArtifactVersion]:
         """Versions that the step saved or registered by hand, by name: of several under one name the newest.
 
-        All of several are there as well, as ``name@version``.
+        All of several are there as well, as ``name@version``. A step that was served from the cache shows what its
+        origin saved.
         """
-        edges = [e for e in self._record.edges(self._noun.run, self._noun.index) if e.direction == "saved"]
+        places = [(self._noun.run, self._noun.index), *([origin] if (origin := self._now().origin) else ())]
+        edges = [edge for place in places for edge in self._record.edges(*place) if edge.direction == "saved"]
         names = [edge.name for edge in edges]
         found: dict[str, ArtifactVersion] = {}
         for edge in edges:

@@ -379,7 +379,7 @@ class ArtifactVersion(Notes):
         return f"<table><caption style='text-align:left'>{escape(self.pathspec)}</caption>{rows}</table>"
 
     def __repr__(self) -> str:
-        return f"<ArtifactVersion {self.pathspec!r}: {self._noun.content.type}>"
+        return f"<ArtifactVersion {self.pathspec!r}: {self.content.type}>"
 
     def __eq__(self, other: object) -> bool:
         mine = (self.id, self._element)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from runlore.errors import DefinitionError, ValueUnstorable
 from runlore.model.artifact import Picture
+from runlore.model.artifact_type import ArtifactType
 
 __all__ = ["DEFINED", "ArtifactType", "Declined", "Materializer", "Picture", "Reader", "Writer"]
 
@@ -17,16 +17,6 @@ __all__ = ["DEFINED", "ArtifactType", "Declined", "Materializer", "Picture", "Re
 class Declined(ValueUnstorable):
     """Raised by `Materializer.save` before it has written anything: this value has no exact form here, so the next
     fitting materializer is asked."""
-
-
-class ArtifactType(StrEnum):
-    """What an artifact is to its users, whatever its Python class."""
-
-    DATA = "DataArtifact"
-    MODEL = "ModelArtifact"
-    ANALYSIS = "DataAnalysisArtifact"
-    SERVICE = "ServiceArtifact"
-    OTHER = "BaseArtifact"
 
 
 class Writer(Protocol):

@@ -534,3 +534,70 @@ def test_an_id_and_a_version_must_agree() -> None:
     assert Client().get_artifact_version(version.id, "1") == version
     with pytest.raises(NotFound, match="artifact:data@1"):
         Client().get_artifact_version(version.id, "2")
+
+
+def test_a_step_that_is_served_shows_what_its_origin_saved() -> None:
+    """`saved_artifacts` of a cached step are those of the execution that it took over, until that one is deleted."""
+
+    @step
+    def train() -> int:
+        save_artifact([1], "side")
+        return 1
+
+    @pipeline
+    def training() -> Any:
+        return train()
+
+    first, second = training(), training()
+    assert second.status == "cached"
+    assert second.steps["train"].saved_artifacts == first.steps["train"].saved_artifacts
+    assert list(second.steps["train"].saved_artifacts) == ["side"]
+
+    Client().delete_run(first.pathspec)
+    assert dict(second.steps["train"].saved_artifacts) == {}
+
+
+def test_an_artifact_type_is_one_of_those_there_are() -> None:
+    """A kind of artifact that there is not is refused where it is written, and those that there are are named."""
+    with pytest.raises(ConfigurationError, match=r"'ModelArtifact'.*not 'model'"):
+        ArtifactConfig(artifact_type="model")
+    with pytest.raises(ConfigurationError, match="'ModelArtifact'"):
+        save_artifact(1, "one", artifact_type="banana")
+    assert save_artifact(1, "one", artifact_type="ServiceArtifact").artifact_type == "ServiceArtifact"
+
+
+def test_what_nobody_named_is_not_offered_as_a_name() -> None:
+    """Where a name is absent, artifacts of values from outside are not offered, and a letter is no id."""
+
+    @step
+    def take(x: int) -> Annotated[int, "taken"]:
+        return x
+
+    @pipeline
+    def taking() -> Any:
+        return take(ExternalArtifact(value=3))
+
+    taking()
+    with pytest.raises(NotFound) as error:
+        load_artifact("zzz")
+    assert "'taken'" in str(error.value) and "external_" not in str(error.value)
+    identity = str(Client().get_artifact_version("taken").id)
+    assert Client().get_artifact_version(identity[:8]).name == "taken"
+    with pytest.raises(NotFound):
+        load_artifact(identity[0])
+
+
+def test_an_element_tells_its_own_type() -> None:
+    """An element of a collection shows itself with its type, not with that of the collection."""
+
+    @step
+    def square(x: int) -> Annotated[int, "squares"]:
+        return x * x
+
+    @pipeline
+    def squaring() -> Any:
+        return square.map([1, 2])
+
+    version = squaring().steps["square"].output
+    assert repr(version) == "<ArtifactVersion 'artifact:squares@1': builtins.list>"
+    assert repr(version[1]) == "<ArtifactVersion 'artifact:squares@1[1]': builtins.int>"
