@@ -205,7 +205,7 @@ def types_page() -> str:
     for name, shipped in {**BUILT_IN, **SHIPPED}.items():
         types = shipped.types if name in BUILT_IN else [f"`{one.removeprefix('builtins.')}`" for one in shipped.types]
         cells = (
-            ", ".join(types) or "what `register_artifact` records",
+            ", ".join(types) or kinds_of(shipped),
             f"`{name}`",
             shipped.format,
             shipped.read_by,
@@ -218,6 +218,13 @@ def types_page() -> str:
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def kinds_of(shipped: Shipped) -> str:
+    """What a materializer without classes of its own stores."""
+    if shipped.dict_of:
+        return "a dict of " + " or ".join(f"`{one}`" for one in shipped.dict_of)
+    return "what `register_artifact` records"
 
 
 def tested(shipped: Shipped, extras: dict[str, list[str]]) -> str:

@@ -359,6 +359,7 @@ class ArtifactVersion(Notes):
             "save_type": str(self.save_type),
             "id": str(self.id),
             "digest": content.digest,
+            "deleted": self._noun.deleted,
         }
 
     def _repr_html_(self) -> str:

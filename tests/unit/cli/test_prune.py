@@ -86,6 +86,15 @@ def test_only_bytes_leave_a_version_that_says_so(loose: Cli, told: Told) -> None
     assert version.deleted and version.metadata
     with pytest.raises(ArtifactDeleted, match="model@1"):
         version.load()
+    listed = loose("artifact", "version", "list", "model").stdout.splitlines()
+    assert [line.split()[1:4] for line in listed[1:]] == [
+        ["3", "dict", "29"],
+        ["2", "dict", "deleted"],
+        ["1", "dict", "deleted"],
+    ]
+    assert [row["deleted"] for row in told("artifact", "version", "list", "model")] == [False, True, True]
+    shown = loose("artifact", "show", "model@1").stdout
+    assert "its bytes were deleted" in shown and "not drawn yet" not in shown
     assert loose("check").exit_code == 0
     told("artifact", "prune", "-y")
     with pytest.raises(NotFound):

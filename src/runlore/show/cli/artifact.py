@@ -53,7 +53,8 @@ def show(artifact: str, as_json: bool) -> None:
     for name in ("aliases", "consumers", "tags", "pictures"):
         facts[name] = ", ".join(facts[name]) or None
     facts["pickle"] = "yes: loading it runs code that came with it" if found.is_pickle else None
-    facts["pictures"] = facts["pictures"] or f"not drawn yet: runlore artifact visualize {artifact}"
+    undrawn = None if found.deleted else f"not drawn yet: runlore artifact visualize {artifact}"
+    facts["pictures"] = facts["pictures"] or undrawn
     facts["metadata"] = ", ".join(f"{key}={value!r}" for key, value in found.metadata.items()) or None
     facts["deleted"] = "its bytes were deleted" if found.deleted else None
     print_facts(facts)
@@ -90,7 +91,8 @@ def list_versions(artifact: str | None, **options: Any) -> None:
     rows = [one.to_row() for one in found]
     if not options["as_json"]:
         for row in rows:
-            row["size"] = shown_size(row["size"])
+            row["size"] = "deleted" if row["deleted"] else shown_size(row["size"])
+            row["type"] = row["type"].removeprefix("builtins.")
     columns = ("artifact", "version", "type", "size", "created")
     print_rows(rows, columns, as_json=options["as_json"], empty="There are no such versions.", more=more)
 
