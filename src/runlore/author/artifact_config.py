@@ -8,7 +8,7 @@ from uuid import UUID
 
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
-from runlore.model.artifact_type import ArtifactType
+from runlore.model.artifact import ArtifactType
 from runlore.model.name import checked_name, checked_version
 from runlore.model.noun import field, noun
 

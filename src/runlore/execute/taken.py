@@ -13,8 +13,9 @@ from runlore.plan.redaction import Redaction
 from runlore.record.meaning import version_called
 from runlore.record.port import Record
 from runlore.record.vault import COLLECTION
+from runlore.values.codec import decode_notes
 from runlore.values.facts import facts
-from runlore.values.metadata import decode_metadata, encode_metadata
+from runlore.values.metadata import encode_metadata
 
 
 def taken_over(planned: PlannedOutput, found: Version, record: Record, redaction: Redaction) -> Version | NewVersion:
@@ -83,6 +84,6 @@ def _made(
         tags=tuple(dict.fromkeys((*planned.tags, *(tag.name for tag in record.tags(owner) if not tag.system)))),
         # what was declared comes first, so that it is in the history of what was noted over it
         metadata=tuple(dict.fromkeys((*declared.items(), *notes.items()))),
-        facts=tuple(fact for key, text in notes.items() for fact in facts(key, decode_metadata(text))),
+        facts=tuple(fact for key, text in notes.items() for fact in facts(key, decode_notes(text))),
         origin=found.id,
     )  # fmt: skip

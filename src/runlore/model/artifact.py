@@ -18,6 +18,16 @@ class SaveType(StrEnum):
     EXTERNAL = "external"
 
 
+class ArtifactType(StrEnum):
+    """What an artifact is to its users, whatever its Python class."""
+
+    DATA = "DataArtifact"
+    MODEL = "ModelArtifact"
+    ANALYSIS = "DataAnalysisArtifact"
+    SERVICE = "ServiceArtifact"
+    OTHER = "BaseArtifact"
+
+
 @noun(kw_only=False)
 class Picture:
     """Something to look at that shows a value: bytes, and what they are."""

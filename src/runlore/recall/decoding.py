@@ -13,7 +13,7 @@ def decode(text: str) -> Any:
 
 
 def decode_notes(text: str) -> Any:
-    """Return what was noted about a run, step or version; see `runlore.values.metadata.decode_metadata`."""
-    from runlore.values.metadata import decode_metadata  # see `decode`
+    """Return what was noted about a run, step or version; see `runlore.values.codec.decode_notes`."""
+    from runlore.values import codec  # see `decode`
 
-    return decode_metadata(text)
+    return codec.decode_notes(text)

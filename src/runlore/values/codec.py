@@ -119,6 +119,23 @@ def decode(text: str, *, more: Mapping[str, Decode] | None = None) -> Any:
         raise ValueUnloadable(f"This is not a typed JSON value: {type(error).__name__}: {error}.") from error
 
 
+#: What is found by name, for which the module that the name begins with would be imported.
+_NAMED = ("class", "function", "enum", "flag", "dataclass", "namedtuple", "pydantic")
+
+
+def decode_notes(text: str) -> Any:
+    """Return what was noted about a run, step or version. What is found by name is given as that name.
+
+    Notes are looked at before anybody decides to trust who wrote them, and an import runs code.
+    """
+    return decode(text, more=dict.fromkeys(_NAMED, _name_alone))
+
+
+def _name_alone(found: Mapping[str, Any]) -> str:
+    member = found.get("v")
+    return f"{found['t']}.{member}" if isinstance(member, str) else str(found["t"])
+
+
 def is_codable(value: Any) -> bool:
     """Whether `encode` carries ``value``."""
     if type(value) in _SCALARS:

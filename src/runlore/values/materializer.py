@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from runlore.errors import DefinitionError, ValueUnstorable
-from runlore.model.artifact import Picture
-from runlore.model.artifact_type import ArtifactType
+from runlore.model.artifact import ArtifactType, Picture
 
 __all__ = ["DEFINED", "ArtifactType", "Declined", "Materializer", "Picture", "Reader", "Writer"]
 

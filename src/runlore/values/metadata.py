@@ -18,9 +18,6 @@ from runlore.values import codec
 _EXACT = (type(None), bool, int, float, str, bytes, dt.datetime, UUID, Decimal, type(Path()))
 _ALLOWED = "None, bool, int, float, str, bytes, datetime, UUID, Decimal, Path, and lists and dicts of these"
 
-#: What the codec finds by name, for which it would import the module that the name begins with.
-_NAMED = ("class", "function", "enum", "flag", "dataclass", "namedtuple", "pydantic")
-
 
 def encode_metadata(key: str, value: Any) -> str:
     """Return the text of a metadata value; numpy scalars become the Python value that they equal.
@@ -32,19 +29,6 @@ def encode_metadata(key: str, value: Any) -> str:
     if kind is int or kind is float or kind is str or kind is bool:
         return codec.encode(value)
     return codec.encode(plain_metadata(key, value), name=f"metadata {key!r}")
-
-
-def decode_metadata(text: str) -> Any:
-    """Return the value of `encode_metadata`. What is found by name is given as that name.
-
-    Notes are looked at before anybody decides to trust who wrote them, and an import runs code.
-    """
-    return codec.decode(text, more=dict.fromkeys(_NAMED, _name))
-
-
-def _name(found: Mapping[str, Any]) -> str:
-    member = found.get("v")
-    return f"{found['t']}.{member}" if isinstance(member, str) else str(found["t"])
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

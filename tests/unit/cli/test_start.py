@@ -88,3 +88,15 @@ def test_a_list_imports_nothing_dear(words: str, home: Path) -> None:
 
     assert set(loaded) & DEAR == set()
     assert [name for name in loaded if name.startswith("runlore.values")] == []
+
+
+def test_the_command_line_is_a_module_as_well(home: Path) -> None:
+    """`python -m runlore` is the same as `runlore`."""
+    environment = {**os.environ, "RUNLORE_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "runlore", "run", "list"], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert "making/1" in done.stdout
+    told = subprocess.run([sys.executable, "-m", "runlore", "--help"], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("Usage: runlore ")

@@ -1,0 +1,8 @@
+"""``python -m runlore``: the command line, where ``runlore`` is not on the path."""
+
+from __future__ import annotations
+
+from runlore.show.cli.main import main
+
+if __name__ == "__main__":
+    main(prog_name="runlore")
