@@ -51,7 +51,7 @@ the next, where new ones may be added:
 | `run list` | `id`, `name`, `pipeline`, `number`, `status`, `created`, `duration`, `parameters.…`, `metadata.…` |
 | `pipeline list` | `name`, `version`, `runs`, `id`, `created` |
 | `artifact list` | `name`, `versions`, `id`, `created` |
-| `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest` |
+| `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest`, `deleted` |
 | `artifact alias` | `alias`, `version`, `since`, `id`, `deleted` |
 
 `pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A number that JSON has no
