@@ -203,7 +203,7 @@ def types_page() -> str:
     head = ("type", "name", "format", "readable by", "metadata", "pictures", "digest", "pickle", "extra", "tested")
     lines = [TYPES, f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, shipped in {**BUILT_IN, **SHIPPED}.items():
-        types = shipped.types if name in BUILT_IN else [f"`{one.removeprefix('builtins.')}`" for one in shipped.types]
+        types = shipped.types if name in BUILT_IN else [f"`{public_name(one)}`" for one in shipped.types]
         cells = (
             ", ".join(types) or kinds_of(shipped),
             f"`{name}`",
@@ -218,6 +218,26 @@ def types_page() -> str:
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+#: Where users import classes from that live in a module of their library's own.
+PUBLIC_NAMES = {
+    "catboost.core.CatBoost": "catboost.CatBoost",
+    "keras.src.models.model.Model": "keras.Model",
+    "lightgbm.basic.Booster": "lightgbm.Booster",
+    "lightgbm.sklearn.LGBMModel": "lightgbm.LGBMModel",
+    "plotly.graph_objs._figure.Figure": "plotly.graph_objects.Figure",
+    "torch.jit._script.ScriptModule": "torch.jit.ScriptModule",
+    "torch.nn.modules.module.Module": "torch.nn.Module",
+    "transformers.modeling_utils.PreTrainedModel": "transformers.PreTrainedModel",
+    "xgboost.core.Booster": "xgboost.Booster",
+    "xgboost.sklearn.XGBModel": "xgboost.XGBModel",
+}
+
+
+def public_name(type_text: str) -> str:
+    """The name under which users know a class."""
+    return PUBLIC_NAMES.get(type_text, type_text.removeprefix("builtins."))
 
 
 def kinds_of(shipped: Shipped) -> str:

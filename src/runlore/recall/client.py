@@ -15,7 +15,7 @@ from runlore.model import run as model
 from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
-from runlore.model.pathspec import ArtifactPath, RunPath, parse_pathspec
+from runlore.model.pathspec import ARTIFACT_PREFIX, ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous, made_in_body
@@ -160,9 +160,14 @@ class Client:
     def get_artifact_version(self, name_id_or_prefix: str | UUID, version: str | int | None = None) -> ArtifactVersion:
         """A version by its artifact's name and label or alias (the newest without one), or by its own id.
 
-        The unique beginning of a name or id will do: ``("model")``, ``("model", "3")``, ``("model", "production")``.
+        The unique beginning of a name or id will do: ``("model")``, ``("model", "3")``, ``("model", "production")``; so
+        will a version's pathspec, ``("artifact:model@3")``.
         In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
         """
+        if version is None and isinstance(name_id_or_prefix, str) and name_id_or_prefix.startswith(ARTIFACT_PREFIX):
+            path = parse_pathspec(name_id_or_prefix)
+            if isinstance(path, ArtifactPath):
+                name_id_or_prefix, version = path.name, path.version
         made_here = made_in_body(name_id_or_prefix, version)
         if made_here is not None:
             return cast(ArtifactVersion, made_here)

@@ -172,6 +172,7 @@ def test_artifact_versions_by_name_number_label_and_id(book: Book) -> None:
     assert get("model", "raw_2023").load() == "raw"
     newest = get("model")
     assert get(newest.id) == get(str(newest.id)) == get(str(newest.id)[:12]) == newest
+    assert get(newest.pathspec) == get("artifact:model") == newest != get("artifact:model@raw_2023")
     assert [version.version for version in book.client.get_artifact("model").versions][1] == "raw_2023"
 
 
