@@ -103,8 +103,9 @@ class PrunedMemory(MemoryWriter, Record):
         with self._writing():
             going = [seq for seq, (_, mark, _) in sorted(self._t.condemned.items()) if self._is_ripe(mark)][:limit]
             for seq in going:
-                part, version = self._t.condemned[seq][0], self._t.versions[seq]
-                if part == "metadata":
+                part, _, was_gone = self._t.condemned[seq]
+                version = self._t.versions[seq]
+                if part == "metadata" and not was_gone:
                     self._put(self._t.spared, (version.content.digest, version.content.form), None)
                 self._drop_items(version, spare=part == "metadata")
                 for drawn in [key for key in self._t.pictures if key[0] == seq]:
@@ -141,6 +142,7 @@ class PrunedMemory(MemoryWriter, Record):
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
         with self._lock:
             t = self._t
+            without = {*without, *(() if condemned else t.condemned)}
             homes = {v.producer: v.seq for v in t.versions.values()}
             found = [(v.seq, v.content.digest, v.content.form) for v in t.versions.values() if not v.deleted]
             for seq, (_, _, was) in t.condemned.items() if condemned else ():

@@ -192,6 +192,29 @@ class RecordPruneContract:
                 record.version(first)
         assert list(record.check()) == []
 
+    def test_what_is_gone_is_not_spared(self, record: Record) -> None:
+        """Forgetting a version whose bytes were deleted before refers to nothing, since nothing is left to keep."""
+        seqs = _saved(record, *(new_version("m", content=blob(b"%d" % n, "tree"), save_type=_ANY) for n in range(2)))
+        assert _pruned(record, Pruning(part="artifact")) == tuple(seqs)
+        _saved(record, new_version("m", b"newest", save_type=SaveType.MANUAL))
+
+        assert _pruned(record, Pruning(part="metadata")) == tuple(seqs)
+
+        assert list(record.references()) == [(digest_of(b"newest"), "inline")]
+
+    def test_items_of_a_marked_collection_are_as_unused_as_it_is(self, record: Record) -> None:
+        """What only items of a collection that is marked to go refer to counts as what only the collection does."""
+        run, fence = begun(record, new_step(0, tasks=1))
+        collection = new_version("many", b"", content=blob(b"all", "inline"))
+        record.commit([finished(0, blob(b"0"), item=0)], fence=fence)
+        record.commit([step_end(outputs=(Output(name="out0", value=collection),)), END], fence=fence)
+        record.delete_run(run.seq)
+
+        _marked(record, Pruning(), held=["somebody"])
+
+        assert list(record.references(condemned=False)) == []
+        assert (digest_of(b"0"), "blob") in set(record.references())
+
     def test_what_came_to_be_used_is_not_marked(self, record: Record) -> None:
         """A version that was unused, and is an input, looked up, an origin or aliased by now, is left alone."""
         seqs = _loose(record, 5)

@@ -92,12 +92,12 @@ class Upkeep:
             return self._clear_orphans()
         with self._db.writing(durable=True) as cursor:
             going = cursor.execute(PRUNE["ripe_versions"], (limit,)).fetchall()
-            for _, part, run, step, item, pos in going:
+            for _, part, _, run, step, item, pos in going:
                 if item == -1:
                     if PARTS[part] == "metadata":
                         cursor.execute(PRUNE["spare_items"], (run, step, pos))
                     cursor.execute(PRUNE["drop_items"], (run, step, pos))
-            spared = [(row[0],) for row in going if PARTS[row[1]] == "metadata"]
+            spared = [(row[0],) for row in going if PARTS[row[1]] == "metadata" and not row[2]]
             cursor.executemany(PRUNE["spare_version"], spared)
             cursor.executemany(PRUNE["forget_pictures"], [(row[0],) for row in going])
             self._forget(cursor, [row[0] for row in going if PARTS[row[1]] != "artifact"])
@@ -123,6 +123,8 @@ class Upkeep:
 
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
         with self._db.reading():
+            if not condemned:  # the items of a collection go with it
+                without = {*without, *(row[0] for row in self._db.rows(PRUNE["condemned"]))}
             for reference in (*REFERENCES.values(), *((CONDEMNED,) if condemned else ())):
                 for version, digest, form in self._db.rows(reference.select):
                     if version is None or version not in without:
