@@ -142,10 +142,11 @@ class PrunedMemory(MemoryWriter, Record):
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
         with self._lock:
             t = self._t
-            without = {*without, *(() if condemned else t.condemned)}
+            going = {seq for seq, (part, _, _) in t.condemned.items() if part != "metadata" and not condemned}
+            without = {*without, *going}
             homes = {v.producer: v.seq for v in t.versions.values()}
             found = [(v.seq, v.content.digest, v.content.form) for v in t.versions.values() if not v.deleted]
-            for seq, (_, _, was) in t.condemned.items() if condemned else ():
+            for seq, (_, _, was) in t.condemned.items():
                 if not was:
                     found.append((seq, t.versions[seq].content.digest, t.versions[seq].content.form))
             for (seq, step, _, pos), (_, content) in t.items.items():

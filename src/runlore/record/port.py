@@ -320,7 +320,8 @@ class Record(ABC):
         """Every (digest, form) that something refers to.
 
         Forms are those of `Content.form`, and ``code`` for a snapshot, a blob that names others.
-        ``condemned=False`` leaves out what only versions marked to go refer to; ``without`` what these versions do.
+        ``condemned=False`` leaves out what only versions that are marked to go with their bytes refer to, items of
+        collections included; ``without`` what these versions do.
         """
 
     @abstractmethod

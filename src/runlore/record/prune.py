@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 from runlore.errors import ArtifactCorrupt, ArtifactMissing, StoreError
@@ -20,6 +19,7 @@ from runlore.record.port import Record
 CHUNK = 2_000
 #: Files in one transaction.
 FILES = 200
+_UNKNOWN = "No file is deleted, since its files are not known. `runlore check` says more."
 
 T = TypeVar("T")
 
@@ -94,13 +94,16 @@ class Pruner:
         reachable, dead = Reachable(record, self._blobs, ignore_errors=ignore_errors), record.dead()
         files: dict[str, int] = {}
         waiting: dict[str, int] = {}
-        with suppress(ArtifactMissing, ArtifactCorrupt):
+        try:
             stays = reachable.digests(references)
             files = {digest: size for digest, size in self._blobs.list() if digest not in stays}
-        if held:
-            left = reachable.digests(record.references(condemned=False, without=going)) if files or going else set()
-            waiting = {d: size for d, size in self._blobs.list() if d not in left and not dead.get(d, False)}
-            files = {digest: size for digest, size in files.items() if digest not in waiting}
+            if held:
+                left = reachable.digests(record.references(condemned=False, without=going))
+                waiting = {d: size for d, size in self._blobs.list() if d not in left and not dead.get(d, False)}
+                files = {digest: size for digest, size in files.items() if digest not in waiting}
+        except (ArtifactMissing, ArtifactCorrupt) as error:
+            reachable.errors.append(f"{error} {_UNKNOWN}")
+            files = waiting = {}
         return Pruned(
             versions=found.versions,
             payloads=len(payloads),
@@ -131,7 +134,7 @@ class Pruner:
         try:
             self._mark_files(reachable, sizes)
         except (ArtifactMissing, ArtifactCorrupt) as error:
-            errors.append(f"{error} No file was deleted, since its files are not known. `runlore check` says more.")
+            errors.append(f"{error} {_UNKNOWN}")
             known = False
         marks, held = record.marks(), self._held()  # in this order: see `Record.settle`
         record.settle(marks, held)

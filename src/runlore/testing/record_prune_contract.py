@@ -202,6 +202,14 @@ class RecordPruneContract:
 
         assert list(record.references()) == [(digest_of(b"newest"), "inline")]
 
+    def test_bytes_that_stay_are_referred_to_while_their_version_is_marked(self, record: Record) -> None:
+        """A version that will be forgotten, and its bytes kept, refers to them until then."""
+        _saved(record, new_version("m", content=blob(b"kept"), save_type=_ANY))
+
+        _marked(record, Pruning(part="metadata"), held=["somebody"])
+
+        assert list(record.references(condemned=False)) == [(digest_of(b"kept"), "blob")]
+
     def test_items_of_a_marked_collection_are_as_unused_as_it_is(self, record: Record) -> None:
         """What only items of a collection that is marked to go refer to counts as what only the collection does."""
         run, fence = begun(record, new_step(0, tasks=1))

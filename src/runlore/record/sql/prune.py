@@ -123,9 +123,10 @@ class Upkeep:
 
     def references(self, *, condemned: bool = True, without: Collection[int] = ()) -> Iterable[tuple[str, str]]:
         with self._db.reading():
-            if not condemned:  # the items of a collection go with it
-                without = {*without, *(row[0] for row in self._db.rows(PRUNE["condemned"]))}
-            for reference in (*REFERENCES.values(), *((CONDEMNED,) if condemned else ())):
+            if not condemned:
+                going = self._db.rows(PRUNE["condemned_with_bytes"], (PARTS.index("metadata"),))
+                without = {*without, *(row[0] for row in going)}
+            for reference in (*REFERENCES.values(), CONDEMNED):
                 for version, digest, form in self._db.rows(reference.select):
                     if version is None or version not in without:
                         yield unpack_digest(digest), "code" if form == SNAPSHOT else rows.FORMS[form]

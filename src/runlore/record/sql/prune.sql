@@ -37,8 +37,8 @@ update mark set holders = ? where id = ?
 -- name: drop_marks
 delete from mark where holders = '' and id not in (select mark from condemned) and id not in (select mark from dead)
 
--- name: condemned
-select version from condemned
+-- name: condemned_with_bytes
+select version from condemned where part <> ?
 -- name: ripe_versions
 select c.version, c.part, c.was, v.run, v.step, v.item, v.pos from condemned c cross join mark m on m.id = c.mark
 left join version v on v.seq = c.version where m.holders = '' limit ?
