@@ -101,6 +101,23 @@ def harmful(workspace: Workspace) -> list[object]:
     return [finding for finding in workspace.record.check() if not finding.harmless]
 
 
+def test_a_folder_that_does_not_fit_is_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    """Saving a folder on a full disk is `StoreFull`, leaves no draft, and the folder saved before still loads."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"1" * 40_000)
+    workspace = Workspace.open(settings(small_disk))
+    before = workspace.save_artifact(folder, "tree")
+    (folder / "b").write_bytes(b"2" * 4_000_000)
+
+    with pytest.raises(StoreFull, match="no space left"):
+        workspace.save_artifact(folder, "tree")
+
+    assert [file.name for file in before.load().iterdir()] == ["a"]
+    assert not list((small_disk / "home/blobs/tmp").iterdir())
+    workspace.close()
+
+
 @pytest.mark.parametrize("checkpoints", [1, 256])
 @pytest.mark.parametrize("flow", [storing_blobs, storing_values], ids=["blobs", "values"])
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(

@@ -133,7 +133,11 @@ class _TreeFile(io.RawIOBase):
         if self.closed:
             raise ValueError(f"the file {self.name!r} is closed")
         view = memoryview(data)
-        self._blob.write(view)
+        try:
+            self._blob.write(view)
+        except BaseException:
+            self._given_up = True  # closing the file must not hide why
+            raise
         self._position += view.nbytes
         return view.nbytes
 

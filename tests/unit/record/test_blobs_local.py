@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -290,12 +291,23 @@ def test_a_store_on_a_file_is_an_error(tmp_path: Path) -> None:
 
 def test_folders_deleted_meanwhile_are_made_again(blobs: LocalBlobs) -> None:
     """A store whose folders vanish under a running process goes on."""
-    import shutil
-
     blobs.put(b"one")
     shutil.rmtree(blobs.root)
 
     assert blobs.read(blobs.put(b"one")) == b"one"
+
+
+def test_shown_folders_can_be_deleted_at_any_time(blobs: LocalBlobs) -> None:
+    """A folder of a tree is made again if somebody removed it, or all of them, and no draft is left."""
+    files = {"a": blobs.put(b"a")}
+    name = blobs.put(b"a manifest")
+    for _ in range(2):
+        shown = blobs.folder(name, files)
+        assert (shown / "a").read_bytes() == b"a"
+        shutil.rmtree(blobs.root / "trees")
+
+    assert (blobs.folder(name, files) / "a").read_bytes() == b"a"
+    assert not list((blobs.root / "tmp").iterdir())
 
 
 def test_drafts_of_the_dead_are_swept(blobs: LocalBlobs) -> None:

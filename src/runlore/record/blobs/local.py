@@ -231,18 +231,23 @@ class LocalBlobs(Blobs):
     def _build(self, place: Path, view: View) -> None:
         """Make a tree's folder beside its place and swap it in; whoever comes second finds it made."""
         with _writing("make a folder of files"):
-            self._make_folder(self._drafts)
-            self._make_folder(self._trees)
-            draft = self._drafts / owner.draft_name()
+            for folder in (self._drafts, self._trees):
+                self._folders.discard(str(folder))  # somebody may have removed it since
+                self._make_folder(folder)
+            draft, old = self._drafts / owner.draft_name(), self._drafts / owner.draft_name()
             draft.mkdir(0o700)
-            build(view, draft, place)
-            if os.path.lexists(place):
-                os.rename(place, self._drafts / owner.draft_name())
             try:
-                os.rename(draft, place)
-            except OSError:
-                if not holds(view, place):
-                    raise
+                build(view, draft, place)
+                if os.path.lexists(place):
+                    os.rename(place, old)
+                try:
+                    os.rename(draft, place)
+                except OSError:
+                    if not holds(view, place):
+                        raise
+            finally:
+                for left in (draft, old):
+                    _throw_away(left)
 
 
 class _LocalWriter:
@@ -376,14 +381,19 @@ def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 def _remove(entry: os.DirEntry[str]) -> int:
-    if entry.is_dir(follow_symlinks=False):
+    _throw_away(entry.path)
+    return int(not os.path.lexists(entry.path))
+
+
+def _throw_away(path: str | os.PathLike[str]) -> None:
+    """Delete a file or folder, if it is there and that can be done."""
+    if os.path.isdir(path) and not os.path.islink(path):
         import shutil
 
-        shutil.rmtree(entry.path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):
-            os.unlink(entry.path)
-    return int(not os.path.lexists(entry.path))
+            os.unlink(path)
 
 
 @contextmanager
