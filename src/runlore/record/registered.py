@@ -161,7 +161,7 @@ class RegisteredFiles:
         if registered.folder:
             try:
                 found = dict(_walk(place, links))
-            except ValueUnstorable as error:
+            except (ValueUnstorable, NameInvalid) as error:
                 raise ArtifactChanged(f"{place} changed since it was registered: {error}") from error
         else:
             found = {registered.files[0].name: place}
@@ -283,7 +283,12 @@ def _walk(top: Path, links: dict[str, str]) -> Iterator[tuple[str, Path]]:
             path = Path(entry.path)
             name = checked_file_name(path.relative_to(top).as_posix())
             if entry.is_symlink():
-                target = Path(os.path.realpath(path))
+                try:
+                    target = Path(os.path.realpath(path, strict=True))
+                except OSError as error:
+                    raise ValueUnstorable(
+                        f"{path} is a link that leads nowhere: {error.strerror}. Leave it out."
+                    ) from error
                 if not target.is_relative_to(real):
                     raise ValueUnstorable(f"{path} is a link that leads out of the folder, to {target}. Leave it out.")
                 if target in (*above, here):

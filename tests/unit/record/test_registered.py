@@ -248,6 +248,32 @@ def test_links_out_of_a_folder_are_refused(disk: Disk, tmp_path: Path) -> None:
         disk.opened().take(folder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and names of POSIX")
+@pytest.mark.parametrize("target", ["a", "nowhere"])
+def test_links_that_lead_nowhere_are_refused(disk: Disk, target: str) -> None:
+    """A link to itself or to nothing is not taken, and is a change where a file was."""
+    folder = disk.folder(a="one")
+    taken = disk.opened().take(folder)
+    (folder / "a").unlink()
+    (folder / "a").symlink_to(target)
+
+    with pytest.raises(ValueUnstorable, match="a is a link that leads nowhere"):
+        disk.opened().take(folder)
+    with pytest.raises(ArtifactChanged, match="leads nowhere"):
+        disk.opened().path(taken)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and names of POSIX")
+def test_a_file_whose_name_cannot_be_kept_is_a_change(disk: Disk) -> None:
+    """A folder to which such a file has come has changed, as with any other file."""
+    folder = disk.folder(a="one")
+    taken = disk.opened().take(folder)
+    (folder / "back\\slash").write_text("")
+
+    with pytest.raises(ArtifactChanged, match="backslash"):
+        disk.opened().path(taken)
+
+
 def test_a_replaced_link_is_noticed(disk: Disk) -> None:
     """A path that is a link must lead where it led, whatever lies there."""
     (disk.files / "one").mkdir()
