@@ -284,8 +284,7 @@ class Record(ABC):
     def prunable(self, pruning: Pruning) -> Prunable:
         """What `unused` names and ``pruning`` means, oldest first, and the moment at which that was so.
 
-        Versions whose bytes were deleted are among them, unless only bytes are wanted or they are their artifact's
-        newest. Looks at every version.
+        Versions whose bytes were deleted are among them, unless only bytes are wanted. Looks at every version.
         """
 
     @abstractmethod
@@ -311,7 +310,7 @@ class Record(ABC):
     def clear(self, limit: int) -> int:
         """Delete at most ``limit`` versions with a ripe mark, and their items; return how many.
 
-        The newest version of an artifact stays as one whose bytes were deleted, so that its number is not given again.
+        The number of an artifact's newest version is not given again.
         Once there are none, also items that belong to no run and no version are deleted, and 0 is returned.
         """
 
