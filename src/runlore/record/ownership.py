@@ -45,9 +45,9 @@ class Ownership:
             ours = lock.acquire(timeout=0.2)  # a sweeper may hold a new file for an instant
         except OSError as error:
             if error.errno in _READ_ONLY:
-                raise StoreReadOnly(f"A run cannot begin, since {self.folder} cannot be written: {error}.") from error
+                raise StoreReadOnly(f"Nothing can begin, since {self.folder} cannot be written: {error}.") from error
             failure = StoreFull if error.errno in _FULL else StoreError
-            raise failure(f"A run cannot begin, since no lease can be made in {self.folder}: {error}.") from error
+            raise failure(f"Nothing can begin, since no lease can be made in {self.folder}: {error}.") from error
         if not ours:
             raise StoreError(f"The run {run_id} is owned by another process, or by another place in this one.")
         with self._guard:

@@ -214,5 +214,5 @@ def test_a_record_that_cannot_be_written_is_left(
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     """Where no lease can be made, a run does not begin, and the error is one of the store."""
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreError, match="A run cannot begin"):
+    with pytest.raises(StoreError, match="Nothing can begin"):
         Ownership(tmp_path / "file" / "leases").acquire(uuid4())
