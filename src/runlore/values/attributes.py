@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.model.digest import digest_of
 from runlore.values.materializer import Declined, Reader, Writer
-from runlore.values.payload import InlineReader
+from runlore.values.payload import InlineReader, InlineWriter
 from runlore.values.registry import by_name
 
 #: Name of the file; its format is that of `nested` (`docs/design/codec.md`).
@@ -25,9 +25,9 @@ class Attributes:
                 raise Declined(
                     f"The {name} of a {cls.__qualname__} is or holds a function, which is no data. Name it by a text."
                 )
-        buffer = _Buffer()
+        buffer = InlineWriter()
         try:
-            by_name("nested").save({"class": cls.__name__, "attributes": dict(attributes)}, cast(Writer, buffer))
+            by_name("nested").save({"class": cls.__name__, "attributes": dict(attributes)}, buffer)
         except ValueUnstorable as error:
             raise Declined(str(error)) from error
         self._data = buffer.data
@@ -59,16 +59,6 @@ def read_attributes(reader: Reader, module: Any, base: type) -> tuple[Any, dict[
 def is_offered(value: Any, module: Any) -> bool:
     """Whether the class of a value is found under its name in a library, so that its name is enough to find it."""
     return getattr(module, type(value).__name__, None) is type(value)
-
-
-class _Buffer:
-    """The `Writer` of a payload in memory."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.data += memoryview(data).cast("B") if memoryview(data).nbytes else b""
 
 
 def _holds_code(value: Any) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from runlore.errors import ValueUnstorable
 from runlore.values import codec
 from runlore.values.columns import is_small
 from runlore.values.materializer import Declined, Materializer
+from runlore.values.payload import InlineWriter
 from runlore.values.text import TAG, Encode, Refused, quote
 
 #: Each leaf begins at a multiple of so many bytes.
@@ -62,7 +62,7 @@ class Leaves:
                 return self._stored(value, found)
         if type(value) is OrderedDict or is_small(value):
             return None
-        payload = _Payload()
+        payload = InlineWriter()
         try:
             self._columns.save(value, payload)
         except Declined:
@@ -87,7 +87,7 @@ class Leaves:
         return f'{{"{TAG}":"array","t":{dtype},"shape":[{shape}],"at":{place}{order}}}'
 
     def _stored(self, value: Any, found: Materializer) -> str | None:
-        payload = _Payload()
+        payload = InlineWriter()
         try:
             found.save(value, payload)
         except Declined:
@@ -96,7 +96,7 @@ class Leaves:
             raise Refused(value, f"has no exact form here: {error}".removesuffix(".")) from error
         return self._keep_payload(found, payload)
 
-    def _keep_payload(self, materializer: Materializer, payload: _Payload) -> str:
+    def _keep_payload(self, materializer: Materializer, payload: InlineWriter) -> str:
         name = quote(materializer.name)
         if not payload.is_tree:
             place = self.keep(memoryview(payload.data))
@@ -140,39 +140,6 @@ class OpaqueLeaves(Leaves):
             raise Refused(value, f"is one of more than {_MOST_OBJECTS} that only a pickle holds")
         self.objects.append(value)
         return f'{{"{TAG}":"pickled","n":{len(self.objects) - 1}}}'
-
-
-class _Payload:
-    """The `Writer` of a leaf."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.files: dict[str, _File] = {}
-        self.is_tree = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.data += memoryview(data).cast("B") if memoryview(data).nbytes else b""
-
-    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
-        self.is_tree = True
-        file = self.files[name] = _File()
-        return cast(BinaryIO, file)
-
-    def folder(self, name: str = "") -> None:
-        if name:
-            raise ValueUnstorable("a value with empty folders cannot lie inside a container")
-        self.is_tree = True
-
-
-class _File(io.BytesIO):
-    """A file of a leaf; what was written is there when it is closed."""
-
-    content: bytes = b""
-
-    def close(self) -> None:
-        if not self.closed:
-            self.content = self.getvalue()
-        super().close()
 
 
 def _objects(value: Any, depth: int, write: Encode) -> str:

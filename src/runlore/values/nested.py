@@ -72,7 +72,7 @@ class NestedMaterializer(Materializer):
 
     def _named_in_columns(self, text: bytes, area: memoryview) -> bytes:
         found = [_cut(area, int(place), int(size)) for place, size in _COLUMNS.findall(text)]
-        return b"".join(self._columns.naming(InlineReader(data, "")) for data in found)
+        return b"".join(self._columns.naming(InlineReader(data, digest_of(data))) for data in found)
 
     def load(self, reader: Reader) -> Any:
         text, area, _ = _parts_of(_buffer_of(reader), _FORMAT)

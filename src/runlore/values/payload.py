@@ -1,15 +1,17 @@
-"""Payload at hand: bytes in memory as something that a materializer reads."""
+"""Payload at hand: bytes in memory as something that a materializer reads or writes."""
 
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from runlore.errors import NotFound, ValueUnloadable
+from runlore.errors import NotFound, ValueUnloadable, ValueUnstorable
 from runlore.model.suggest import did_you_mean
 
 _scratch_guard = threading.Lock()
@@ -78,6 +80,40 @@ class InlineTreeReader:
         if found is None:
             raise NotFound(f"There is no file {name!r}.{did_you_mean(name, sorted(self._files))}")
         return found
+
+
+class InlineWriter:
+    """Keeps in memory what a materializer writes, such as a value inside another one."""
+
+    def __init__(self) -> None:
+        #: The single payload.
+        self.data = bytearray()
+        self.files: dict[str, _File] = {}
+        self.is_tree = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.data += memoryview(data).cast("B") if memoryview(data).nbytes else b""
+
+    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
+        self.is_tree = True
+        file = self.files[name] = _File()
+        return cast(BinaryIO, file)
+
+    def folder(self, name: str = "") -> None:
+        if name:
+            raise ValueUnstorable("a value with empty folders cannot lie inside a container")
+        self.is_tree = True
+
+
+class _File(io.BytesIO):
+    """A file of a tree; what was written is there when it is closed."""
+
+    content: bytes = b""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.content = self.getvalue()
+        super().close()
 
 
 def _checked(name: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import plotly.graph_objects as graph
 import plotly.io
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
+from runlore.model.digest import digest_of
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
-from runlore.values.payload import InlineReader
+from runlore.values.payload import InlineReader, InlineWriter
 from runlore.values.registry import by_name
 
 _JSON = "figure.json"
@@ -71,12 +72,19 @@ def _read(text: str) -> Any:
 
 def _typed(figure: Any) -> bytes:
     """All that a figure is made of, exactly, but for the order of names, which means nothing and varies."""
-    out = _Payload()
+    out = InlineWriter()
     try:
-        by_name("nested").save(_sorted(figure.to_plotly_json()), out)
+        by_name("nested").save(_sorted(_members(figure)), out)
     except ValueUnstorable as error:
         raise Declined(f"The figure holds what has no exact form: {error}") from error
     return bytes(out.data)
+
+
+def _members(figure: Any) -> dict[str, Any]:
+    """As ``to_plotly_json``, which gives arrays as texts in base64, and integers of another size."""
+    found = {"data": figure._data, "layout": figure._layout}
+    frames = [frame._props for frame in figure.frames]
+    return {**found, "frames": frames} if frames else found
 
 
 def _sorted(part: Any) -> Any:
@@ -86,7 +94,7 @@ def _sorted(part: Any) -> Any:
 
 
 def _figure(exact: bytes) -> Any:
-    return graph.Figure(by_name("nested").load(InlineReader(exact, "")))
+    return graph.Figure(by_name("nested").load(InlineReader(exact, digest_of(exact))))
 
 
 def _is_exact(text: str, exact: bytes) -> bool:
@@ -94,19 +102,3 @@ def _is_exact(text: str, exact: bytes) -> bool:
         return _typed(_read(text)) == exact
     except (Declined, ValueUnloadable):
         return False
-
-
-class _Payload:
-    """The `Writer` of a single payload in memory."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.data += data
-
-    def file(self, name: str, *, executable: bool = False) -> BinaryIO:
-        raise ValueUnstorable("a figure is a single payload")
-
-    def folder(self, name: str = "") -> None:
-        raise ValueUnstorable("a figure is a single payload")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot
+import numpy as np
 import plotly.graph_objects
 import pytest
 from hypothesis import given, settings
@@ -195,6 +196,18 @@ def test_a_figure_of_somebody_else_is_not_loaded(home: Path, monkeypatch: pytest
             assert version.run_metadata["pickle"].value is True
         with pytest.raises(UntrustedPickle):
             load_artifact(name)
+
+
+@pytest.mark.parametrize("values", [np.arange(200_000) / 7, np.arange(3), np.array(["2026-01-01"], "M8[s]")])
+def test_arrays_of_figures_of_plotly_come_back(values: Any, tmp_path: Path) -> None:
+    """The arrays of a figure are arrays of their dtype again, also of one of more than a megabyte."""
+    figure = plotly.graph_objects.Figure(plotly.graph_objects.Scatter(y=values))
+
+    again = round_trip(PlotlyMaterializer(), figure, tmp_path)
+
+    assert isinstance(again.data[0].y, np.ndarray)
+    assert again.data[0].y.dtype == figure.data[0].y.dtype
+    assert (again.data[0].y == figure.data[0].y).all()
 
 
 def test_figures_of_plotly_are_exact_and_readable(tmp_path: Path) -> None:
