@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runlore import platform
-from runlore.errors import ArtifactCorrupt, ArtifactMissing, StoreError, StoreFull, StoreReadOnly
+from runlore.errors import ArtifactCorrupt, ArtifactMissing, StoreCorrupt, StoreError, StoreFull, StoreReadOnly
 from runlore.model.digest import digest_of
 from runlore.record.blobs.local import LocalBlobs
 from runlore.record.blobs.memo import SETTLED
@@ -357,6 +357,38 @@ def test_a_tampered_folder_is_made_anew(blobs: LocalBlobs, tmp_path: Path) -> No
         folder = blobs.folder(tree, files)
         found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
         assert found == {"a": b"1", "b/c": b"2"}, tamper
+
+
+def _elsewhere(blobs: LocalBlobs, digest: str, folder: Path) -> None:
+    """Beside ``folder``, another file where a link in it would find the blob's."""
+    place = folder / "sha256" / _file(blobs, digest).parent.name
+    place.mkdir(parents=True)
+    (place / _file(blobs, digest).name).write_bytes(b"evil")
+
+
+def test_a_folder_of_a_tree_that_is_a_link_is_made_anew(blobs: LocalBlobs, tmp_path: Path) -> None:
+    """Links that say the right thing where they lead elsewhere, since a folder above them is a link, are not shown."""
+    digest = blobs.put(b"1")
+    tree, files = digest_of(b"tree"), {"b/c": digest}
+    folder = blobs.folder(tree, files)
+    _elsewhere(blobs, digest, tmp_path / "evil")
+    (tmp_path / "evil" / "trees" / "t").mkdir(parents=True)
+    (folder / "b").rename(tmp_path / "evil" / "trees" / "t" / "b")
+    (folder / "b").symlink_to(tmp_path / "evil" / "trees" / "t" / "b")
+    assert (folder / "b" / "c").read_bytes() == b"evil"
+
+    assert (blobs.folder(tree, files) / "b" / "c").read_bytes() == b"1"
+
+
+def test_trees_shown_elsewhere_are_refused(blobs: LocalBlobs, tmp_path: Path) -> None:
+    """Where all folders of trees lie behind a link, no file is handed out that is not the blob's."""
+    digest = blobs.put(b"1")
+    _elsewhere(blobs, digest, tmp_path / "evil")
+    (tmp_path / "evil" / "trees").mkdir()
+    (blobs.root / "trees").symlink_to(tmp_path / "evil" / "trees")
+
+    with pytest.raises(StoreCorrupt, match="trees"):
+        blobs.folder(digest_of(b"tree"), {"a": digest})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and modes are POSIX's")

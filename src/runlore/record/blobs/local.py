@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from runlore import platform
-from runlore.errors import ArtifactCorrupt, ArtifactMissing, StoreError, StoreFull, StoreReadOnly
+from runlore.errors import ArtifactCorrupt, ArtifactMissing, StoreCorrupt, StoreError, StoreFull, StoreReadOnly
 from runlore.model.digest import digest_of, is_digest
 from runlore.platform import crash_point
 from runlore.record.blobs import owner
@@ -21,6 +21,8 @@ from runlore.record.blobs.memo import Memo, stamp_of
 from runlore.record.blobs.port import Blobs, BlobWriter
 from runlore.record.blobs.view import View, build, holds
 
+#: So often a tree's folder is made; another process may be just putting its own in that place.
+_ATTEMPTS = 4
 #: From this size on, a buffer is hashed in a second thread while it is being written.
 _LARGE = 1 << 20
 _CHUNK = 1 << 20
@@ -94,9 +96,16 @@ class LocalBlobs(Blobs):
             executables={file: files[file] for file in executables},
         )
         place = self._trees / _hex(name)
-        if not holds(view, place):
+        for _ in range(_ATTEMPTS):
+            if holds(view, place):
+                return place
             self._build(place, view)
-        return place
+            if platform.WINDOWS:  # where `holds` sees no links
+                return place
+        raise StoreCorrupt(
+            f"Files cannot be shown in {self._trees}: links there do not lead to {self._files}. See that both are "
+            "plain folders; what lies in the first can be deleted at any time."
+        )
 
     def has(self, digest: str) -> bool:
         try:

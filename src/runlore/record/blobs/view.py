@@ -50,14 +50,17 @@ def holds(view: View, place: Path) -> bool:
             found == len(view.files)
             and empty == view.folders
             and all(
-                os.readlink(place / name) == os.path.relpath(target, (place / name).parent)
-                for name, target in view.files.items()
-                if name not in view.executables
+                _leads_to(target, place / name) for name, target in view.files.items() if name not in view.executables
             )
             and all(_is_copy(place / name, digest) for name, digest in view.executables.items())
         )
     except OSError:
         return False
+
+
+def _leads_to(target: Path, file: Path) -> bool:
+    """Whether a link says what it should and leads there: where a folder above is a link, that is not the same."""
+    return os.readlink(file) == os.path.relpath(target, file.parent) and os.path.samefile(file, target)
 
 
 def _copy(target: Path, file: Path, mode: int) -> None:
