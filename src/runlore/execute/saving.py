@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -28,8 +28,8 @@ from runlore.values.metadata import encode_metadata, kept_metadata
 class Saving:
     """Makes versions of one artifact by hand. A name, tag or metadata that cannot be is refused before work is done.
 
-    ``holding`` holds a lease, so that what is being stored is not pruned before it is committed. In a step, its run has
-    one.
+    ``holding`` holds a lease, so that files being stored are not pruned before they are committed. In a step, its run
+    has one.
     """
 
     def __init__(
@@ -57,8 +57,14 @@ class Saving:
     def save(self, value: Any, *, materializer: Any = None, describe: bool = True, draw: bool = True) -> int:
         """Store ``value``; return the seq of the new version."""
         self._refuse_taken()
-        with self._holding():
-            content = self._vault.store(value, materializer=materializer, describe=describe, draw=draw)
+        with ExitStack() as held:
+            content = self._vault.store(
+                value,
+                materializer=materializer,
+                describe=describe,
+                draw=draw,
+                before_blobs=lambda: held.enter_context(self._holding()),
+            )
             return self._add(content, SaveType.MANUAL)
 
     def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> int:

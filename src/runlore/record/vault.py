@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -104,6 +104,7 @@ class Vault:
         materializer: Any = None,
         describe: bool = True,
         draw: bool | None = None,
+        before_blobs: Callable[[], object] | None = None,
     ) -> Content:
         """Turn ``value`` into kept bytes. Blobs are durable on return; an inline payload is when it is committed.
 
@@ -113,6 +114,8 @@ class Vault:
             describe: let the materializer note what the value is.
             draw: draw cheap pictures now. ``None`` leaves all to the first look; ``False`` also notes that none are to
                 be made.
+            before_blobs: called before a blob is written, if one is: a row of the record is kept with its commit, while
+                a blob is nobody's until then.
 
         Raises `ValueUnstorable`, or `StoreFull` and its like.
         """
@@ -123,20 +126,27 @@ class Vault:
                 return _without_pictures(content) if draw is False else content
         for chosen in materializers_for(value, annotation=annotation, explicit=materializer):
             try:
-                return self._save(value, chosen, describe, draw)
+                return self._save(value, chosen, describe, draw, before_blobs)
             except Declined:
                 if materializer is not None:
                     raise
         raise ValueUnstorable(f"No materializer stores a {type_name(type(value))}.")
 
-    def _save(self, value: Any, chosen: Materializer, describe: bool, draw: bool | None) -> Content:
+    def _save(
+        self,
+        value: Any,
+        chosen: Materializer,
+        describe: bool,
+        draw: bool | None,
+        before_blobs: Callable[[], object] | None,
+    ) -> Content:
         if chosen.runs_code and self._policy == "deny":
             raise ValueUnstorable(
                 f"A {type_name(type(value))} can only be stored as a pickle (by {chosen.name!r}), and the "
                 "setting pickle is 'deny' here. Return what it is made of, give its class a Materializer of its own, "
                 "or set RUNLORE_PICKLE=own."
             )
-        sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None)
+        sink = Sink(self.blobs, self.inline_limit, self._key if chosen.runs_code else None, before_blobs)
         try:
             chosen.save(value, sink)
             form, digest, size, payload = sink.finish()

@@ -13,7 +13,7 @@ from runlore.record.blobs.tree import File, checked_file_name, encode_manifest
 from runlore.values.written import SEARCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined,unused-ignore]
+    from collections.abc import Buffer, Callable  # type: ignore[attr-defined,unused-ignore]
 
 
 class Sink:
@@ -21,6 +21,7 @@ class Sink:
 
     __slots__ = (
         "_blob",
+        "_before_blobs",
         "_blobs",
         "_buffered",
         "_files",
@@ -33,9 +34,15 @@ class Sink:
         "mac",
     )
 
-    def __init__(self, blobs: Blobs, limit: int, key: bytes | None) -> None:
-        """``limit``: largest payload, in bytes, that stays in memory. ``key``: sign the bytes with it."""
+    def __init__(
+        self, blobs: Blobs, limit: int, key: bytes | None, before_blobs: Callable[[], object] | None = None
+    ) -> None:
+        """``limit``: largest payload, in bytes, that stays in memory. ``key``: sign the bytes with it.
+
+        ``before_blobs`` is called before the first blob is begun, if one is.
+        """
         self._blobs = blobs
+        self._before_blobs = before_blobs
         self._limit = limit
         self._key = key
         self._signature = hmac.new(key, digestmod=sha256) if key else None
@@ -62,7 +69,7 @@ class Sink:
                 self._parts.append(bytes(data))
                 self._buffered += size
                 return
-            self._blob = self._blobs.writer()
+            self._blob = self._to_write().writer()
             for part in self._parts:
                 self._blob.write(part)
             self._parts.clear()
@@ -73,7 +80,7 @@ class Sink:
         checked_file_name(name)
         if name in self._files:
             raise NameInvalid(f"The file {name!r} was opened for writing before.")
-        made = self._files[name] = _TreeFile(name, self._blobs.writer(), executable)
+        made = self._files[name] = _TreeFile(name, self._to_write().writer(), executable)
         return cast(BinaryIO, made)
 
     def folder(self, name: str = "") -> None:
@@ -99,6 +106,12 @@ class Sink:
         for file in self._files.values():
             file.abort()
 
+    def _to_write(self) -> Blobs:
+        if self._before_blobs is not None:
+            self._before_blobs()
+            self._before_blobs = None
+        return self._blobs
+
     @staticmethod
     def _refuse_both(other: object) -> None:
         if other:
@@ -111,7 +124,7 @@ class Sink:
         manifest = encode_manifest(files, self._folders - {""})
         if self._key:
             self.mac = hmac.digest(self._key, manifest, "sha256")
-        return "tree", self._blobs.put(manifest), sum(file.size for file in files), None
+        return "tree", self._to_write().put(manifest), sum(file.size for file in files), None
 
 
 class _TreeFile(io.RawIOBase):

@@ -601,3 +601,16 @@ def test_an_element_tells_its_own_type() -> None:
     version = squaring().steps["square"].output
     assert repr(version) == "<ArtifactVersion 'artifact:squares@1': builtins.list>"
     assert repr(version[1]) == "<ArtifactVersion 'artifact:squares@1[1]': builtins.int>"
+
+
+def test_only_what_becomes_a_file_is_saved_under_a_lease(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease keeps pruning from files that no version refers to yet; a small value, a row, does without."""
+    leases: list[object] = []
+    acquire = workspace.ownership.acquire
+    monkeypatch.setattr(workspace.ownership, "acquire", lambda id: (leases.append(id), acquire(id))[1])
+
+    save_artifact({"a": 1}, "small")
+    assert leases == []
+    save_artifact(np.arange(100_000), "large")
+    assert len(leases) == 1
+    assert workspace.ownership.held() == frozenset()
