@@ -131,6 +131,7 @@ def _build(parts: dict[str, Any], kind: str, form: str) -> Any:
     shape = tuple(parts["shape"].tolist())
     data = parts["data"]
     if form == "lil":
+        _check_rows(parts, shape)
         made = cls(shape, dtype=data.dtype)
         ends = parts["indptr"].tolist()
         for place, (start, stop) in enumerate(itertools.pairwise(ends)):
@@ -142,6 +143,7 @@ def _build(parts: dict[str, Any], kind: str, form: str) -> Any:
         made.offsets = parts["offsets"]
     elif form in _COMPRESSED:
         made = cls((data, parts["indices"], parts["indptr"]), shape=shape)
+        made.check_format(full_check=True)  # else scipy would read and write memory at any place that a file says
         made.indices, made.indptr = parts["indices"], parts["indptr"]  # scipy narrows them where it can
     else:
         coords = (parts["row"], parts["col"]) if "row" in parts else tuple(parts["coords"])
@@ -156,3 +158,7 @@ def _build(parts: dict[str, Any], kind: str, form: str) -> Any:
             made.row, made.col = coords
     made.data = data
     return made
+
+
+def _check_rows(parts: dict[str, Any], shape: tuple[int, ...]) -> None:
+    scipy.sparse.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape).check_format(full_check=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import transformers
+from transformers.utils import PushToHubMixin
 from transformers.utils import logging as transformers_logging
 
 from runlore.errors import ValueUnloadable
@@ -19,6 +20,7 @@ from runlore.values.materializer import ArtifactType, Declined, Materializer, Pi
 
 #: What ``save_pretrained`` leaves out.
 _ABOUT = "runlore.json"
+_CONFIG = "config.json"
 #: Ways to compute attention that every machine has.
 _ATTENTION = ("eager", "sdpa")
 _PICTURED = 100_000
@@ -44,7 +46,7 @@ class PretrainedMaterializer(Materializer):
 
     def load(self, reader: Reader) -> Any:
         about = _about(reader)
-        value = _from_pretrained(about, reader, {})
+        value = _from_pretrained(about, reader, PushToHubMixin, {})
         if isinstance(getattr(value, "name_or_path", None), str):
             value.name_or_path = about["name_or_path"]
         return value
@@ -101,10 +103,12 @@ class TransformerMaterializer(Materializer):
 
     def load(self, reader: Reader) -> Any:
         about = _about(reader)
-        options: dict[str, Any] = {_DTYPE: "auto"}
+        _refuse_fetched_code(json.loads(reader.file(_CONFIG)))
+        # weights in the other format are a pickle
+        options: dict[str, Any] = {_DTYPE: "auto", "use_safetensors": True}
         if about["attention"] in _ATTENTION:
             options["attn_implementation"] = about["attention"]
-        model = _from_pretrained(about, reader, options)
+        model = _from_pretrained(about, reader, transformers.PreTrainedModel, options)
         model.name_or_path = model.config._name_or_path = about["name_or_path"]
         for one in (*model.parameters(), *model.buffers()):
             if (
@@ -163,17 +167,53 @@ def _about(reader: Reader) -> dict[str, Any]:
     return about
 
 
-def _from_pretrained(about: Mapping[str, Any], reader: Reader, options: Mapping[str, Any]) -> Any:
-    cls = _offered(about["class"])
-    if not isinstance(cls, type) or not hasattr(cls, "from_pretrained") or cls.__module__.partition(".")[0] != _ROOT:
+def _from_pretrained(about: Mapping[str, Any], reader: Reader, base: type, options: Mapping[str, Any]) -> Any:
+    """Read what a class of transformers' own, derived from ``base``, has written.
+
+    The classes that choose another one are no such class; by what a folder says, they would run code in it.
+    """
+    cls: Any = _offered(about["class"])
+    if not _is_own(cls, base):
         raise ValueUnloadable(
             f"transformers {transformers.__version__} has no class {about['class']}. Install the version that saved it."
         )
+    if _is_own(cls, transformers.ProcessorMixin):  # whose parts are read by the classes that choose
+        options = {**options, "trust_remote_code": False}
     with _quietly():
         try:
             return cls.from_pretrained(str(reader.path()), local_files_only=True, **options)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise ValueUnloadable(f"transformers {transformers.__version__} does not read it: {error}.") from error
+
+
+def _is_own(cls: Any, base: type) -> bool:
+    return isinstance(cls, type) and issubclass(cls, base) and cls.__module__.partition(".")[0] == _ROOT
+
+
+def _refuse_fetched_code(config: Any) -> None:
+    """Refuse a configuration that names code on the network to compute attention with, or to unpack weights."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if name == "quantization_config" and value:
+                raise ValueUnloadable(
+                    "The model's configuration asks for quantized weights, which are not stored here."
+                )
+            if name.endswith("_implementation") or "_implementation_" in name:
+                _refuse_repository(name, value)
+        for value in config.values():
+            _refuse_fetched_code(value)
+    elif isinstance(config, list):
+        for value in config:
+            _refuse_fetched_code(value)
+
+
+def _refuse_repository(name: str, value: Any) -> None:
+    found = value.values() if isinstance(value, dict) else (value,)
+    if any(isinstance(one, str) and "/" in one for one in found):
+        raise ValueUnloadable(
+            f"The model's configuration names a repository ({name}: {value!r}), whose code loading it would fetch and "
+            "run."
+        )
 
 
 @contextmanager

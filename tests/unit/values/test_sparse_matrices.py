@@ -13,6 +13,7 @@ from scipy import sparse
 from runlore.errors import ValueUnloadable
 from runlore.testing.payloads import MemoryWriter, PayloadReader, round_trip
 from runlore.values.metadata import encode_metadata
+from runlore.values.npz import write_npz
 from runlore.values.registry import by_name, materializer_for
 from runlore.values.sparse import SparseMaterializer
 
@@ -149,3 +150,16 @@ def test_foreign_bytes_are_refused(data: bytes, tmp_path: Path) -> None:
     """Bytes that are no stored matrix are a typed error."""
     with pytest.raises(ValueUnloadable):
         STORE.load(PayloadReader(tmp_path, {}, data))
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr", "lil"])
+def test_places_outside_of_a_matrix_are_refused(form: str, tmp_path: Path) -> None:
+    """A file whose members lie outside of the matrix is no matrix: scipy would read and write memory there."""
+    data = numpy.ones((2, 1, 1)) if form == "bsr" else numpy.ones(2)
+    parts = {"indices": numpy.array([0, 10**7]), "indptr": numpy.array([0, 1, 2]), "data": data}
+    parts |= {"format": numpy.array(form.replace("lil", "csr").encode()), "shape": numpy.array([2, 2])}
+    writer = MemoryWriter()
+    write_npz(parts, writer, {"format": "lil"} if form == "lil" else None)
+
+    with pytest.raises(ValueUnloadable, match="2"):
+        SparseMaterializer().load(writer.reader(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from runlore.errors import ValueUnloadable, ValueUnstorable
 from runlore.record.blobs.local import LocalBlobs
 from runlore.record.memory import MemoryRecord
 from runlore.record.vault import Vault
-from runlore.testing.payloads import MemoryWriter, round_trip
+from runlore.testing.payloads import MemoryWriter, PayloadReader, round_trip
 from runlore.values.codec import decode
 from runlore.values.materializer import ArtifactType
 from runlore.values.metadata import encode_metadata
@@ -205,3 +206,73 @@ def test_classes_that_are_gone_are_told(tmp_path: Path) -> None:
         reader._tree["runlore.json"] = json.dumps({"class": name, "attention": None}).encode()
         with pytest.raises(ValueUnloadable, match="has no class"):
             by_name("transformers_model").load(reader)
+
+
+HOSTILE_CODE = """
+import os
+os.environ["RUNLORE_TEST_RAN"] = "1"
+from transformers import PretrainedConfig, PreTrainedModel
+class C(PretrainedConfig): model_type = "unheard"
+class M(PreTrainedModel): config_class = C
+"""
+CHOSEN = {"AutoConfig": "evil.C", "AutoModel": "evil.M", "AutoProcessor": "evil.C", "AutoTokenizer": ["evil.C", None]}
+
+
+@pytest.mark.parametrize(
+    ("name", "materializer"),
+    [
+        ("AutoConfig", "transformers"),
+        ("AutoTokenizer", "transformers"),
+        ("AutoProcessor", "transformers"),
+        ("CLIPProcessor", "transformers"),
+        ("AutoModel", "transformers_model"),
+    ],
+)
+def test_a_folder_that_brings_code_runs_none_and_asks_nobody(
+    name: str, materializer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code beside a model is not run, and no question whether it may be is asked, whatever the files say."""
+    monkeypatch.delenv("RUNLORE_TEST_RAN", raising=False)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    about = {"class": name, "name_or_path": "x", "attention": None, "frozen": [], "training": False}
+    chosen = {"model_type": "unheard", "auto_map": CHOSEN, "tokenizer_class": "C", "processor_class": "C"}
+    settings = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+    files = {"runlore.json": about, **dict.fromkeys(settings, chosen)}
+    tree = {file: json.dumps(said).encode() for file, said in files.items()} | {"evil.py": HOSTILE_CODE.encode()}
+
+    with pytest.raises(ValueUnloadable):
+        by_name(materializer).load(PayloadReader(tmp_path, tree, None))
+    assert "RUNLORE_TEST_RAN" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"_attn_implementation": "someone/attention"},
+        {"text_config": {"attn_implementation": {"": "someone/attention@main"}}},
+        {"_experts_implementation_internal": "someone/experts"},
+        {"quantization_config": {"quant_method": "mxfp4"}},
+    ],
+)
+def test_a_configuration_that_names_code_elsewhere_is_refused(said: dict[str, Any], tmp_path: Path) -> None:
+    """A model whose configuration would have code fetched is not loaded."""
+    writer = MemoryWriter()
+    by_name("transformers_model").save(bert(), writer)
+    tree = {name: file.getvalue() for name, file in writer.tree.items()}
+    tree["config.json"] = json.dumps({**json.loads(tree["config.json"]), **said}).encode()
+
+    with pytest.raises(ValueUnloadable, match="configuration"):
+        by_name("transformers_model").load(PayloadReader(tmp_path, tree, None))
+
+
+def test_weights_are_not_read_from_a_pickle(tmp_path: Path) -> None:
+    """Weights in torch's own format, a pickle, are not looked at."""
+    writer = MemoryWriter()
+    by_name("transformers_model").save(bert(), writer)
+    tree = {name: file.getvalue() for name, file in writer.tree.items()}
+    del tree["model.safetensors"]
+    torch.save({}, tmp_path / "weights")
+    tree["pytorch_model.bin"] = (tmp_path / "weights").read_bytes()
+
+    with pytest.raises(ValueUnloadable, match="safetensors"):
+        by_name("transformers_model").load(PayloadReader(tmp_path, tree, None))
