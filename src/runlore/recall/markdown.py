@@ -11,15 +11,17 @@ import html
 import re
 from collections.abc import Callable
 
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+# Texts may come from anywhere, so no pattern takes longer than its text is long, times a constant: what could be repeated
+# without end is bounded where it would be tried anew at each place.
+_HEADING = re.compile(r"(#{1,6})\s")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
 _RULE = re.compile(r"\s{0,3}([-*_])(\s*\1){2,}\s*$")
 _ITEM = re.compile(r"(\s*)([-*+]|\d{1,9}[.)])\s+(.*)")
-_TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
-_CODE = re.compile(r"(`+)(.+?)\1(?!`)")
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
-_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_TABLE_RULE = re.compile(r":?-+:?")
+_CODE = re.compile(r"(?<!`)(`{1,3})(?!`)(.{1,1000}?)(?<!`)\1(?!`)")
+_IMAGE = re.compile(r"!\[([^\[\]]{0,1000})\]\([^)]{0,2000}\)")
+_LINK = re.compile(r"\[([^\[\]]{1,1000})\]\(([^)\s]{1,2000})\)")
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
 _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_]+?)(?<=\S)\1(?![\w*])")
 #: Links lead there on a click; a scheme such as ``javascript:`` is none of them.
 _LEADS = ("https://", "http://", "mailto:", "#")
@@ -62,7 +64,8 @@ def _heading(lines: list[str], at: int) -> tuple[str, int] | None:
     if found is None:
         return None
     level = len(found[1])
-    return f"<h{level}>{_inline(found[2])}</h{level}>", at + 1
+    said = lines[at][level:].strip().rstrip("#").rstrip()
+    return f"<h{level}>{_inline(said)}</h{level}>", at + 1
 
 
 def _rule(lines: list[str], at: int) -> tuple[str, int] | None:
@@ -80,7 +83,7 @@ def _quotation(lines: list[str], at: int) -> tuple[str, int] | None:
 
 
 def _table(lines: list[str], at: int) -> tuple[str, int] | None:
-    if at + 1 >= len(lines) or "|" not in lines[at] or not _TABLE_RULE.match(lines[at + 1]):
+    if at + 1 >= len(lines) or "|" not in lines[at] or not all(map(_TABLE_RULE.fullmatch, _cells(lines[at + 1]))):
         return None
     end = at + 2
     while end < len(lines) and "|" in lines[end]:

@@ -107,6 +107,9 @@ class Unpacker:
         if spec["kind"] == "multi":
             levels = [self.apart(level) for level in spec["levels"]]
             codes: Any = [self._filled[place] for place in spec["codes"]]
+            for level, places in zip(levels, codes, strict=True):
+                if len(places) and not -1 <= places.min() <= places.max() < len(level):
+                    raise ValueUnloadable("The stored index has members that none of its levels has.")
             return pandas.MultiIndex(levels=levels, codes=codes, names=spec["names"], verify_integrity=False)
         cls: Any = INDEX_CLASSES[spec["class"]]
         values = self.values(spec["values"])

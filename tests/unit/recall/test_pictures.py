@@ -382,6 +382,21 @@ def test_tables_texts_and_markdown_look_right() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# " + " " * 200_000 + "x#y",
+        "|a|\n-" + " " * 200_000 + "x",
+        "a".join("`" * length for length in range(600)),
+        "[" * 200_000,
+    ],
+    ids=["heading", "table", "code", "link"],
+)
+def test_no_markdown_takes_for_ever(text: str) -> None:
+    """A text made to be tried in every way is shown all the same: the work grows as the text does."""
+    assert to_html(text).endswith(("</p>", "</h1>", "</ul>"))
+
+
 def test_a_table_of_broken_csv_is_text() -> None:
     """What the CSV reader refuses is shown as the text that it is; so are texts with characters of their own."""
     long = "x" * 200_000

@@ -375,3 +375,11 @@ def test_a_sample_shows_the_index() -> None:
     _, sample = STORE.pictures(pandas.DataFrame({"a": TWO}, index=rows))
 
     assert sample.data == b"u,,a\np,1,1\nq,2,2\n"
+
+
+def test_members_that_no_level_of_an_index_has_are_refused(tmp_path: Path) -> None:
+    """A stored index whose codes lead past its levels is refused when it is loaded, not when it is used."""
+    index = pandas.MultiIndex(levels=[[1, 2], ["a"]], codes=[[0, 100], [0, -1]], verify_integrity=False)
+
+    with pytest.raises(ValueUnloadable, match="levels"):
+        round_trip(PandasMaterializer(), pandas.DataFrame({"x": [1, 2]}, index=index), tmp_path)
