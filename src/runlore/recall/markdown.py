@@ -11,8 +11,7 @@ import html
 import re
 from collections.abc import Callable
 
-# Texts may come from anywhere, so no pattern takes longer than its text is long, times a constant: what could be repeated
-# without end is bounded where it would be tried anew at each place.
+# Texts may come from anywhere, so what a pattern tries anew at each place is bounded: the time grows as the text does.
 _HEADING = re.compile(r"(#{1,6})\s")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
 _RULE = re.compile(r"\s{0,3}([-*_])(\s*\1){2,}\s*$")
