@@ -47,7 +47,8 @@ class WriterFile:
     def write(self, data: Any) -> int:
         """Append, and return how many bytes were appended: all."""
         view = memoryview(data)
-        self._writer.write(view)
+        # bytes go on as they are, so that few are kept without a copy; an empty view cannot be cast
+        self._writer.write(data if type(data) is bytes else view.cast("B") if view.nbytes else b"")
         return view.nbytes
 
     def flush(self) -> None:
@@ -173,21 +174,3 @@ def copy_file(path: Path, write: Callable[[memoryview], object]) -> None:
 
 def _strange(path: str | Path) -> str:
     return f"{path} is neither a file nor a folder, and cannot be stored. Leave it out."
-
-
-class PayloadFile:
-    """The single payload as a file that is written from front to back, for libraries that write to one."""
-
-    closed = False
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Append; large buffers are not copied."""
-        view = memoryview(data)
-        self._writer.write(data if type(data) is bytes else view.cast("B") if view.nbytes else b"")
-        return view.nbytes
-
-    def flush(self) -> None:
-        """Do nothing: nothing is held back."""

@@ -47,9 +47,12 @@ class NumpyMaterializer(Materializer):
     def load(self, reader: Reader) -> Any:
         try:
             if reader.size <= _MAP_FROM:
-                return numpy.load(io.BytesIO(reader.read()), allow_pickle=False)
-            # private copy on write: changing the array changes neither the file nor what others load
-            return numpy.load(reader.path(), mmap_mode="c", allow_pickle=False).view(numpy.ndarray)
+                found = numpy.load(io.BytesIO(reader.read()), allow_pickle=False)
+            else:  # private copy on write: changing the array changes neither the file nor what others load
+                found = numpy.load(reader.path(), mmap_mode="c", allow_pickle=False)
+            if not isinstance(found, numpy.ndarray):
+                raise ValueError("it is an archive of several")
+            return found.view(numpy.ndarray)
         except (ValueError, EOFError) as error:
             raise ValueUnloadable(f"The payload is not an .npy array: {error}.") from error
 

@@ -17,16 +17,16 @@ class Shipped(NamedTuple):
     cls: str
     #: Importable names of the classes it takes, subclasses included.
     types: tuple[str, ...]
-    #: The runlore extra that installs what it needs; empty for none.
-    extra: str
     #: What the payload is.
     format: str
     #: What else reads the payload.
     read_by: str
-    #: Ending of the file that `download_files` writes; empty for a folder.
-    ending: str
     #: For which values equal means an equal digest.
     digest: str
+    #: The runlore extra that installs what it needs; empty for none.
+    extra: str = ""
+    #: Ending of the file that `download_files` writes; empty for a folder.
+    ending: str = ""
     #: What `Materializer.metadata` notes: every key that it may note, of whatever value. ``None``: nobody has said.
     metadata: tuple[str, ...] | None = None
     #: Kinds of the pictures that it may draw. ``None``: nobody has said.
@@ -35,6 +35,10 @@ class Shipped(NamedTuple):
     runs_code: bool = False
     #: Importable names of classes; a dict of them under texts is asked for as well, whatever the class of the dict.
     dict_of: tuple[str, ...] = ()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 #: Name in the record → the materializer of that name.
@@ -48,9 +52,8 @@ SHIPPED: dict[str, Shipped] = {
         read_by="numpy.load",
         ending=".npy",
         digest="equal arrays of one dtype and order",
-        metadata=(
-            *("shape", "dtype", "min", "max", "mean", "std", "nan_count", "sampled"),
-            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        metadata=_words(
+            "shape dtype min max mean std nan_count sampled unique_words total_words most_common_word most_common_count"
         ),
         pictures=("image",),
     ),
@@ -63,9 +66,9 @@ SHIPPED: dict[str, Shipped] = {
         read_by="numpy.load",
         ending=".npz",
         digest="equal arrays of one class, dtype and order, also under masks",
-        metadata=(
-            *("shape", "dtype", "masked", "min", "max", "mean", "std", "nan_count", "sampled"),
-            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        metadata=_words(
+            "shape dtype masked min max mean std nan_count sampled unique_words total_words"
+            " most_common_word most_common_count"
         ),
         pictures=("image",),
     ),
@@ -85,10 +88,8 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.registered",
         cls="RegisteredMaterializer",
         types=(),
-        extra="",
         format="files that stay where they are",
         read_by="whatever wrote them",
-        ending="",
         digest="the same content at the same place",
         metadata=("path", "files"),
         pictures=(),
@@ -97,7 +98,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.memory",
         cls="BytesMaterializer",
         types=("builtins.bytes",),
-        extra="",
         format="the bytes themselves (shorter ones: json)",
         read_by="anything",
         ending=".bin",
@@ -109,7 +109,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.memory",
         cls="BytearrayMaterializer",
         types=("builtins.bytearray",),
-        extra="",
         format="the bytes themselves (shorter ones: json)",
         read_by="anything",
         ending=".bin",
@@ -121,7 +120,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.memory",
         cls="ViewMaterializer",
         types=("builtins.memoryview",),
-        extra="",
         format="the bytes themselves (shorter ones: json)",
         read_by="anything",
         ending=".bin",
@@ -133,7 +131,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.memory",
         cls="WritableViewMaterializer",
         types=("builtins.memoryview",),
-        extra="",
         format="the bytes themselves (shorter ones: json)",
         read_by="anything",
         ending=".bin",
@@ -145,7 +142,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.strings",
         cls="TextMaterializer",
         types=("builtins.str",),
-        extra="",
         format="UTF-8 text (shorter ones: json)",
         read_by="anything",
         ending=".txt",
@@ -157,7 +153,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.strings",
         cls="HTMLMaterializer",
         types=("runlore.types.HTMLString",),
-        extra="",
         format="HTML, UTF-8",
         read_by="anything",
         ending=".html",
@@ -169,7 +164,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.strings",
         cls="MarkdownMaterializer",
         types=("runlore.types.MarkdownString",),
-        extra="",
         format="Markdown, UTF-8",
         read_by="anything",
         ending=".md",
@@ -181,7 +175,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.strings",
         cls="CSVMaterializer",
         types=("runlore.types.CSVString",),
-        extra="",
         format="CSV, UTF-8",
         read_by="anything",
         ending=".csv",
@@ -193,7 +186,6 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.strings",
         cls="JSONStringMaterializer",
         types=("runlore.types.JSONString",),
-        extra="",
         format="JSON, UTF-8",
         read_by="anything",
         ending=".json",
@@ -205,10 +197,8 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.paths",
         cls="PathMaterializer",
         types=("pathlib.Path",),
-        extra="",
         format="the file itself, under its name",
         read_by="whatever reads such a file",
-        ending="",
         digest="equal names and bytes",
         metadata=("name", "size", "media_type", "duration", "rate", "channels"),
         pictures=("image", "html", "markdown", "csv", "json"),
@@ -217,10 +207,8 @@ SHIPPED: dict[str, Shipped] = {
         module="runlore.values.paths",
         cls="FolderMaterializer",
         types=("pathlib.PosixPath", "pathlib.WindowsPath"),
-        extra="",
         format="tree of the folder's files",
         read_by="whatever reads such files",
-        ending="",
         digest="equal folders: names, bytes, empty folders, executable files",
         metadata=("name", "files", "size"),
         pictures=("csv",),
@@ -257,7 +245,6 @@ SHIPPED: dict[str, Shipped] = {
         extra="plotly",
         format="plotly's JSON, and what it does not say exactly as nested",
         read_by="plotly.io.read_json, plotly.js",
-        ending="",
         digest="equal figures, under one version of plotly",
         metadata=("traces", "title"),
         pictures=("json",),
@@ -341,21 +328,8 @@ SHIPPED: dict[str, Shipped] = {
         extra="datasets",
         format="folder of save_to_disk (Arrow)",
         read_by="datasets.load_from_disk",
-        ending="",
         digest="datasets of equal rows, features and info, under one version of datasets",
-        metadata=(
-            "shape",
-            "features",
-            "rows",
-            "dtype",
-            "null_count",
-            "nan_count",
-            "min",
-            "max",
-            "mean",
-            "std",
-            "sampled",
-        ),
+        metadata=_words("shape features rows dtype null_count nan_count min max mean std sampled"),
         pictures=("csv",),
     ),
     "sklearn": Shipped(
@@ -367,17 +341,7 @@ SHIPPED: dict[str, Shipped] = {
         read_by="pickle.load, joblib.load",
         ending=".pkl",
         digest="estimators saved twice by one process, not ones trained twice",
-        metadata=(
-            "class",
-            "pickle",
-            "fitted",
-            "steps",
-            "parameters",
-            "n_features",
-            "feature_names",
-            "classes",
-            "sklearn_version",
-        ),
+        metadata=_words("class pickle fitted steps parameters n_features feature_names classes sklearn_version"),
         pictures=("html",),
         runs_code=True,
     ),
@@ -390,20 +354,7 @@ SHIPPED: dict[str, Shipped] = {
         read_by="safetensors.torch.load_file",
         ending=".safetensors",
         digest="equal tensors of one dtype and order in memory",
-        metadata=(
-            "shape",
-            "dtype",
-            "device",
-            "requires_grad",
-            "layout",
-            "stored_elements",
-            "min",
-            "max",
-            "mean",
-            "std",
-            "nan_count",
-            "sampled",
-        ),
+        metadata=_words("shape dtype device requires_grad layout stored_elements min max mean std nan_count sampled"),
         pictures=("image",),
     ),
     "state_dict": Shipped(
@@ -439,19 +390,8 @@ SHIPPED: dict[str, Shipped] = {
         extra="torch",
         format="folder: tensors as safetensors, their structure as a signed pickle",
         read_by="safetensors.torch.load_file (the tensors)",
-        ending="",
         digest="modules saved twice by one process",
-        metadata=(
-            "class",
-            "pickle",
-            "parameters",
-            "trainable",
-            "buffers",
-            "dtypes",
-            "training",
-            "layers",
-            "torch_version",
-        ),
+        metadata=_words("class pickle parameters trainable buffers dtypes training layers torch_version"),
         pictures=("csv",),
         runs_code=True,
     ),
@@ -475,19 +415,9 @@ SHIPPED: dict[str, Shipped] = {
         extra="xgboost",
         format="folder: UBJSON model, configuration and attributes",
         read_by="xgboost.Booster(model_file=…)",
-        ending="",
         digest="models trained alike on one machine",
-        metadata=(
-            "class",
-            "fitted",
-            "parameters",
-            "n_features",
-            "feature_names",
-            "classes",
-            "rounds",
-            "best_iteration",
-            "best_score",
-            "xgboost_version",
+        metadata=_words(
+            "class fitted parameters n_features feature_names classes rounds best_iteration best_score xgboost_version"
         ),
         pictures=("csv",),
     ),
@@ -498,18 +428,9 @@ SHIPPED: dict[str, Shipped] = {
         extra="lightgbm",
         format="folder: text model and attributes",
         read_by="lightgbm.Booster(model_file=…)",
-        ending="",
         digest="models trained alike on one machine",
-        metadata=(
-            "class",
-            "fitted",
-            "parameters",
-            "n_features",
-            "feature_names",
-            "classes",
-            "rounds",
-            "best_iteration",
-            "lightgbm_version",
+        metadata=_words(
+            "class fitted parameters n_features feature_names classes rounds best_iteration lightgbm_version"
         ),
         pictures=("csv",),
     ),
@@ -520,18 +441,9 @@ SHIPPED: dict[str, Shipped] = {
         extra="catboost",
         format="folder: cbm model and attributes",
         read_by="catboost.CatBoost().load_model",
-        ending="",
         digest="one model saved twice; its file holds when it was trained",
-        metadata=(
-            "class",
-            "fitted",
-            "parameters",
-            "n_features",
-            "feature_names",
-            "classes",
-            "rounds",
-            "best_iteration",
-            "catboost_version",
+        metadata=_words(
+            "class fitted parameters n_features feature_names classes rounds best_iteration catboost_version"
         ),
         pictures=("csv",),
     ),
@@ -542,19 +454,8 @@ SHIPPED: dict[str, Shipped] = {
         extra="keras",
         format="folder: the members of a .keras archive, signed",
         read_by="keras.saving.load_model",
-        ending="",
         digest="models of equal names, settings and weights",
-        metadata=(
-            "class",
-            "built",
-            "parameters",
-            "trainable",
-            "layers",
-            "optimizer",
-            "loss",
-            "backend",
-            "keras_version",
-        ),
+        metadata=_words("class built parameters trainable layers optimizer loss backend keras_version"),
         pictures=("csv",),
         runs_code=True,
     ),
@@ -565,7 +466,6 @@ SHIPPED: dict[str, Shipped] = {
         extra="transformers",
         format="folder as save_pretrained writes it, safetensors",
         read_by="transformers.AutoModel.from_pretrained",
-        ending="",
         digest="models of equal configuration and weights",
         metadata=("class", "model_type", "parameters", "trainable", "dtype", "training", "transformers_version"),
         pictures=("json",),
@@ -577,7 +477,6 @@ SHIPPED: dict[str, Shipped] = {
         extra="transformers",
         format="folder as save_pretrained writes it",
         read_by="transformers.AutoTokenizer.from_pretrained and the like",
-        ending="",
         digest="tokenizers and configurations of equal settings",
         metadata=("class", "vocabulary", "special_tokens", "model_type", "transformers_version"),
         pictures=("json",),
@@ -602,7 +501,6 @@ BUILT_IN: dict[str, Shipped] = {
         module="runlore.values.builtin",
         cls="BuiltinMaterializer",
         types=("whatever the typed codec carries: numbers, texts, containers, dates, dataclasses, enums, models, …",),
-        extra="",
         format="JSON with tags",
         read_by="any JSON parser",
         ending=".json",
@@ -614,7 +512,6 @@ BUILT_IN: dict[str, Shipped] = {
         module="runlore.values.columns",
         cls="ColumnsMaterializer",
         types=("a list, tuple or dict that holds many numbers, moments, dataclasses or named tuples",),
-        extra="",
         format="typed text and columns of numbers",
         read_by="the codec's page",
         ending=".columns",
@@ -626,14 +523,13 @@ BUILT_IN: dict[str, Shipped] = {
         module="runlore.values.nested",
         cls="NestedMaterializer",
         types=("containers with arrays, frames and the like inside",),
-        extra="",
         format="typed text and the leaves",
         read_by="the codec's page",
         ending=".nested",
         digest="equal values of equal types",
-        metadata=(
-            *("string_representation", "length", "fields", "shape", "dtype"),
-            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        metadata=_words(
+            "string_representation length fields shape dtype unique_words total_words most_common_word"
+            " most_common_count"
         ),
         pictures=(),
     ),
@@ -641,14 +537,13 @@ BUILT_IN: dict[str, Shipped] = {
         module="runlore.values.nested",
         cls="NestedPickledMaterializer",
         types=("the same, with members that only a pickle holds",),
-        extra="",
         format="typed text and the leaves, one of them a pickle",
         read_by="the codec's page",
         ending=".nested",
         digest="nothing: equal values may have different pickles",
-        metadata=(
-            *("string_representation", "length", "fields", "shape", "dtype", "pickle"),
-            *("unique_words", "total_words", "most_common_word", "most_common_count"),
+        metadata=_words(
+            "string_representation length fields shape dtype pickle unique_words total_words"
+            " most_common_word most_common_count"
         ),
         pictures=(),
         runs_code=True,
@@ -657,7 +552,6 @@ BUILT_IN: dict[str, Shipped] = {
         module="runlore.values.pickled",
         cls="CloudpickleMaterializer",
         types=("everything else",),
-        extra="",
         format="pickle, protocol 5",
         read_by="pickle.load, with cloudpickle installed",
         ending=".pkl",

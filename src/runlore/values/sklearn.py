@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from runlore.errors import ValueUnloadable
 from runlore.values import pickled
 from runlore.values.estimators import describe_estimator
-from runlore.values.files import PayloadFile
+from runlore.values.files import WriterFile
 from runlore.values.materializer import ArtifactType, Materializer, Picture, Reader, Writer
 
 #: Key under which every estimator of scikit-learn keeps the release that pickled it.
@@ -39,7 +39,7 @@ class SklearnMaterializer(Materializer):
     runs_code = True
 
     def save(self, value: Any, writer: Writer) -> None:
-        pickled.dump(value, cast(IO[bytes], PayloadFile(writer)))
+        pickled.dump(value, cast(IO[bytes], WriterFile(writer)))
 
     def load(self, reader: Reader) -> Any:
         """Return the estimator. If it does not load, and another release made it, the error names both releases."""

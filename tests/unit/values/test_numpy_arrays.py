@@ -212,3 +212,12 @@ def test_numbers_too_close_for_a_histogram_are_drawn_anyway(values: list[float])
             array = numpy.array(values).astype(kind)
         for picture in NumpyMaterializer().pictures(array):
             assert b"<svg" in picture.data
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path: Path) -> None:
+    """A payload that numpy reads as something other than one array is refused."""
+    numpy.savez(tmp_path / "arrays.npz", a=numpy.arange(3))
+    payload = (tmp_path / "arrays.npz").read_bytes()
+
+    with pytest.raises(ValueUnloadable, match="archive"):
+        NumpyMaterializer().load(PayloadReader(tmp_path, {}, payload))
