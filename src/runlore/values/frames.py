@@ -16,6 +16,7 @@ import pyarrow
 from runlore.errors import ValueUnstorable
 from runlore.values import codec
 from runlore.values.arrow import compact
+from runlore.values.numpy import without_padding
 from runlore.values.text import Refused
 from runlore.values.timezones import encode_zone
 
@@ -151,7 +152,7 @@ class Packer:
         if dtype.kind in "biufcmM":
 
             def bits(start: int, stop: int) -> Any:
-                data = numpy.ascontiguousarray(plain[start:stop]).view("u1")
+                data = without_padding(numpy.ascontiguousarray(plain[start:stop])).view("u1")
                 return pyarrow.Array.from_buffers(
                     pyarrow.binary(dtype.itemsize), stop - start, [None, pyarrow.py_buffer(data)]
                 )

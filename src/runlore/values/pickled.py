@@ -75,13 +75,13 @@ def _reduce_view(view: memoryview) -> tuple[Any, ...]:
     if view.format == "B" and view.ndim == 1:
         return memoryview, (data,)
     try:
-        again = memoryview(data).cast(view.format, list(view.shape))  # type: ignore[call-overload]
+        again = memoryview(data).cast(view.format, list(view.shape or ()))  # type: ignore[call-overload]
     except (TypeError, ValueError) as error:
         raise ValueUnstorable(
             f"A memoryview of format {view.format!r} and shape {view.shape} cannot be stored: {error}. Return an array "
             "of it, or bytes(...)."
         ) from error
-    return memoryview.cast, (memoryview(data), again.format, list(again.shape))
+    return memoryview.cast, (memoryview(data), again.format, list(again.shape or ()))
 
 
 def sign(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
