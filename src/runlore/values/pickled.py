@@ -11,18 +11,16 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any
 
 from runlore.errors import RunloreError, UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.values.estimators import describe_estimator, is_estimator
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
+from runlore.values.typenames import MOVED
 
 if TYPE_CHECKING:
     import pickle
 
-#: What is called otherwise now: dotted name of a module, or of a class or function, as a pickle has it → as it is here.
-_MOVED: ContextVar[Mapping[str, str] | None] = ContextVar("moved", default=None)
 _LOST = re.compile(
     r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'|module '([^']+)' has no attribute '([^']+)'"
 )
@@ -163,15 +161,15 @@ def renaming(moved: Mapping[str, str] | None) -> Iterator[None]:
 
     ``moved`` maps the dotted name that is in the pickle to the one that holds now; a module's covers what is in it.
     """
-    token = _MOVED.set(moved or None)
+    token = MOVED.set(moved or None)
     try:
         yield
     finally:
-        _MOVED.reset(token)
+        MOVED.reset(token)
 
 
 def _unpickler(kind: type[pickle.Unpickler], file: IO[bytes]) -> pickle.Unpickler:
-    moved = _MOVED.get()
+    moved = MOVED.get()
     if moved is None:
         return kind(file)
     names: Mapping[str, str] = moved
