@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
 import click
@@ -349,6 +350,22 @@ def test_a_class_that_moved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_a_dataclass_that_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``moved`` also finds the classes of values that are no pickles, such as a script's dataclass in a module now."""
+    for name in ("a_script", "its_module"):
+        module = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        exec("from dataclasses import dataclass\n@dataclass\nclass Config:\n    rate: float", vars(module))  # noqa: S102
+    version = save_artifact(sys.modules["a_script"].Config(0.5), "config")
+    assert not version.is_pickle
+    monkeypatch.delitem(sys.modules, "a_script")
+
+    with pytest.raises(ValueUnloadable):
+        version.load()
+    for moved in ({"a_script": "its_module"}, {"a_script.Config": "its_module.Config"}):
+        assert version.load(moved=moved) == sys.modules["its_module"].Config(0.5)
+
+
 def test_a_module_that_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that was renamed is named by the error, and found by `moved` with all that is in it."""
     (tmp_path / "old_place.py").write_text("class Model:\n    weight = 3\n")

@@ -204,17 +204,17 @@ class Vault:
         Args:
             trust: load it even if it is a pickle that this installation did not write.
             about: what it is, for errors: ``training/12/train/model``.
-            moved: names in a pickle → what is called so now, see `pickled.renaming`.
+            moved: stored names of classes → what is called so now, see `pickled.renaming`.
 
         Raises `ArtifactMissing`, `ArtifactCorrupt`, `UntrustedPickle`, `MissingExtra`, `ValueUnloadable`.
         """
         try:
             reader = self.reader(content)
             materializer = by_name(content.materializer)
-            if materializer.runs_code:
-                with pickled.renaming(moved):
+            with pickled.renaming(moved):
+                if materializer.runs_code:
                     return self._load_code(content, materializer, reader, trust)
-            return materializer.load(reader)
+                return materializer.load(reader)
         except RunloreError as error:
             raise _named(error, content, about) from error
         except Exception as error:

@@ -61,9 +61,11 @@ class ArrowMaterializer(Materializer):
         header = {"kind": _kind_of(value), "extensions": sorted(set(_extensions(schema)))}
         metadata = {**(schema.metadata or {}), HEADER: codec.encode(header).encode()}
         try:
-            with pyarrow.ipc.new_stream(WriterFile(writer), schema.with_metadata(metadata)) as stream:
+            stream_schema = schema.with_metadata(metadata)
+            with pyarrow.ipc.new_stream(WriterFile(writer), stream_schema) as stream:
                 for batch in _batches(value, schema):
-                    stream.write_batch(batch.replace_schema_metadata(metadata))
+                    columns = [compact(column) for column in batch.columns]
+                    stream.write_batch(pyarrow.RecordBatch.from_arrays(columns, schema=stream_schema))
         except pyarrow.ArrowNotImplementedError as error:
             raise Declined(f"This {type(value).__name__} has no exact Arrow stream: {error}") from error
 
@@ -157,6 +159,16 @@ def _batches(value: Any, schema: Any) -> Iterator[Any]:
             yield from piece.combine_chunks().to_batches()
         except pyarrow.ArrowNotImplementedError:  # what nests dictionaries that differ stays in its chunks
             yield from piece.to_batches()
+
+
+def compact(array: Any) -> Any:
+    """Return an array that holds nothing but its own members: one cut from a larger one would take neighbours along."""
+    if array.nbytes == array.get_total_buffer_size():
+        return array
+    try:
+        return pyarrow.concat_arrays([array, array.slice(0, 0)])
+    except pyarrow.ArrowNotImplementedError:
+        return array
 
 
 def _rebuilt(kind: str, table: Any) -> Any:

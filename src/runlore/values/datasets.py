@@ -48,8 +48,13 @@ class DatasetsMaterializer(Materializer):
             )
         if type(value) not in _STORED:
             raise Declined(f"{type(value).__qualname__} is a subclass of what save_to_disk restores.")
+        parts = value if isinstance(value, datasets.DatasetDict) else {None: value}
+        if not all(part.column_names for part in parts.values()):
+            raise Declined("save_to_disk writes no dataset without columns.")
+        # of no rows it would write no file, and then not read that
+        shards = {name: None if part.num_rows else 1 for name, part in parts.items()}
         with scratch_folder() as folder, _quiet():
-            value.save_to_disk(str(folder))
+            value.save_to_disk(str(folder), num_shards=shards.get(None, shards))
             for state in sorted(folder.rglob(_STATE)):
                 _name_by_content(state)
             take_folder(folder, writer)

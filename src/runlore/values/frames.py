@@ -15,6 +15,8 @@ import pyarrow
 
 from runlore.errors import ValueUnstorable
 from runlore.values import codec
+from runlore.values.arrow import compact
+from runlore.values.numpy import without_padding
 from runlore.values.text import Refused
 from runlore.values.timezones import encode_zone
 
@@ -37,6 +39,8 @@ INDEX_CLASSES = {
     )
 }
 
+_MASKED = (pandas.arrays.IntegerArray, pandas.arrays.FloatingArray, pandas.arrays.BooleanArray)
+
 #: Makes the Arrow array of some rows, from the first to before the second.
 Rows = Callable[[int, int], Any]
 
@@ -52,7 +56,7 @@ class Packed:
     def batches(self) -> Iterator[Any]:
         """Make one record batch after the other."""
         for start, stop in _spans(self._rows if self._makers else 0):
-            arrays = [_one(make(start, stop)) for make in self._makers]
+            arrays = [compact(_one(make(start, stop))) for make in self._makers]
             yield pyarrow.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def write(self, sink: Any, options: Any = None) -> None:
@@ -148,7 +152,7 @@ class Packer:
         if dtype.kind in "biufcmM":
 
             def bits(start: int, stop: int) -> Any:
-                data = numpy.ascontiguousarray(plain[start:stop]).view("u1")
+                data = without_padding(numpy.ascontiguousarray(plain[start:stop])).view("u1")
                 return pyarrow.Array.from_buffers(
                     pyarrow.binary(dtype.itemsize), stop - start, [None, pyarrow.py_buffer(data)]
                 )
@@ -219,11 +223,23 @@ class Packer:
         spec: dict[str, Any] = {"kind": "extension", "dtype": str(dtype)}
         if kind is pandas.StringDtype:
             spec = {"kind": "string", "storage": dtype.storage, "nan": dtype.na_value is not pandas.NA}
+        elif isinstance(values, _MASKED):
+            return spec | {"array": self._masked(values)}
         elif not _is_named(dtype):
             raise ValueUnstorable(f"{place} of dtype {dtype} has no exact Arrow form.")
         arrow = _one(pyarrow.array(values[:0])).type
         spec["array"] = self._checked(arrow, lambda start, stop: _one(pyarrow.array(values[start:stop])))
         return spec
+
+    def _masked(self, values: Any) -> int:
+        """Add numbers some of which are missing. A nan is a number, and what lies under a missing one is nothing."""
+
+        def make(start: int, stop: int) -> Any:
+            part = values[start:stop]
+            plain = part.to_numpy(dtype=values.dtype.numpy_dtype, na_value=0)
+            return pyarrow.array(plain, mask=part.isna(), from_pandas=False)
+
+        return self._later(make(0, 0).type, make)
 
     def _zoned(self, values: Any) -> dict[str, Any]:
         zone = json.loads(encode_zone(values.dtype.tz))

@@ -40,10 +40,11 @@ class Leaves:
             kind = value.dtype.kind
             if kind == "O":
                 return _objects(value, depth, write)
-            if kind in _PLAIN_KINDS and value.dtype.metadata is None:
-                return self._array(value, quote(value.dtype.str))
-            from runlore.values.numpy import is_exact  # numpy is there, or nobody could hold an array
+            # numpy is there, or nobody could hold an array
+            from runlore.values.numpy import is_exact, without_padding
 
+            if kind in _PLAIN_KINDS and value.dtype.metadata is None:
+                return self._array(without_padding(value), quote(value.dtype.str))
             if is_exact(value.dtype):
                 return self._array(value, codec.encode(self._numpy.lib.format.dtype_to_descr(value.dtype)))
         found = self._find_leaf(value)

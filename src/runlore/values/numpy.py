@@ -23,6 +23,10 @@ _CHUNK_BYTES = 1 << 20
 _MAX_WORDS = 100_000
 _MAX_PIXELS = 512
 _BINS = 30
+# Of the 12 or 16 bytes of an x87 number ten say something.
+_PRECISE = 10
+_LONG_DOUBLE = numpy.dtype("g").itemsize
+_PADDED = numpy.finfo(numpy.longdouble).nmant == 63
 
 
 class NumpyMaterializer(Materializer):
@@ -165,13 +169,29 @@ def write_npy(value: Array, write: Callable[[Any], Any]) -> None:
     write(_header(value))
     if value.size == 0:
         return
-    if value.flags.c_contiguous:
+    if value.dtype.char in "gG":
+        for chunk in _chunks(value):
+            write(_bytes_of(without_padding(chunk)))
+    elif value.flags.c_contiguous:
         write(_bytes_of(value))
     elif value.flags.f_contiguous:
         write(_bytes_of(value.T))
     else:
         for chunk in _chunks(value):
             write(chunk.tobytes())
+
+
+def without_padding(value: Array) -> Array:
+    """Return long doubles with zeros in the bytes that pad them, which hold anything; other arrays as given."""
+    if value.dtype.char not in "gG" or not _PADDED:
+        return value
+    found = value.copy(order="A")  # in C or Fortran order, so that it is one row of memory
+    members = found.reshape(-1, order="A").view(numpy.uint8).reshape(-1, _LONG_DOUBLE)
+    if value.dtype.isnative:
+        members[:, _PRECISE:] = 0
+    else:
+        members[:, :-_PRECISE] = 0
+    return found
 
 
 def _header(value: Array) -> bytes:

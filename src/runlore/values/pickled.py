@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import io
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any
 
 from runlore.errors import RunloreError, UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.values.estimators import describe_estimator, is_estimator
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
+from runlore.values.typenames import MOVED
 
 if TYPE_CHECKING:
     import pickle
 
-#: What is called otherwise now: dotted name of a module, or of a class or function, as a pickle has it → as it is here.
-_MOVED: ContextVar[Mapping[str, str] | None] = ContextVar("moved", default=None)
 _LOST = re.compile(
     r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'|module '([^']+)' has no attribute '([^']+)'"
 )
@@ -52,9 +51,10 @@ def dump(value: Any, file: IO[bytes], *, elsewhere: Callable[[Any], Any] | None 
     """
     import cloudpickle  # 10 ms, and rarely needed
 
-    pickler: Any = cloudpickle.Pickler
+    ways: dict[str, Any] = {"dispatch_table": ChainMap({memoryview: _reduce_view}, cloudpickle.Pickler.dispatch_table)}
     if elsewhere is not None:
-        pickler = type("Pickler", (cloudpickle.Pickler,), {"persistent_id": lambda _, found: elsewhere(found)})
+        ways["persistent_id"] = lambda _, found: elsewhere(found)
+    pickler: Any = type("Pickler", (cloudpickle.Pickler,), ways)
     try:
         pickler(file, protocol=5).dump(value)
     except RunloreError:
@@ -65,6 +65,21 @@ def dump(value: Any, file: IO[bytes], *, elsewhere: Callable[[Any], Any] | None 
             f"A {kind.__module__}.{kind.__qualname__} cannot be stored: {type(error).__name__}: {error}. Return what "
             "it is made of, or define a Materializer for its class (docs/design/codec.md)."
         ) from error
+
+
+def _reduce_view(view: memoryview) -> tuple[Any, ...]:
+    """How a view is made again; cloudpickle alone would make bytes of it."""
+    data = view.tobytes() if view.readonly else bytearray(view.tobytes())
+    if view.format == "B" and view.ndim == 1:
+        return memoryview, (data,)
+    try:
+        again = memoryview(data).cast(view.format, list(view.shape or ()))  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise ValueUnstorable(
+            f"A memoryview of format {view.format!r} and shape {view.shape} cannot be stored: {error}. Return an array "
+            "of it, or bytes(...)."
+        ) from error
+    return memoryview.cast, (memoryview(data), again.format, list(again.shape or ()))
 
 
 def sign(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
@@ -146,15 +161,15 @@ def renaming(moved: Mapping[str, str] | None) -> Iterator[None]:
 
     ``moved`` maps the dotted name that is in the pickle to the one that holds now; a module's covers what is in it.
     """
-    token = _MOVED.set(moved or None)
+    token = MOVED.set(moved or None)
     try:
         yield
     finally:
-        _MOVED.reset(token)
+        MOVED.reset(token)
 
 
 def _unpickler(kind: type[pickle.Unpickler], file: IO[bytes]) -> pickle.Unpickler:
-    moved = _MOVED.get()
+    moved = MOVED.get()
     if moved is None:
         return kind(file)
     names: Mapping[str, str] = moved

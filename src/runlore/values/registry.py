@@ -52,6 +52,9 @@ _LONG: dict[type, tuple[int, tuple[str, ...]]] = {
 # What the codec carries whatever a value of it holds or, for containers, is asked first without looking for others.
 _CODEC_TYPES = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset))
 
+# The names under which somebody may have registered a materializer for one of these.
+_CODEC_NAMES = {kind: type_name(kind) for kind in _CODEC_TYPES - {type(None)}}
+
 _SCALAR_TYPES = frozenset((type(None), bool, int, float, str))
 
 _lock = threading.RLock()
@@ -99,7 +102,8 @@ def materializers_for(
         return
     _take_in_definitions()
     kind = type(value)
-    if (kind not in _CODEC_TYPES or annotation is not None) and not _is_value(value, annotation):
+    asked = kind not in _CODEC_TYPES or annotation is not None or _CODEC_NAMES.get(kind) in _types
+    if asked and not _is_value(value, annotation):
         for found in _candidates(value, annotation):
             if found.may_take(value):
                 yield found
@@ -230,13 +234,20 @@ def _take_in_definitions() -> None:
 
 def _candidates(value: Any, annotation: Any) -> Iterator[Materializer]:
     kind = type(value)
-    classes = [cls for cls in _annotated_classes(annotation) if cls is not Any and isinstance(value, cls)]
+    classes = [cls for cls in _annotated_classes(annotation) if cls is not Any and _is_instance(value, cls)]
     classes += [cls for cls in kind.__mro__ if cls is not object]
     found = list(_registered(classes))
     if not found and not _entry_points_read and kind not in _CODEC_TYPES and kind.__module__ != "builtins":
         _read_entry_points()
         found = list(_registered(classes))
     yield from found
+
+
+def _is_instance(value: Any, cls: type) -> bool:
+    try:
+        return isinstance(value, cls)
+    except TypeError:  # a protocol, or another class that forbids the question
+        return False
 
 
 def _is_value(value: Any, annotation: Any) -> bool:

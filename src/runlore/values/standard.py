@@ -102,11 +102,11 @@ def _turned(value: array[Any]) -> array[Any]:
 
 def _encode_view(value: memoryview, depth: int, write: Encode) -> str:
     try:
-        code, contiguous = value.format, value.c_contiguous
+        code = value.format
     except ValueError:
         raise Refused(value, f"{WAY_OUT}: it was released") from None
-    if code not in _VIEW_FORMATS or not contiguous or not value.shape or (value.ndim > 1 and not value.nbytes):
-        raise Refused(value, f"{WAY_OUT}: it is not a plain block of memory. Pass bytes(...) of it")
+    if code not in _VIEW_FORMATS or not value.shape or (value.ndim > 1 and not value.nbytes):
+        raise Refused(value, f"{WAY_OUT}: it is not of plain numbers. Pass bytes(...) of it")
     if value.itemsize > 1 and sys.byteorder == "big":
         raise Refused(value, f"{WAY_OUT}: its numbers are big endian. Pass an array of them")
     shape = ",".join(map(str, value.shape or ()))

@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 import typing
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
+
+#: What is called otherwise now: dotted name of a module, or of a class or function, as it was stored → as it is here.
+MOVED: ContextVar[Mapping[str, str] | None] = ContextVar("moved", default=None)
 
 _ABSENT = object()
 
@@ -43,11 +48,20 @@ def resolve_type(name: str) -> Any:
     Raises:
         ValueUnloadable: the module or the name in it does not exist here.
     """
+    name = _now(name)
     parts = name.split(".")
     if name.startswith(".") or len(parts) < 2 or not all(parts):
         raise ValueUnloadable(f"{name!r} is not the dotted name of a class or function.")
     loaded = _walk_loaded(parts)
     return loaded if loaded is not _ABSENT else _walk_imported(name, parts)
+
+
+def _now(name: str) -> str:
+    moved = MOVED.get() or {}
+    for start in (name, *(name[:end] for end in range(len(name) - 1, 0, -1) if name[end] == ".")):
+        if start in moved:
+            return moved[start] + name[len(start) :]
+    return name
 
 
 def reference(cls: Any) -> str:
@@ -104,6 +118,7 @@ def _walk_imported(name: str, parts: list[str]) -> Any:
         return found
     if parts[0] == "__main__":
         remedy = "It was defined in a script or notebook: run this in that program, or move it to a module."
+        remedy += f" If it is in a module now, load with moved={{{name!r}: 'its.new.place'}}."
     else:
         remedy = "Install the package or put its folder on sys.path, with the version that wrote the value."
     raise ValueUnloadable(f"{name} does not exist in this process. {remedy}")

@@ -95,6 +95,8 @@ class Unpacker:
             dtype: Any = pandas.StringDtype(spec["storage"], na_value=numpy.nan if spec["nan"] else pandas.NA)
         elif kind == "extension":
             dtype = pandas.api.types.pandas_dtype(spec["dtype"])
+            if isinstance(dtype, pandas.Float32Dtype | pandas.Float64Dtype):
+                return _floats(array)
         else:
             raise ValueUnloadable(f"Columns of kind {kind!r} are unknown. A newer runlore wrote them; upgrade.")
         return dtype.__from_arrow__(array).copy()
@@ -151,6 +153,12 @@ def _plain(array: Any, dtype: Any) -> Any:
     if pyarrow.types.is_timestamp(array.type) and array.type.tz is not None:
         array = array.view(pyarrow.timestamp(array.type.unit))
     return array.to_numpy(zero_copy_only=False)
+
+
+def _floats(array: Any) -> Any:
+    """Numbers some of which are missing; pandas would take a nan for a missing one."""
+    missing = array.is_null().to_numpy()
+    return pandas.arrays.FloatingArray(array.fill_null(0).to_numpy().copy(), missing.copy())
 
 
 def _sparse(spec: dict[str, Any]) -> Any:

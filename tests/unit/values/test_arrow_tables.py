@@ -179,3 +179,13 @@ def test_foreign_bytes_are_refused(data: bytes, tmp_path: Path) -> None:
     """Bytes that are no stored Arrow data are a typed error."""
     with pytest.raises(ValueUnloadable):
         STORE.load(PayloadReader(tmp_path, {}, data))
+
+
+def test_rows_of_a_longer_table_are_stored_alone() -> None:
+    """Rows cut out of a table have the payload of equal ones, and take nothing of their neighbours along."""
+    whole = pyarrow.table({"s": ["neighbour", None, "y", "z"], "l": [["a"], ["b"], [], ["c"]], "b": [b"aa"] * 4})
+    cut = whole.slice(1, 2)
+    alone = pyarrow.table(cut.to_pydict(), schema=whole.schema)
+
+    assert payload(cut) == payload(alone)
+    assert payload(cut["s"].chunk(0)) == payload(alone["s"].chunk(0))

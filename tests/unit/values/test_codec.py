@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
 
+import numpy
 import pytest
 
 from runlore.errors import ValueUnloadable, ValueUnstorable
@@ -73,6 +74,7 @@ PINNED: list[tuple[Any, str]] = [
     (Fraction(-1, 3), '{"~":"fraction","v":[-1,3]}'),
     (array("h", [1, -2]), '{"~":"memory","t":"h","size":2,"v":"AQD+/w=="}'),
     (array("u", "é"), '{"~":"memory","t":"u","size":4,"v":"é"}'),
+    (memoryview(b"a_b_")[::2], '{"~":"memoryview","t":"B","size":1,"shape":[2],"readonly":true,"v":"YWI="}'),
     (memoryview(b"ab"), '{"~":"memoryview","t":"B","size":1,"shape":[2],"readonly":true,"v":"YWI="}'),
     (int, '{"~":"class","t":"builtins.int"}'),
     (len, '{"~":"function","t":"builtins.len"}'),
@@ -243,7 +245,7 @@ class _Words(deque[str]):
         (_marked(Counter("a")), "it has the attribute 'origin'"),
         (_marked(OrderedDict(a=1)), "it has the attribute 'origin'"),
         (_released(), "it was released"),
-        (memoryview(b"abcd")[::2], "not a plain block of memory"),
+        (memoryview(numpy.zeros(2, "f2")), "not of plain numbers"),
         (deque([object()]), r"value\[0\] is a object"),
         (Counter({object(): 1}), "value key"),
         (_Words("a"), "_Words"),

@@ -16,6 +16,7 @@ from runlore import load_artifact, save_artifact
 from runlore.errors import ValueUnstorable
 from runlore.testing.payloads import MemoryWriter, PayloadReader
 from runlore.values.datasets import DatasetsMaterializer
+from runlore.values.materializer import Declined
 from runlore.values.metadata import encode_metadata
 from runlore.values.registry import materializer_for
 
@@ -63,6 +64,18 @@ def test_chosen_rows_come_back_alone(tmp_path: Path) -> None:
     value = make().select([2, 0])
 
     assert load(value, tmp_path).to_list() == value.to_list()
+
+
+def test_a_dataset_without_rows_comes_back(tmp_path: Path) -> None:
+    """Of no rows, alone or beside others, the features come back; without columns it is not stored as a folder."""
+    none = make().select([])
+    found = load(none, tmp_path / "alone")
+    both = load(datasets.DatasetDict(train=make(), test=none), tmp_path / "both")
+
+    assert found.num_rows == 0 and found.features == none.features and found.format == none.format
+    assert both["test"].num_rows == 0 and both["train"].to_list() == make().to_list()
+    with pytest.raises(Declined):
+        files(datasets.Dataset.from_dict({}))
 
 
 def test_a_dict_of_datasets_comes_back(tmp_path: Path) -> None:

@@ -383,3 +383,38 @@ def test_members_that_no_level_of_an_index_has_are_refused(tmp_path: Path) -> No
 
     with pytest.raises(ValueUnloadable, match="levels"):
         round_trip(PandasMaterializer(), pandas.DataFrame({"x": [1, 2]}, index=index), tmp_path)
+
+
+def test_a_nan_is_not_missing(tmp_path: Path) -> None:
+    """A nan among nullable floats comes back as a nan, and what is missing as missing."""
+    for dtype in ("float64", "float32"):
+        value = pandas.arrays.FloatingArray(numpy.array([numpy.nan, 1, 5], dtype), numpy.array([False, False, True]))
+        found = round_trip(STORE, pandas.Series(value), tmp_path).array
+
+        assert found.dtype == value.dtype
+        assert found.isna().tolist() == [False, False, True]
+        assert numpy.isnan(found[0]) and found[1] == 1
+        found[1] = 2.0  # it can be written to
+
+
+def _payload(value: Any) -> bytes:
+    writer = MemoryWriter()
+    STORE.save(value, writer)
+    return b"".join(writer.parts)
+
+
+def test_what_lies_under_the_missing_is_nothing() -> None:
+    """Equal nullable values have an equal payload, whatever their memory holds where one is missing."""
+    missing = numpy.array([False, True])
+    one, other = (pandas.Series(pandas.arrays.IntegerArray(numpy.array([1, under]), missing)) for under in (5, 7))
+
+    assert _payload(one) == _payload(other)
+
+
+@pytest.mark.parametrize("dtype", ["str", "object", "string[python]", "string[pyarrow]"])
+def test_rows_of_a_longer_frame_are_stored_alone(dtype: str) -> None:
+    """Rows cut out of a frame have the payload of equal ones, and take nothing of their neighbours along."""
+    cut = pandas.DataFrame({"a": ["neighbour", "x", "y", "neighbour"]}, dtype=dtype).iloc[1:3]
+    alone = pandas.DataFrame({"a": ["x", "y"]}, index=pandas.RangeIndex(1, 3), dtype=dtype)
+
+    assert _payload(cut) == _payload(alone)

@@ -38,6 +38,32 @@ def test_own_pickles_load() -> None:
 
 
 @pytest.mark.parametrize(
+    "view",
+    [
+        memoryview(b"ab"),
+        memoryview(bytearray(b"abcd"))[::2],
+        memoryview(bytes(48)).cast("d", [2, 3]),
+        memoryview(numpy.array(3)),
+    ],
+    ids=["bytes", "every other", "numbers", "one number"],
+)
+def test_views_stay_views(view: memoryview) -> None:
+    """A memoryview inside a pickle comes back as one, of the same form, and can be written to if that one could."""
+    data = dumps([view])
+    (found,) = loads(data, mac=sign(data, KEY), key=KEY)
+
+    assert type(found) is memoryview
+    assert (found.tolist(), found.format, found.shape) == (view.tolist(), view.format, view.shape)
+    assert found.readonly is view.readonly
+
+
+def test_views_that_nothing_makes_again_are_refused() -> None:
+    """A memoryview of numbers that Python has no letter for is refused instead of becoming bytes."""
+    with pytest.raises(ValueUnstorable, match="A memoryview of format '>i'"):
+        dumps({"a": memoryview(numpy.arange(3, dtype=">i4"))})
+
+
+@pytest.mark.parametrize(
     ("mac", "key", "message"),
     [
         (None, KEY, "carries no signature"),

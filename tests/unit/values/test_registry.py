@@ -6,7 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy
 import pandas
@@ -103,6 +103,29 @@ def test_the_annotation_comes_before_the_class() -> None:
     assert materializer_for(Warm(1.0)).name == "warm-for-tests"
     assert materializer_for(Warm(1.0), annotation=Annotated[Temperature | None, "x"]).name == "temperature-for-tests"
     assert materializer_for(Warm(1.0), annotation=int).name == "warm-for-tests"
+
+
+def test_an_annotation_that_cannot_be_asked_says_nothing() -> None:
+    """A protocol that is not checkable at run time leaves the choice to the value's class."""
+
+    class Summable(Protocol):
+        def sum(self) -> Any: ...
+
+    for annotation in (Summable, Summable | None, Annotated[Summable, "x"]):
+        assert materializer_for(numpy.arange(3), annotation=annotation).name == "numpy"
+
+
+def test_a_built_in_class_may_have_one_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A materializer that is registered for a built-in class stores its values, annotated or not."""
+    monkeypatch.setattr(registry, "_types", dict(registry._types))
+
+    class PlainMaterializer(TextMaterializer):
+        name = "plain-for-tests"
+        types = (dict, int)
+
+    assert materializer_for({"a": 1}).name == "plain-for-tests"
+    assert materializer_for(3).name == "plain-for-tests"
+    assert materializer_for("a").name == "json"
 
 
 def test_values_come_back_through_the_chosen_one(tmp_path: Path) -> None:
