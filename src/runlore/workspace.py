@@ -309,8 +309,8 @@ def save_artifact(
     describe = workspace.settings.enable_artifact_metadata if extract_metadata is None else extract_metadata
     picturing = workspace.settings.enable_artifact_visualization
     draw = picturing if include_visualizations is None else include_visualizations
-    seq = saving.save(value, materializer=materializer, describe=describe, draw=draw)
-    saved: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
+    made = saving.save(value, materializer=materializer, describe=describe, draw=draw)
+    saved: ArtifactVersion = workspace.client.version_of(made)
     return saved
 
 
@@ -356,8 +356,7 @@ def register_artifact(
         artifact_type=artifact_type,
         is_model_artifact=is_model_artifact,
     )
-    seq = saving.register(folder_or_file_uri, outside=outside)
-    registered: ArtifactVersion = workspace.client.version_of(workspace.record.version(seq))
+    registered: ArtifactVersion = workspace.client.version_of(saving.register(folder_or_file_uri, outside=outside))
     return registered
 
 

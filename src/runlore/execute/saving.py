@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from runlore.author.artifact_config import checked_artifact_type, checked_tags
 from runlore.author.reads import settle, without_secrets
-from runlore.errors import AlreadyExists
+from runlore.errors import AlreadyExists, NotFound
 from runlore.execute.context import current_step_context
-from runlore.model.artifact import Content, SaveType
+from runlore.model.artifact import Content, SaveType, Version
 from runlore.model.change import MetadataSet, NewVersion, Output, TagsChanged, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import checked_name, checked_version
@@ -54,8 +54,8 @@ class Saving:
         self._notes = without_secrets(kept_metadata(metadata or {}))
         self._type = checked_artifact_type(artifact_type) or ("ModelArtifact" if is_model_artifact else None)
 
-    def save(self, value: Any, *, materializer: Any = None, describe: bool = True, draw: bool = True) -> int:
-        """Store ``value``; return the seq of the new version."""
+    def save(self, value: Any, *, materializer: Any = None, describe: bool = True, draw: bool = True) -> Version:
+        """Store ``value``; return the new version."""
         self._refuse_taken()
         with ExitStack() as held:
             content = self._vault.store(
@@ -67,8 +67,8 @@ class Saving:
             )
             return self._add(content, SaveType.MANUAL)
 
-    def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> int:
-        """Record what is at ``path``; return the seq of its version.
+    def register(self, path: str | os.PathLike[str], *, outside: bool = False) -> Version:
+        """Record what is at ``path``; return its version.
 
         That is the newest version of the artifact, which gets the tags and metadata, if that is the same content at the
         same place under a label that fits.
@@ -81,11 +81,11 @@ class Saving:
             if newest is not None and same and self._label in (None, newest.version):
                 self._note(newest.seq)
                 self._show(newest.seq)
-                return newest.seq
+                return newest
             self._refuse_taken()
             return self._add(content, SaveType.REGISTERED)
 
-    def _add(self, content: Content, save_type: SaveType) -> int:
+    def _add(self, content: Content, save_type: SaveType) -> Version:
         if self._type is not None:
             content = changed(content, artifact_type=self._type)
         new = NewVersion(
@@ -98,9 +98,21 @@ class Saving:
             metadata=self._entries(),
             facts=self._facts(),
         )
-        seq, _ = self._record.commit([VersionSaved(version=new)]).versions[new.id]
+        seq, label = self._record.commit([VersionSaved(version=new)]).versions[new.id]
         self._show(seq)
-        return seq
+        try:
+            return self._record.version(seq)
+        except NotFound:  # pruned at once, by somebody who prunes what was saved by hand
+            return Version(
+                seq=seq,
+                id=new.id,
+                artifact=self._name,
+                version=label,
+                created=datetime.now(UTC),
+                save_type=save_type,
+                content=content,
+                deleted=True,
+            )
 
     def _refuse_taken(self) -> None:
         """Say so before a large value is stored that the label is taken; the commit decides."""

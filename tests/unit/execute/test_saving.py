@@ -25,6 +25,7 @@ from runlore.client import Client
 from runlore.errors import (
     AlreadyExists,
     ArtifactChanged,
+    ArtifactDeleted,
     ArtifactMissing,
     ConfigurationError,
     DefinitionError,
@@ -614,3 +615,22 @@ def test_only_what_becomes_a_file_is_saved_under_a_lease(workspace: Workspace, m
     save_artifact(np.arange(100_000), "large")
     assert len(leases) == 1
     assert workspace.ownership.held() == frozenset()
+
+
+def test_what_is_pruned_at_once_was_saved_all_the_same(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that somebody prunes before it returns gives its version, and that says what became of it."""
+    commit = workspace.record.commit
+
+    def pruned_at_once(*changes: Any, **options: Any) -> Any:
+        receipt = commit(*changes, **options)
+        monkeypatch.undo()
+        workspace.client.prune_artifacts(include_manual=True)
+        return receipt
+
+    monkeypatch.setattr(workspace.record, "commit", pruned_at_once)
+
+    version = workspace.save_artifact(1, "number")
+
+    assert (version.name, version.version) == ("number", "1")
+    with pytest.raises(ArtifactDeleted):
+        version.load()
