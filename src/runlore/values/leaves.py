@@ -145,4 +145,5 @@ class OpaqueLeaves(Leaves):
 
 def _objects(value: Any, depth: int, write: Encode) -> str:
     shape = ",".join(map(str, value.shape))
-    return f'{{"{TAG}":"objects","shape":[{shape}],"v":{write(value.ravel(order="C").tolist(), depth + 1)}}}'
+    order = ',"order":"F"' if value.flags.f_contiguous and not value.flags.c_contiguous else ""
+    return f'{{"{TAG}":"objects","shape":[{shape}],"v":{write(value.ravel(order="C").tolist(), depth + 1)}{order}}}'

@@ -235,7 +235,7 @@ def _read_objects(found: dict[str, Any]) -> Any:
     array = numpy.empty(math.prod(found["shape"]), dtype=object)
     for place, item in enumerate(found["v"]):  # not at once: numpy would look into sequences
         array[place] = item
-    return array.reshape(found["shape"])
+    return numpy.asarray(array.reshape(found["shape"]), order=found.get("order"))
 
 
 def _numpy() -> ModuleType:

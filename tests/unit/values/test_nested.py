@@ -211,3 +211,12 @@ def test_a_leaf_never_runs_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
     with pytest.raises(ValueUnloadable, match="can run code"):
         STORE.load(PayloadReader(tmp_path, {}, payload + bytes(-len(payload) % 64) + b"x"))
+
+
+def test_arrays_of_objects_keep_their_order(tmp_path: Path) -> None:
+    """An array of objects in Fortran order comes back in Fortran order, with every member in its place."""
+    value = numpy.array([[1, 2.5, "a"], ["x", None, (1,)]], dtype=object, order="F")
+    found = round_trip(by_name("nested"), value, tmp_path)
+
+    assert found.flags.f_contiguous and not found.flags.c_contiguous
+    assert found.tolist() == value.tolist()
