@@ -16,7 +16,7 @@ import pytest
 
 from runlore import ArtifactConfig, pipeline, step
 from runlore.author.current import use_workspace
-from runlore.errors import ArtifactCorrupt, ArtifactMissing
+from runlore.errors import ArtifactChanged, ArtifactCorrupt, ArtifactMissing
 from runlore.recall.version import ArtifactVersion
 from runlore.record.sql.text import pack_digest
 from runlore.settings import Settings
@@ -293,3 +293,71 @@ def test_bytes_that_cannot_be_read_are_a_miss(tmp_path: Path, monkeypatch: pytes
     assert own.run().steps["blob"].status == "completed"
     assert read is os.fstat
     own.workspace.close()
+
+
+# --- files that stay where they are -----------------------------------------------------------------------------------
+
+
+def alter(folder: Path, aside: Path, chance: random.Random) -> str:
+    """Change something in a registered folder, times kept as they were; return the name of what differs."""
+    name = chance.choice(["a.bin", "deep/b.bin"])
+    place, other = folder / name, folder / ("deep/b.bin" if name == "a.bin" else "a.bin")
+    data, times = place.read_bytes(), place.stat()
+    how = chance.choice(
+        ["change", "change", "anew", "swap", "remove", "more", "link to equal", "link to other", "folder"]
+    )
+    if how == "swap":
+        place.write_bytes(other.read_bytes())
+        other.write_bytes(data)
+        name = "a.bin"  # the first that differs
+    elif how == "more":
+        name = f"more{chance.randrange(10)}.bin"
+        (folder / name).write_bytes(b"")
+    elif how in ("change", "anew"):
+        if how == "anew":
+            place.unlink()
+        place.write_bytes(changed(data, chance))
+        os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
+    else:
+        place.unlink()
+        if how == "link to equal":
+            aside.write_bytes(data)
+            place.symlink_to(aside)
+        elif how == "link to other":
+            place.symlink_to(other)
+        elif how == "folder":
+            place.mkdir()
+    return name
+
+
+def altered_each_time(store: Store, tmp_path: Path, times: int, seed: int) -> None:
+    chance = random.Random(f"registered {seed}")
+    folder, whole = tmp_path / "registered", tmp_path / "whole"
+    (whole / "deep").mkdir(parents=True)
+    (whole / "a.bin").write_bytes(b"first" * 100)
+    (whole / "deep" / "b.bin").write_bytes(b"second" * 100)
+    shutil.copytree(whole, folder)
+    version = store.workspace.register_artifact(folder, f"folder{seed}", outside=True)
+    for number in range(times):
+        if chance.random() < 0.5:
+            assert version.load() == folder
+        name = alter(folder, tmp_path / "aside", chance)
+
+        with pytest.raises((ArtifactChanged, ArtifactMissing)) as told:
+            version.load()
+        assert name in str(told.value) and version.pathspec in str(told.value), (number, told.value)
+        assert store.findings(), (number, name)
+        shutil.rmtree(folder)
+        shutil.copytree(whole, folder)
+    assert version.load() == folder and store.findings() == set()
+
+
+def test_every_change_of_a_registered_folder_is_found(store: Store, tmp_path: Path) -> None:
+    """A file that was changed, swapped, linked, removed or added is a typed error that names it."""
+    altered_each_time(store, tmp_path, 25, 0)
+
+
+@pytest.mark.slow
+def test_a_thousand_changes_of_a_registered_folder_are_found(store: Store, tmp_path: Path) -> None:
+    """The same, 1,000 times."""
+    altered_each_time(store, tmp_path, 1_000, 1)
