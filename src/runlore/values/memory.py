@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runlore.errors import ValueUnloadable
-from runlore.values.materializer import Declined, Materializer, Reader, Writer
+from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
+from runlore.values.outline import bytes_beginning
 
 # Up to this many bytes a payload is read and then copied; above it the file is read into its place.
 _DIRECT_FROM = 1 << 20
@@ -31,6 +32,10 @@ class BytesMaterializer(Materializer):
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """``length`` in bytes."""
         return {"length": memoryview(value).nbytes}
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """The first 1,024 bytes, hexadecimal and as ASCII."""
+        return (Picture(kind="markdown", data=bytes_beginning(memoryview(value).cast("B")), name="beginning"),)
 
 
 class BytearrayMaterializer(BytesMaterializer):

@@ -15,6 +15,7 @@ from runlore.errors import ValueUnloadable
 from runlore.values import drawing, pickled
 from runlore.values.files import scratch_folder, take_file
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
+from runlore.values.outline import text_beginning
 from runlore.values.tensors import is_plain_but_attributes, map_file, read_tensors, write_tensors
 from runlore.values.torch import dtype_name
 
@@ -120,6 +121,10 @@ class ScriptMaterializer(Materializer):
             found["class"] = str(value.original_name)
             found["training"] = bool(value.training)
         return found | {"parameters": sum(one.numel() for one in value.parameters())}
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """The beginning of its program."""
+        return (Picture(kind="markdown", data=text_beginning(str(value.code)), name="program"),)
 
 
 class _Kept:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +18,7 @@ from runlore.values import codec, pickled
 from runlore.values.builtin import BuiltinMaterializer
 from runlore.values.codec import Decode
 from runlore.values.leaves import ALIGNED, FindLeaf, Leaves, OpaqueLeaves
-from runlore.values.materializer import Declined, Materializer, Reader, Writer
+from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
 from runlore.values.payload import InlineReader, InlineTreeReader
 
 _FORMAT = b"runlore-nested-1"
@@ -106,6 +106,12 @@ class NestedMaterializer(Materializer):
 
             return {"shape": list(value.shape), "dtype": "object", **words(value)}
         return _BUILTIN.metadata(value)
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """What lies where, as JSON; arrays and the like by class, shape and dtype."""
+        from runlore.values.outline import outline  # for who looks
+
+        return (Picture(kind="json", data=outline(value), name="outline"),)
 
     @staticmethod
     def _is_array(value: Any) -> bool:

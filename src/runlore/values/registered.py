@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from runlore.errors import ValueUnstorable
-from runlore.values.materializer import Materializer, Reader, Writer
+from runlore.values.materializer import Materializer, Picture, Reader, Writer
+from runlore.values.paths import FolderMaterializer, PathMaterializer
 
 
 class RegisteredMaterializer(Materializer):
@@ -22,3 +24,7 @@ class RegisteredMaterializer(Materializer):
 
     def load(self, reader: Reader) -> Path:
         return reader.path()
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """As of a file or folder that is stored."""
+        return (FolderMaterializer() if value.is_dir() else PathMaterializer()).pictures(value)

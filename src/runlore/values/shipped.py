@@ -92,7 +92,7 @@ SHIPPED: dict[str, Shipped] = {
         read_by="whatever wrote them",
         digest="the same content at the same place",
         metadata=("path", "files"),
-        pictures=(),
+        pictures=("image", "html", "markdown", "csv", "json"),
     ),
     "bytes": Shipped(
         module="runlore.values.memory",
@@ -103,7 +103,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".bin",
         digest="equal bytes",
         metadata=("length",),
-        pictures=(),
+        pictures=("markdown",),
     ),
     "bytearray": Shipped(
         module="runlore.values.memory",
@@ -114,7 +114,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".bin",
         digest="equal bytes",
         metadata=("length",),
-        pictures=(),
+        pictures=("markdown",),
     ),
     "memoryview": Shipped(
         module="runlore.values.memory",
@@ -125,7 +125,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".bin",
         digest="equal bytes",
         metadata=("length",),
-        pictures=(),
+        pictures=("markdown",),
     ),
     "memoryview-writable": Shipped(
         module="runlore.values.memory",
@@ -136,7 +136,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".bin",
         digest="equal bytes",
         metadata=("length",),
-        pictures=(),
+        pictures=("markdown",),
     ),
     "text": Shipped(
         module="runlore.values.strings",
@@ -147,7 +147,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".txt",
         digest="equal texts",
         metadata=("length",),
-        pictures=(),
+        pictures=("markdown",),
     ),
     "html": Shipped(
         module="runlore.values.strings",
@@ -405,7 +405,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".pt",
         digest="none",
         metadata=("class", "parameters", "training", "torch_version"),
-        pictures=(),
+        pictures=("markdown",),
         runs_code=True,
     ),
     "xgboost": Shipped(
@@ -491,7 +491,7 @@ SHIPPED: dict[str, Shipped] = {
         ending=".json",
         digest="tokenizers of equal settings",
         metadata=("model", "vocabulary", "tokenizers_version"),
-        pictures=(),
+        pictures=("json",),
     ),
 }
 
@@ -531,7 +531,7 @@ BUILT_IN: dict[str, Shipped] = {
             "string_representation length fields shape dtype unique_words total_words most_common_word"
             " most_common_count"
         ),
-        pictures=(),
+        pictures=("json",),
     ),
     "nested-pickled": Shipped(
         module="runlore.values.nested",
@@ -545,7 +545,7 @@ BUILT_IN: dict[str, Shipped] = {
             "string_representation length fields shape dtype pickle unique_words total_words"
             " most_common_word most_common_count"
         ),
-        pictures=(),
+        pictures=("json",),
         runs_code=True,
     ),
     "cloudpickle": Shipped(
@@ -557,7 +557,7 @@ BUILT_IN: dict[str, Shipped] = {
         ending=".pkl",
         digest="nothing: equal values may have different pickles",
         metadata=("class", "pickle", "shape", "dtype", "parameters", "n_features", "feature_names", "classes"),
-        pictures=(),
+        pictures=("json",),
         runs_code=True,
     ),
 }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from runlore.errors import ValueUnloadable
 from runlore.types import CSVString, HTMLString, JSONString, MarkdownString
 from runlore.values.materializer import ArtifactType, Declined, Materializer, Picture, Reader, Writer
+from runlore.values.outline import text_beginning
 
 # Characters that are turned into bytes at a time, so that a long text is never there twice.
 _CHUNK = 1 << 20
@@ -44,6 +45,10 @@ class TextMaterializer(Materializer):
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """``length`` in characters."""
         return {"length": len(value)}
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """The first 10,000 characters."""
+        return (Picture(kind="markdown", data=text_beginning(value), name="beginning"),)
 
 
 class _KindMaterializer(TextMaterializer):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tokenizers
 
 from runlore.errors import ValueUnloadable
-from runlore.values.materializer import Declined, Materializer, Reader, Writer
+from runlore.values.materializer import Declined, Materializer, Picture, Reader, Writer
+from runlore.values.outline import outline
 
 
 class TokenizersMaterializer(Materializer):
@@ -41,3 +43,7 @@ class TokenizersMaterializer(Materializer):
             "vocabulary": value.get_vocab_size(),
             "tokenizers_version": str(tokenizers.__version__),
         }
+
+    def pictures(self, value: Any) -> Sequence[Picture]:
+        """Its settings and the beginning of its vocabulary, as JSON."""
+        return (Picture(kind="json", data=outline(json.loads(value.to_str())), name="settings"),)
