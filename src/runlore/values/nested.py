@@ -160,6 +160,9 @@ class NestedPickledMaterializer(NestedMaterializer):
         objects = dict(enumerate(pickled.loads(data, mac=None, key=b"", trust=True)))
         return self._read(text, area, {"pickled": lambda found: objects[found["n"]]})
 
+    #: None: no pickle is loaded to be looked at.
+    pictures = Materializer.pictures
+
     def metadata(self, value: Any) -> Mapping[str, Any]:
         """As of other containers, and that a pickle is in it."""
         return {**super().metadata(value), "pickle": True}

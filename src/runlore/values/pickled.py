@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from runlore.errors import RunloreError, UntrustedPickle, ValueUnloadable, ValueUnstorable
 from runlore.values.estimators import describe_estimator, is_estimator
-from runlore.values.materializer import ArtifactType, Materializer, Picture, Reader, Writer
+from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
 from runlore.values.typenames import MOVED
 
 if TYPE_CHECKING:
@@ -222,12 +222,6 @@ class CloudpickleMaterializer(Materializer):
         if is_estimator(value) and not isinstance(value, type):
             found |= describe_estimator(value)
         return found
-
-    def pictures(self, value: Any) -> Sequence[Picture]:
-        """What it is made of, as JSON: class and attributes."""
-        from runlore.values.outline import outline  # for who looks
-
-        return (Picture(kind="json", data=outline(value), name="outline"),)
 
 
 _SHAPED_NOTES: dict[str, Callable[[Any], Any]] = {

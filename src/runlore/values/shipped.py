@@ -545,7 +545,7 @@ BUILT_IN: dict[str, Shipped] = {
             "string_representation length fields shape dtype pickle unique_words total_words"
             " most_common_word most_common_count"
         ),
-        pictures=("json",),
+        pictures=(),
         runs_code=True,
     ),
     "cloudpickle": Shipped(
@@ -557,7 +557,7 @@ BUILT_IN: dict[str, Shipped] = {
         ending=".pkl",
         digest="nothing: equal values may have different pickles",
         metadata=("class", "pickle", "shape", "dtype", "parameters", "n_features", "feature_names", "classes"),
-        pictures=("json",),
+        pictures=(),
         runs_code=True,
     ),
 }
