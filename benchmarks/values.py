@@ -123,7 +123,7 @@ def _small_values(folder: Path) -> Iterator[Row]:
 
 def _stored(version: Any) -> list[bytes]:
     """The bytes that runlore keeps of a version, file by file."""
-    reader = version.vault_reader(version.content)
+    reader = default_workspace().vault.reader(version.content)
     names = reader.files()
     return [reader.file(name) for name in names] if names else [reader.read()]
 
