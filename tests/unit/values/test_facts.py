@@ -70,7 +70,7 @@ def test_scalars_are_one_fact(value: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [None, float("nan"), Decimal("nan"), b"x", [1], (1,), {1}, object(), numpy.float64("nan"), numpy.datetime64("NaT")],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_searched_gives_none(value: Any) -> None:
     """What has no searchable form gives no fact."""
