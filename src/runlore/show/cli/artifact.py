@@ -8,10 +8,11 @@ import click
 
 from runlore.errors import NotFound
 from runlore.model.pathspec import ARTIFACT_PREFIX
+from runlore.model.units import shown_size
 from runlore.recall.artifact import Artifact
 from runlore.recall.version import ArtifactVersion
 from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options, named
-from runlore.show.cli.table import print_facts, print_json, print_rows, shown_size
+from runlore.show.cli.table import print_facts, print_json, print_rows
 
 
 @click.command("list")

@@ -6,7 +6,7 @@ import click
 
 from runlore.model.counted import counted
 from runlore.model.pruning import Pruned
-from runlore.show.cli.table import shown_size
+from runlore.model.units import shown_size
 
 
 def print_pruned(pruned: Pruned) -> None:

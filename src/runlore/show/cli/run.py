@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from runlore.model.counted import counted
+from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.run import Run
 from runlore.show.cli.shared import (
     client,
@@ -18,7 +19,7 @@ from runlore.show.cli.shared import (
     listing_options,
     yes_option,
 )
-from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds, shown_size
+from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows
 
 #: Runs that a question names; of more it says how many.
 _NAMED = 5

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.show.cli.shared import find_step, json_option
-from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows, shown_seconds, shown_size
+from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows
 
 
 @click.command()
