@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+# The everyday tests, side by side on all processors; the slow ones kill and time processes and want the machine alone.
+TEST   := $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+
 # What `make check` looks at; when none of it changed since the last green check, there is nothing to do.
 WATCHED := $(shell find src tests docs examples benchmarks changes -mindepth 1 -name __pycache__ -prune -o \( -type f -o -type d \) -print) \
            pyproject.toml Makefile README.md CONTRIBUTING.md CHANGELOG.md
@@ -19,7 +22,7 @@ demo: $(VENV)/demo-installed  ## Train models on real digits, see the cache at w
 	@$(BIN)/python examples/digits.py
 
 test: $(VENV)/test-installed  ## Install the package with its test extra and run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(TEST)
 
 test-slow: $(VENV)/libraries-installed  ## The tests that take minutes or large libraries
 	$(BIN)/python -m pytest -m slow
@@ -34,7 +37,7 @@ check: $(VENV)/checked  ## All of it: lint, documentation examples, tests; insta
 
 $(VENV)/checked: $(WATCHED) $(VENV)/check-installed $(VENV)/test-installed
 	$(MAKE) lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(TEST)
 	@touch $@
 
 bench: $(VENV)/demo-installed $(VENV)/test-installed  ## Measure runlore beside the floor program and print the table
