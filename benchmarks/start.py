@@ -15,7 +15,7 @@ def start(rounds: int) -> Iterator[Row]:
     def started(code: str, *arguments: str) -> Callable[[], Any]:
         return lambda: python(code, *arguments)
 
-    door = "from runlore.show.cli.main import main; main()"
+    door = "from runlore.show.cli.start import start; start()"
     latest = (
         "from runlore.client import Client; print(Client().get_pipeline('chain').last_run.steps['add'].output.load())"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runlore.show.cli.main import main
+from runlore.show.cli.start import start
 
 if __name__ == "__main__":
-    main(prog_name="runlore")
+    start()

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runlore.show.cli.start import LightInspect
 
 #: Standard modules that take a millisecond or more to import, and that printing a list needs none of.
-DEAR = {"asyncio", "decimal", "difflib", "logging", "random", "shutil", "subprocess", "tempfile", "tomllib"}
+DEAR = {
+    "ast",
+    "asyncio",
+    "decimal",
+    "difflib",
+    "dis",
+    "inspect",
+    "logging",
+    "random",
+    "shutil",
+    "subprocess",
+    "tempfile",
+    "tokenize",
+    "tomllib",
+}
 HEAVY = {"cloudpickle", "loky", "numpy", "pandas", "pyarrow", "pydantic", "rich", "sklearn", "yaml"}
 #: What runs, plans, stores or writes.
 WRITING = ("runlore.execute", "runlore.model.change", "runlore.record.sql.write", "runlore.record.vault")
@@ -48,8 +67,8 @@ def _python(arguments: tuple[str, ...], more: dict[str, str]) -> str:
 def modules_after(words: str, home: Path) -> list[str]:
     """Modules that a fresh process holds after this command."""
     code = (
-        "import sys\nfrom runlore.show.cli.main import main\n"
-        f"try:\n    main({words.split()!r})\n"
+        f"import sys\nsys.argv[1:] = {words.split()!r}\nfrom runlore.show.cli.start import start\n"
+        "try:\n    start()\n"
         "except SystemExit as end:\n    assert not end.code\nprint()\nprint(*sys.modules)"
     )
     return _python(("-c", code), {"RUNLORE_HOME": str(home)}).splitlines()[-1].split()
@@ -58,16 +77,16 @@ def modules_after(words: str, home: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "own", "every"),
     [
-        ("--help", 12, 130),
-        ("run --help", 12, 130),
-        ("run list", 67, 190),
-        ("pipeline list", 67, 190),
-        ("artifact list", 67, 190),
-        ("artifact version list", 67, 190),
-        ("run show making/1", 70, 200),
-        ("step show making/1/make", 70, 200),
-        ("step logs making/1/make", 70, 200),
-        ("artifact show making::make::output", 71, 200),  # the table of types says whether it is a pickle
+        ("--help", 13, 120),
+        ("run --help", 13, 120),
+        ("run list", 68, 180),
+        ("pipeline list", 68, 180),
+        ("artifact list", 68, 180),
+        ("artifact version list", 68, 180),
+        ("run show making/1", 71, 190),
+        ("step show making/1/make", 71, 190),
+        ("step logs making/1/make", 71, 190),
+        ("artifact show making::make::output", 72, 190),  # the table of types says whether it is a pickle
     ],
 )
 def test_a_look_up_imports_little(words: str, own: int, every: int, home: Path) -> None:
@@ -100,3 +119,40 @@ def test_the_command_line_is_a_module_as_well(home: Path) -> None:
     assert "making/1" in done.stdout
     told = subprocess.run([sys.executable, "-m", "runlore", "--help"], capture_output=True, text=True, check=True)
     assert told.stdout.startswith("Usage: runlore ")
+
+
+def test_little_is_looked_through_for_garbage(home: Path) -> None:
+    """Collecting is on again when a listing prints, and off for good when it ends."""
+    code = (
+        "import gc, sys\nsys.argv[1:] = ['run', 'list']\n"
+        "from runlore.show.cli import table\nprint_rows, seen = table.print_rows, []\n"
+        "table.print_rows = lambda *given, **more: (seen.append(gc.isenabled()), print_rows(*given, **more))\n"
+        "from runlore.show.cli.start import start\n"
+        "try:\n    start()\nexcept SystemExit:\n    pass\n"
+        "print(seen, gc.get_freeze_count() > 0)"
+    )
+
+    assert _python(("-c", code), {"RUNLORE_HOME": str(home)}).splitlines()[-1] == "[True] True"
+
+
+def test_what_ran_code_of_the_users_is_finalised_as_always(home: Path, tmp_path: Path) -> None:
+    """A process that ran a pipeline leaves its objects to the last collections."""
+    (tmp_path / "flow.py").write_text(FLOW, encoding="utf-8")
+    code = (
+        f"import gc, sys\nsys.argv[1:] = ['pipeline', 'run', {str(tmp_path / 'flow.py')!r}]\n"
+        "from runlore.show.cli.start import start\n"
+        "try:\n    start()\nexcept SystemExit:\n    pass\nprint(gc.get_freeze_count())"
+    )
+
+    assert _python(("-c", code), {"RUNLORE_HOME": str(tmp_path / "home")}).splitlines()[-1] == "0"
+
+
+@given(st.lists(st.sampled_from(["", " ", "\t", "a", "  b", "\tc ", "    d"])).map("\n".join))
+def test_help_loses_its_indentation_as_ever(text: str) -> None:
+    """What click gets in place of `inspect.cleandoc` gives the same, whatever the text."""
+    assert LightInspect("inspect").cleandoc(text) == inspect.cleandoc(text)
+
+
+def test_the_rest_of_inspect_is_there_for_click() -> None:
+    """Whatever else is asked of the stand-in comes from `inspect` itself."""
+    assert LightInspect("inspect").signature is inspect.signature

@@ -106,7 +106,9 @@ def test_fitting_values_pass(value: Any, annotation: Any) -> None:
     assert conforms(value, annotation) is None
 
 
-@pytest.mark.parametrize(("value", "annotation", "message"), CLASHES, ids=lambda each: repr(each).partition(" object at ")[0][:30])
+@pytest.mark.parametrize(
+    ("value", "annotation", "message"), CLASHES, ids=lambda each: repr(each).partition(" object at ")[0][:30]
+)
 def test_clashes_say_expected_and_got(value: Any, annotation: Any, message: str) -> None:
     """A clash is a sentence that says what was expected and what came, and where in a container."""
     problem = conforms(value, annotation)
