@@ -117,7 +117,8 @@ class RecordBatchContract:
             run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
             owner = Owner(kind=OwnerKind.STEP, seq=run.seq, step=0)
             kept = MetadataSet(owner=owner, values=(("m", "1"),), at=at(1), facts=(("m", 1),))
-            record.commit([StepStarted(index=0, at=at(1)), kept, finished(0, new_version())], fence=fence)
+            measured = MetricsLogged(step=0, part=0, points=(("loss", Point(value=1.5, at=at(1))),))
+            record.commit([StepStarted(index=0, at=at(1)), kept, measured, finished(0, new_version())], fence=fence)
             refused: list[Change] = [
                 finished(1, new_version("lost", b"2")),
                 MetadataSet(owner=owner, values=(("m", "2"),), at=at(2), facts=(("m", 2),)),
@@ -125,6 +126,7 @@ class RecordBatchContract:
                 TagsChanged(owner=Owner(kind=OwnerKind.RUN, seq=run.seq), add=("lost",)),
                 RunDescribed(run=run.seq, git_commit="lost"),
                 LogWritten(step=0, item=0, attempt=0, part=0, text="lost"),
+                MetricsLogged(step=0, part=1, points=(("loss", Point(value=9.0, at=at(2))),)),
                 step_end(0),
                 END,
                 finished(1, 4711, attempt=1),
@@ -140,6 +142,8 @@ class RecordBatchContract:
         assert ask(record, "run", ("metadata:m", "eq", 1)) == [run.seq]
         assert [entry.value for entry in record.metadata_history(owner, "m")] == ["1"]
         assert record.tags(Owner(kind=OwnerKind.RUN, seq=run.seq)) == () and record.logs(run.seq, 0) == ()
+        assert [(one.count, one.last) for one in record.metrics(run.seq)] == [(1, 1.5)]
+        assert ask(record, "run", ("metric:loss", "le", 1.5)) == [run.seq]
         assert [(v.artifact, v.version) for v in record.select(Query(noun="version")).items] == [
             ("model", "2"),
             ("model", "1"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from runlore.model.change import MetricsLogged
 from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL, Interned
 from runlore.record.sql.kinds import CREATED
 from runlore.record.sql.memo import Memo
+from runlore.record.sql.metrics import Metrics
 from runlore.record.sql.revive import revive
 from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.tables import Row
@@ -157,3 +159,6 @@ class Direct:
     def add_tags(self, rows: Sequence[Row]) -> None:
         if rows:
             self.cursor.executemany(SQL["add_tag"], rows)
+
+    def log_metrics(self, run: int, change: MetricsLogged) -> None:
+        Metrics(self.cursor, self.word, self.facts).log(run, change)

@@ -18,6 +18,7 @@ from runlore.model.change import (
     Change,
     LogWritten,
     MetadataSet,
+    MetricsLogged,
     RunDescribed,
     RunFinished,
     StepFinished,
@@ -34,7 +35,9 @@ from runlore.record.sql import zones
 from runlore.record.sql.intern import SQL, Interned
 from runlore.record.sql.kinds import CREATED, OWN, OWNER_KINDS
 from runlore.record.sql.memo import Memo
+from runlore.record.sql.metrics import Metrics
 from runlore.record.sql.revive import revive
+from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.tables import Row
 from runlore.record.sql.text import pack
 
@@ -43,7 +46,7 @@ ENOUGH = 150000
 #: Bytes of payloads that are kept at hand.
 ENOUGH_BYTES = 8_000_000
 
-_ALWAYS = frozenset((StepsPlanned, StepStarted, TaskFinished, RunFinished, LogWritten, VersionSaved))
+_ALWAYS = frozenset((StepsPlanned, StepStarted, TaskFinished, RunFinished, LogWritten, MetricsLogged, VersionSaved))
 _FROM_RUN = (OwnerKind.RUN, OwnerKind.STEP)
 _RUN = OWNER_KINDS.index(OwnerKind.RUN)
 _PENDING, _RUNNING = CODES.index(Status.PENDING), CODES.index(Status.RUNNING)
@@ -88,11 +91,13 @@ class Gathering:
         self._items: list[Row] = []
         self._pictures: list[Row] = []
         self._logs: list[Row] = []
+        #: (run, what it measured), summed up where the rows are.
+        self._measured: list[tuple[int, MetricsLogged]] = []
         self.owned: dict[tuple[int, int], Facts] = {}
         self._added: tuple[Any, ...] = (
             *(self._runs, self._names, self._leases, self._steps, self._executed, self._tasks, self._versions),
             *(self._texts, self._payloads, self._edges, self._events, self._entries, self._tags, self._lookups),
-            *(self._items, self._logs, self._pictures, self.owned),
+            *(self._items, self._logs, self._measured, self._pictures, self.owned),
         )
         # Changed in place, and noted in `undo` before.
         self._pipelines: dict[str, tuple[int, int, int, bytes, int]] = {}
@@ -209,6 +214,11 @@ class Gathering:
         put("set_fact", facts)
         created = [(CREATED, run[0], 0, 0, run[7], None) for run in self._runs.values()]
         put("widen_zone", [(*place, *bounds) for place, bounds in zones.bounds_of(facts + created).items()])
+        if self._measured:
+            word = Interned(cursor, self._memo).word
+            metrics = Metrics(cursor, word, Searchable(cursor, word))
+            for run, change in self._measured:
+                metrics.log(run, change)
         self._empty()
 
     # -- runs ----------------------------------------------------------------------------------------------------
@@ -383,6 +393,10 @@ class Gathering:
 
     def add_tags(self, rows: Sequence[Row]) -> None:
         self._tags += rows
+
+    def log_metrics(self, run: int, change: MetricsLogged) -> None:
+        self._measured.append((run, change))
+        self._size += len(change.points) + 5
 
 
 def _place_of_payload(item: tuple[bytes | str, bytes]) -> bytes:

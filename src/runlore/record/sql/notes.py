@@ -9,8 +9,6 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.record.sql.aliases import Aliases
 from runlore.record.sql.intern import SQL
 from runlore.record.sql.kinds import OWN, OWNER_KINDS, RUN_METADATA, VERSION_METADATA
-from runlore.record.sql.metrics import Metrics
-from runlore.record.sql.searchable import Searchable
 from runlore.record.sql.tables import Tables
 from runlore.record.sql.text import micros, pack
 
@@ -36,8 +34,7 @@ class Notes:
         self._tables.add_entries(_OWNER_KIND[owner.kind], owner.seq, owner.step, values, at)
 
     def log_metrics(self, run: int, change: MetricsLogged) -> None:
-        cursor, word = self._tables.cursor, self._tables.word
-        Metrics(cursor, word, Searchable(cursor, word)).log(run, change)
+        self._tables.log_metrics(run, change)
 
     def move_alias(self, change: AliasMoved, version: int | None) -> None:
         Aliases(self._tables.cursor, self._tables.word).move(change, version)

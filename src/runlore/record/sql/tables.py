@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from runlore.model.artifact import Content
+from runlore.model.change import MetricsLogged
 from runlore.record.sql.kinds import OWN
 
 #: Values of one row, in the order of the statement or table that takes them.
@@ -116,3 +117,4 @@ class Tables(Protocol):
 
     def add_entries(self, kind: int, owner: int, step: int, values: Iterable[tuple[str, str]], at: int) -> None: ...
     def add_tags(self, rows: Sequence[Row]) -> None: ...
+    def log_metrics(self, run: int, change: MetricsLogged) -> None: ...
