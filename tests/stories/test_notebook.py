@@ -153,4 +153,6 @@ def test_cells_define_steps_and_an_edited_helper_reruns_them(tmp_path: Path, mon
     assert [output.text for output in made.cells[-1].outputs if output.output_type == "stream"] == ["None\n"]
     picture, handle = (output.data["text/html"] for output in made.cells[-1].outputs if output.output_type != "stream")
     assert "<pre>30</pre>" in picture and "artifact:" in picture and "<script" not in picture
-    assert handle.startswith("<table>") and "builtins.int" in handle
+    assert "builtins.int" in handle and "notebook/3/scaled" in handle and "<script" not in handle
+    (run,) = (o.data["text/html"] for o in made.cells[-2].outputs if o.output_type == "execute_result")
+    assert "<svg" in run and "scaled: completed" in run and "x = 3" in run

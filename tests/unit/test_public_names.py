@@ -90,6 +90,8 @@ UNNEEDED_FOR_READING = [
     "runlore.execute",
     "runlore.model.change",
     "runlore.plan",
+    "runlore.recall.html",
+    "runlore.recall.report",
     "runlore.record.blobs",
     "runlore.record.sql.check",
     "runlore.record.sql.write",

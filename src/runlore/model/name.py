@@ -10,6 +10,14 @@ LONGEST = 255
 RUN_ALIASES = ("latest", "latest-successful")
 
 
+def shortened(text: str, length: int) -> str:
+    """The text, or its beginning and end with an ellipsis between them, in at most so many characters."""
+    if len(text) <= length:
+        return text
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"
+
+
 def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
     """Return ``name`` in Unicode normal form C, or raise `NameInvalid` saying what is wrong with it.
 

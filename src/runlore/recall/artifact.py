@@ -9,6 +9,7 @@ from runlore.author.reads import note_read
 from runlore.model import artifact as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import shortened
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
@@ -120,8 +121,13 @@ class Artifact(Notes):
     def __iter__(self) -> Any:
         return iter(self.versions)
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.listing import artifact_html  # what only notebooks need
+
+        return artifact_html(self)
+
     def __repr__(self) -> str:
-        return f"<Artifact {self.name!r}, {counted(self._noun.versions, 'version')}>"
+        return f"<Artifact {shortened(repr(self.name), 64)}, {counted(self._noun.versions, 'version')}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Artifact) and (self._record.id, self.id) == (other._record.id, other.id)

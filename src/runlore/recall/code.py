@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from runlore.errors import AlreadyExists, ArtifactCorrupt
 from runlore.model.counted import counted
+from runlore.model.name import shortened
 from runlore.recall.named import Named
 
 
@@ -54,7 +55,7 @@ class Code(Mapping[str, str]):
         return self._read(digest).decode("utf-8", "replace")
 
     def __repr__(self) -> str:
-        return f"<Code of {self._owner}: {counted(len(self), 'file')}>"
+        return f"<Code of {shortened(self._owner, 60)}: {counted(len(self), 'file')}>"
 
 
 def _inside(name: str) -> str:

@@ -62,6 +62,9 @@ class Parameters(Named[Any]):
         """The values for a listing: one that cannot be decoded here is text, such as ``etl.Window(start=0, end=3)``."""
         return {name: _shown(text) for name, text in parameter_texts(self._text).items()}
 
+    def _shown(self) -> Mapping[str, Any]:
+        return self.shown()
+
     def __repr__(self) -> str:
         return repr(self.shown())
 

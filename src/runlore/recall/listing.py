@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from runlore.model.counted import counted
+from runlore.model.name import shortened
 from runlore.model.noun import changed
 from runlore.model.query import Query
 
@@ -64,15 +65,14 @@ class Listing(Sequence[Handle], Generic[Handle]):
         return self._make(self._known[index])
 
     def __repr__(self) -> str:
-        shown = ", ".join(str(getattr(handle, "pathspec", handle)) for handle in self[:3])
+        shown = ", ".join(shortened(str(getattr(handle, "pathspec", handle)), 22) for handle in self[:3])
         total = len(self)
         return f"<{counted(total, self._what)}{': ' if shown else ''}{shown}{', …' if total > 3 else ''}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from runlore.recall.html.listing import ROWS, listing_html  # what only notebooks need
 
-        rows = "".join(f"<li>{escape(repr(handle))}</li>" for handle in self[:20])
-        return f"<p>{escape(counted(len(self), self._what))}</p><ol start='0'>{rows}</ol>"
+        return listing_html(self._what, self[:ROWS], len(self))
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a pandas frame with one row each. Raises `MissingExtra` where pandas is not installed."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TypeVar
 
 from runlore.errors import NotFound
 from runlore.model.suggest import did_you_mean
+
+#: Things that are written out; of more it is said how many.
+_WRITTEN = 30
 
 Value = TypeVar("Value", covariant=True)
 
@@ -33,7 +37,19 @@ class Named(Mapping[str, Value]):
         return len(self._things)
 
     def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name!r}: {value!r}' for name, value in self._things.items())}}}"
+        told = [f"{name!r}: {value!r}" for name, value in islice(self._things.items(), _WRITTEN)]
+        if len(self) > _WRITTEN:
+            told.append(f"… {len(self) - _WRITTEN:,} more")
+        return f"{{{', '.join(told)}}}"
+
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.mapping import mapping_html  # what only notebooks need
+
+        return mapping_html(self._shown(), kind=self._kind, owner=self._owner)
+
+    def _shown(self) -> Mapping[str, object]:
+        """What a listing shows of each."""
+        return self._things
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._things)

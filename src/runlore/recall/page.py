@@ -102,15 +102,21 @@ def _note(picture: Picture) -> str:
     return f"<p class='runlore-note'>{html.escape(_decoded(picture))}</p>"
 
 
-def _image(picture: Picture) -> str:
-    begins = picture.data.lstrip()[:16] if picture.data[:1] in b" \t\r\n<" else picture.data[:16]
+def image_source(data: bytes, media_type: str | None) -> str | None:
+    """The picture in an address that an image may have, or ``None`` for what is no type of images that are shown."""
+    begins = data.lstrip()[:16] if data[:1] in b" \t\r\n<" else data[:16]
     fits = [media for media, starts in _IMAGES.items() if begins.startswith(starts)]
-    media = picture.media_type or (fits[0] if fits else "image/png")
-    if media not in _IMAGES:
-        said = f"The picture {picture.name!r} is of the type {media!r}. What is shown is {', '.join(_IMAGES)}."
+    media = media_type or (fits[0] if fits else "image/png")
+    return f"data:{media};base64,{b64encode(data).decode()}" if media in _IMAGES else None
+
+
+def _image(picture: Picture) -> str:
+    source = image_source(picture.data, picture.media_type)
+    if source is None:
+        what = f"The picture {picture.name!r} is of the type {picture.media_type!r}."
+        said = f"{what} What is shown is {', '.join(_IMAGES)}."
         return _note(Picture("note", said.encode("utf-8", "replace")))
-    data = b64encode(picture.data).decode()
-    return f"<img alt='{html.escape(picture.name, quote=True)}' src='data:{media};base64,{data}'>"
+    return f"<img alt='{html.escape(picture.name, quote=True)}' src='{source}'>"
 
 
 def _framed(picture: Picture) -> str:

@@ -9,6 +9,7 @@ from runlore.author.reads import note_read
 from runlore.model import run as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import shortened
 from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
 
@@ -96,8 +97,14 @@ class Pipeline(Notes):
         note_read(f"a run of {self.name!r}")
         return self._reader.run(self._reader.lookup.run(reference, self.name))
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.listing import pipeline_html  # what only notebooks need
+
+        return pipeline_html(self)
+
     def __repr__(self) -> str:
-        return f"<Pipeline {self.name!r}, version {self._noun.version}, {counted(self._noun.runs, 'run')}>"
+        name, noun = shortened(repr(self.name), 50), self._noun
+        return f"<Pipeline {name}, version {noun.version}, {counted(noun.runs, 'run')}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and (self._record.id, self.id) == (other._record.id, other.id)

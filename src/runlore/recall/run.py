@@ -11,6 +11,7 @@ from runlore.author.reads import note_read
 from runlore.errors import NotFound, RunFailed
 from runlore.model import run as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import shortened
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.recall.code import Code
@@ -305,12 +306,18 @@ class Run(Notes):
     def __bool__(self) -> bool:
         return True
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.run import run_html  # what only notebooks need
+
+        note_read(f"what {self.pathspec} looks like")
+        return run_html(self._record, self._now())
+
     def __repr__(self) -> str:
         try:
             status = self.status
         except NotFound:
-            return f"<Run {self.pathspec!r} (deleted)>"
-        return f"<Run {self.pathspec!r} {self.name!r}: {status}>"
+            return f"<Run {shortened(repr(self.pathspec), 60)} (deleted)>"
+        return f"<Run {shortened(repr(self.pathspec), 36)} {shortened(repr(self.name), 44)}: {status}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and self.id == other.id

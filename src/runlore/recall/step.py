@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runlore.author.reads import note_read
 from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.artifact import Edge
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import shortened
 from runlore.model.status import Status
 from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
@@ -305,8 +307,14 @@ class Step(Notes):
             raise NotFound(f"{self.pathspec} has no task {task!r}; {has if found else 'it has not started'}.")
         return found[task]
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.step import step_html  # what only notebooks need
+
+        note_read(f"what {self.pathspec} looks like")
+        return step_html(self._record, self._now(), self.pathspec)
+
     def __repr__(self) -> str:
-        return f"<Step {self.pathspec!r}: {self.status}>"
+        return f"<Step {shortened(repr(self.pathspec), 76)}: {self.status}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and (self._run, self.index) == (other._run, other.index)

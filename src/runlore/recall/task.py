@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import NotFound
 from runlore.model import run as model
+from runlore.model.name import shortened
 from runlore.model.status import Status
 from runlore.recall.loglines import LogLine, lines_of, text_of
 from runlore.recall.looked_up import looked_up
@@ -141,8 +142,13 @@ class Task:
         """What this attempt wrote."""
         return text_of(self.loglines())
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.step import task_html  # what only notebooks need
+
+        return task_html(self._noun, self.pathspec)
+
     def __repr__(self) -> str:
-        return f"<Task {self.pathspec!r}: {self.status}, attempt {self.attempt}>"
+        return f"<Task {shortened(repr(self.pathspec), 64)}: {self.status}, attempt {self.attempt}>"
 
     def __eq__(self, other: object) -> bool:
         mine = (self._step, self.index, self.attempt)

@@ -13,6 +13,7 @@ from runlore.author.reads import note_read
 from runlore.errors import ArtifactDeleted, NotFound
 from runlore.model import artifact as model
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.name import shortened
 from runlore.recall.decoding import decode_notes
 from runlore.recall.notes import MetadataEntry, Notes
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Name of the materializer under which collections are kept.
 COLLECTION = "collection"
-#: Facts that a notebook shows of a version.
-_SHOWN_FACTS = 16
 
 
 class ArtifactVersion(Notes):
@@ -363,24 +362,12 @@ class ArtifactVersion(Notes):
         }
 
     def _repr_html_(self) -> str:
-        """A few facts for notebooks. Nothing is loaded, and nothing in it runs."""
-        from html import escape
+        from runlore.recall.html.version import version_html  # what only notebooks need
 
-        facts = {
-            "type": self.type,
-            "size": f"{self.size:,} bytes",
-            "created": f"{self.created:%Y-%m-%d %H:%M:%S} UTC",
-            **{key: _short(entry.value) for key, entry in self._noted().items() if key != "storage_size"},
-        }
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(str(key))}</th>"
-            f"<td style='text-align:left'>{escape(str(fact))}</td></tr>"
-            for key, fact in list(facts.items())[:_SHOWN_FACTS]
-        )
-        return f"<table><caption style='text-align:left'>{escape(self.pathspec)}</caption>{rows}</table>"
+        return version_html(self)
 
     def __repr__(self) -> str:
-        return f"<ArtifactVersion {self.pathspec!r}: {self.content.type}>"
+        return f"<ArtifactVersion {shortened(repr(self.pathspec), 40)}: {shortened(self.content.type, 38)}>"
 
     def __eq__(self, other: object) -> bool:
         mine = (self.id, self._element)
@@ -388,11 +375,6 @@ class ArtifactVersion(Notes):
 
     def __hash__(self) -> int:
         return hash((self.id, self._element))
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _distinct(versions: Iterable[ArtifactVersion]) -> tuple[ArtifactVersion, ...]:

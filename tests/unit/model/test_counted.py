@@ -11,3 +11,9 @@ from runlore.model.counted import counted
 def test_one_is_singular(count: int, said: str) -> None:
     """One is in the singular, and everything else in the plural."""
     assert counted(count, "step") == said
+
+
+@pytest.mark.parametrize(("noun", "several"), [("entry", "entries"), ("alias", "aliases"), ("day", "days")])
+def test_regular_plurals(noun: str, several: str) -> None:
+    """What does not simply take an s is written as it is spelt."""
+    assert counted(2, noun) == f"2 {several}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -132,6 +133,46 @@ class Book:
 
 def _step(index: int, name: str, **given: Any) -> NewStep:
     return NewStep(index=index, name=name, definition="{}", definition_digest=sha256(b"{}").digest(), **given)
+
+
+class _Reading(HTMLParser):
+    """Elements with their attributes, as the standard library reads them; fails where they are not well formed."""
+
+    #: Elements without an end tag.
+    VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), (tag, attrs)
+        self.found.append((tag, {key: value or "" for key, value in attrs}))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> ends {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="session")
+def read_html() -> Callable[[str], tuple[list[tuple[str, dict[str, str]]], str]]:
+    """Read HTML that is well formed: every element with its attributes, and the text."""
+
+    def read(text: str) -> tuple[list[tuple[str, dict[str, str]]], str]:
+        reading = _Reading()
+        reading.feed(text)
+        reading.close()
+        assert reading.open == []
+        return reading.found, "".join(reading.text)
+
+    return read
 
 
 @pytest.fixture
