@@ -19,6 +19,7 @@ from runlore.execute.hooks import call_hook
 from runlore.execute.ledger import Ledger
 from runlore.execute.logs import LogCapture
 from runlore.execute.services import Services
+from runlore.execute.ticker import TICKER
 from runlore.model.article import with_article
 from runlore.model.artifact import Content, LookedUp
 from runlore.model.change import LogWritten, NewVersion, Output
@@ -116,7 +117,7 @@ class Attempts:
         token = step_context.enter(context)
         attempt.reads, watching = watch(self._ledger.settle, self._redaction.value)
         try:
-            with use_trace(None), LogCapture(write, limit=self._services.log_limit) as capture:
+            with use_trace(None), LogCapture(write, limit=self._services.log_limit, ticker=TICKER) as capture:
                 try:
                     result = step.step.signature.call(step.step.function, values)
                 finally:

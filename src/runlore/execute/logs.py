@@ -22,12 +22,13 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
+from runlore.execute.ticker import Ticker
 from runlore.model.counted import counted
 from runlore.model.log import format_line
 
 #: Characters after which a chunk is handed over.
 CHUNK_SIZE = 16 * 1024
-#: Nanoseconds after which a chunk is handed over; looked at when something is written.
+#: Nanoseconds after which a chunk is handed over, whatever the step does meanwhile.
 CHUNK_AGE = 1_000_000_000
 #: Characters after which a line without an end is stored as it is, so that memory stays bounded.
 LINE_SIZE = 1024 * 1024
@@ -44,12 +45,15 @@ class LogCapture:
 
     ``limit`` is in bytes of stored text. Of what exceeds it, the head and the tail are kept: the head is handed over as
     it comes, the tail at the end, and one line between them tells how much was left out.
-    ``clock`` returns nanoseconds since the epoch. ``sink`` is called in whichever thread writes, never twice at once.
+    ``clock`` returns nanoseconds since the epoch. ``sink`` is called in whichever thread writes, or in that of the
+    ``ticker``, never twice at once. Without a ticker, a chunk's age is looked at only when something is written.
     If it raises, the chunk is kept and tried again a second later and at the end; the user's ``print`` is not
     disturbed, and `failure` holds the error for as long as it stands.
     """
 
-    def __init__(self, sink: Sink, *, limit: int, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, sink: Sink, *, limit: int, clock: Callable[[], int] = time.time_ns, ticker: Ticker | None = None
+    ) -> None:
         #: Last error of the sink whose chunk could not be handed over since, if any.
         self.failure: BaseException | None = None
         self.dropped_lines = 0
@@ -58,6 +62,8 @@ class LogCapture:
         self._limit = limit
         self._tail_limit = min(limit // 2, TAIL_SIZE)
         self._clock = clock
+        self._ticker = ticker
+        self._ticking = False
         self._lock = threading.RLock()
         self._open = False
         self._part = 0
@@ -168,6 +174,16 @@ class LogCapture:
         # A clock that was set back must not hold lines for hours, hence abs().
         if full or abs(now - self._since) >= CHUNK_AGE:
             self._hand_over()
+        elif self._ticker is not None and not self._ticking:
+            self._ticking = self._ticker.after(CHUNK_AGE / 1e9, self._tick)
+
+    def _tick(self) -> None:
+        """Hand over what has waited long enough although the step has written nothing since."""
+        with self._lock:
+            self._ticking = False
+            self.flush()
+            if self._lines and self._ticker is not None:  # the sink refused them
+                self._ticking = self._ticker.after(CHUNK_AGE / 1e9, self._tick)
 
     def _hand_over(self) -> None:
         text = "".join(self._lines)
@@ -220,7 +236,7 @@ class LogCapture:
     def _abandon(self) -> None:
         """Forget everything, in a forked child: the parent stores these lines, and the lock may be held by nobody."""
         self._lock = threading.RLock()
-        self._open = False
+        self._open = self._ticking = False
         self._lines = []
         self._tail.clear()
         self._partial = {}

@@ -44,9 +44,9 @@ class Ticker:
                 except RuntimeError:
                     return False
                 self._thread = thread
-            first = not self._due
-            heappush(self._due, (self._clock() + seconds, next(self._order), action))
-            if first:
+            entry = (self._clock() + seconds, next(self._order), action)
+            heappush(self._due, entry)
+            if self._due[0] is entry:
                 self._wake.notify()
             return True
 
@@ -65,7 +65,6 @@ class Ticker:
                 wait = self._due[0][0] - self._clock()
                 if wait <= 0:
                     return heappop(self._due)[2]
-                # an action that comes meanwhile waits as long as this one or longer: all use the same delay or so
                 self._wake.wait(wait)
 
 

@@ -22,8 +22,8 @@ _SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _LONG = {"\\": "\\", "n": "\n", "r": "\r"}
 
 
-class LogLine(NamedTuple):
-    """One line of output of an attempt."""
+class ParsedLine(NamedTuple):
+    """One stored line."""
 
     #: When the line began, in UTC.
     time: datetime
@@ -40,14 +40,14 @@ def format_line(microseconds: int, letter: str, text: str) -> str:
     return f"{microseconds} {letter} {text}\n"
 
 
-def parse_log(text: str) -> Iterator[LogLine]:
+def parse_log(text: str) -> Iterator[ParsedLine]:
     """Read stored lines, in order. Raises ValueError for a line that is not in the stored form."""
     for line in text.split("\n"):
         if line:
             yield _parse_line(line)
 
 
-def _parse_line(line: str) -> LogLine:
+def _parse_line(line: str) -> ParsedLine:
     stamp, _, rest = line.partition(" ")
     stream = STREAMS.get(rest[:1])
     if stream is None or rest[1:2] != " " or not stamp.lstrip("-").isdecimal():
@@ -55,7 +55,7 @@ def _parse_line(line: str) -> LogLine:
     body = rest[2:]
     if "\\" in body:
         body = _ESCAPE.sub(_unescaped, body)
-    return LogLine(_EPOCH + timedelta(microseconds=int(stamp)), stream, body)
+    return ParsedLine(_EPOCH + timedelta(microseconds=int(stamp)), stream, body)
 
 
 def _escaped(match: re.Match[str]) -> str:

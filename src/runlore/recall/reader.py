@@ -71,6 +71,13 @@ class Reader:
             raise NotFound(f"The run with sequence {run} has no step at position {index}.")
         return steps[index]
 
+    def pathspec_at(self, run: int, index: int) -> str | None:
+        """The pathspec of the step at this position; ``None`` when its run was deleted."""
+        try:
+            return self.step_at(run, index).pathspec
+        except NotFound:
+            return None
+
     def version_at(self, seq: int, element: int | None = None) -> ArtifactVersion:
         return self.version(self.record.version(seq), element)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from runlore.model.status import Status
 from runlore.recall.code import Code
 from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
-from runlore.recall.loglines import LogLine, text_of
+from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Run(Notes):
+class Run(Notes, Logged):
     """A run of the record. Live: until it has finished, each look reads the record again."""
 
     def __init__(self, reader: Reader, noun: model.Run) -> None:
@@ -209,15 +210,8 @@ class Run(Notes):
         """Every version that its steps made or took over, in declared order."""
         return tuple(version for step in self.steps.values() for version in step.outputs.values())
 
-    def loglines(self) -> list[LogLine]:
-        """Log lines of all steps, last attempts only, by time."""
-        lines = [line for step in self.steps.values() for line in step.loglines()]
-        return sorted(lines, key=lambda line: line.time)
-
-    @property
-    def logs(self) -> str:
-        """What its steps wrote, by time."""
-        return text_of(self.loglines())
+    def _logged_steps(self) -> Iterable[Step]:
+        return self.steps.values()
 
     @property
     def failure(self) -> model.Failure | None:

@@ -16,7 +16,7 @@ from runlore.model.name import shortened
 from runlore.model.status import Status
 from runlore.recall.config import Config, Parameters
 from runlore.recall.decoding import decode
-from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Step(Notes):
+class Step(Notes, Logged):
     """A step of a recorded run. Live: until it has finished, each look reads the record again."""
 
     def __init__(self, reader: Reader, noun: model.Step, run: Run) -> None:
@@ -73,6 +73,10 @@ class Step(Notes):
     @property
     def status(self) -> Status:
         return self._now().status
+
+    @property
+    def finished(self) -> bool:
+        return self.status.finished
 
     @property
     def successful(self) -> bool:
@@ -180,9 +184,9 @@ class Step(Notes):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Its units of work, each at its latest attempt, by index. A step that has not started has none yet."""
-        latest: dict[int, model.Task] = {}
-        for noun in self._record.tasks(self._noun.run, self._noun.index):
-            latest[noun.item] = noun
+        from runlore.recall.attempts import attempts_of  # lists of runs do without
+
+        latest = {noun.item: noun for noun in attempts_of(self._record, self._now())}
         return tuple(Task(self._reader, noun, self) for _, noun in sorted(latest.items()))
 
     @property
@@ -276,17 +280,14 @@ class Step(Notes):
         """The same as `failure`."""
         return self.failure
 
-    def loglines(self, attempt: int | None = None) -> list[LogLine]:
-        """Log lines of the given attempt, or of the last that wrote any, of all tasks, by time."""
-        items = range(self._now().tasks or 1)
-        run, index = self._noun.run, self._noun.index
-        lines = [line for item in items for line in lines_of(self._record.logs(run, index, item, attempt))]
-        return sorted(lines, key=lambda line: line.time)
+    def _logged_steps(self) -> Iterable[Step]:
+        return (self,)
 
     @property
-    def logs(self) -> str:
-        """What it wrote to stdout, stderr and logging, line by line."""
-        return text_of(self.loglines())
+    def logs_from(self) -> str | None:
+        """Pathspec of the step whose log this one shows, because it took its result over; else ``None``."""
+        origin = self._now().origin
+        return None if origin is None else self._reader.pathspec_at(*origin)
 
     def to_row(self) -> dict[str, Any]:
         """Facts for a table, by column."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.name import shortened
 from runlore.model.status import Status
-from runlore.recall.loglines import LogLine, lines_of, text_of
+from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from runlore.recall.version import ArtifactVersion
 
 
-class Task:
+class Task(Logged):
     """A task at one of its attempts."""
 
     def __init__(self, reader: Reader, noun: model.Task, step: Step) -> None:
         self._reader = reader
         self._noun = noun
         self._step = step
+
+    def _now(self) -> model.Task:
+        if not self._noun.status.finished:
+            self._noun = self._attempt(self._noun.attempt)
+        return self._noun
 
     @property
     def index(self) -> int:
@@ -39,16 +44,22 @@ class Task:
 
     @property
     def attempts(self) -> tuple[Task, ...]:
-        """Every try of this task, oldest first."""
-        found = self._reader.record.tasks(self._noun.run, self._noun.step, self._noun.item)
-        return tuple(Task(self._reader, noun, self._step) for noun in found)
+        """Every try of this task, oldest first; the one that is going on is the last."""
+        return tuple(Task(self._reader, noun, self._step) for noun in self._attempts())
 
     def attempt_number(self, attempt: int) -> Task:
-        """The try with this number, from 0. Raises `NotFound`."""
-        for candidate in self.attempts:
-            if candidate.attempt == attempt:
-                return candidate
-        raise NotFound(f"{self.pathspec} has no attempt {attempt}; it has {len(self.attempts)}, counted from 0.")
+        """The try with this number, from 0. Raises `NotFound`, which says which there are."""
+        return Task(self._reader, self._attempt(attempt), self._step)
+
+    def _attempts(self) -> tuple[model.Task, ...]:
+        from runlore.recall.attempts import attempts_of  # lists of runs do without
+
+        return attempts_of(self._reader.record, self._step._now(), self._noun.item)
+
+    def _attempt(self, number: int) -> model.Task:
+        from runlore.recall.attempts import chosen  # see `_attempts`
+
+        return chosen(self._attempts(), number, self.pathspec)
 
     @property
     def origin_step(self) -> tuple[int, int] | None:
@@ -66,7 +77,11 @@ class Task:
 
     @property
     def status(self) -> Status:
-        return self._noun.status
+        return self._now().status
+
+    @property
+    def finished(self) -> bool:
+        return self.status.finished
 
     @property
     def started(self) -> datetime | None:
@@ -74,22 +89,22 @@ class Task:
 
     @property
     def ended(self) -> datetime | None:
-        return self._noun.ended
+        return self._now().ended
 
     @property
     def usage(self) -> model.Usage:
         """Wall and processor time, memory."""
-        return self._noun.usage
+        return self._now().usage
 
     @property
     def failure(self) -> model.Failure | None:
         """Why this attempt failed, as text; ``None`` if it did not."""
-        return self._noun.failure
+        return self._now().failure
 
     @property
     def exception(self) -> model.Failure | None:
         """The same as `failure`."""
-        return self._noun.failure
+        return self._now().failure
 
     @property
     def outputs(self) -> Named[ArtifactVersion]:
@@ -132,15 +147,18 @@ class Task:
                 found[edge.name] = self._reader.version_at(edge.version, chosen)
         return Named(found, kind=direction, owner=self.pathspec)
 
-    def loglines(self) -> list[LogLine]:
-        """Log lines of this attempt."""
-        noun = self._noun
-        return list(lines_of(self._reader.record.logs(noun.run, noun.step, noun.item, noun.attempt)))
+    def _logged_steps(self) -> Iterable[Step]:
+        return (self._step,)
+
+    def _logged_task(self) -> tuple[int, int]:
+        return self._noun.item, self._noun.attempt
 
     @property
-    def logs(self) -> str:
-        """What this attempt wrote."""
-        return text_of(self.loglines())
+    def logs_from(self) -> str | None:
+        """Pathspec of the task whose log this one shows, because it took its result over; else ``None``."""
+        origin = self._noun.origin
+        step = None if origin is None else self._reader.pathspec_at(*origin[:2])
+        return None if origin is None or step is None else f"{step}/{origin[2]}"
 
     def _repr_html_(self) -> str:
         from runlore.recall.html.step import task_html  # what only notebooks need

@@ -288,6 +288,14 @@ class MemoryRecord(PrunedMemory):
                 attempt = keys[-1][3]
             return tuple(self._t.logs[key] for key in keys if key[3] == attempt and key[4] >= part)
 
+    def logged(
+        self, run: int, step: int | None = None, start: int = 0, stop: int | None = None
+    ) -> tuple[tuple[int, int, int], ...]:
+        with self._lock:
+            found = {key[1:4] for key in self._t.logs if key[0] == run and step in (None, key[1])}
+            items = range(start, 2**63 if stop is None else stop)
+            return tuple(sorted(place for place in found if step is None or place[1] in items))
+
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         with self._lock:
             return tuple(event for seq, event in self._t.events.items() if seq > after)[:limit]

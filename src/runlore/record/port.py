@@ -187,6 +187,12 @@ class Record(ABC):
         """Chunks from ``part`` on, of the given attempt or of the last one that has any."""
 
     @abstractmethod
+    def logged(
+        self, run: int, step: int | None = None, start: int = 0, stop: int | None = None
+    ) -> tuple[tuple[int, int, int], ...]:
+        """Which attempts have log lines: (step, item, attempt), in order; of one step, of items from start to stop."""
+
+    @abstractmethod
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         """What changed since event ``after``, oldest first."""
 

@@ -260,3 +260,22 @@ class RecordStepContract:
 
 def _fields(change: TaskFinished) -> dict[str, Any]:
     return {name: getattr(change, name) for name in TaskFinished.__dataclass_fields__}
+
+    def test_it_is_known_which_attempts_have_logs(self, record: Record) -> None:
+        """Each attempt that wrote is named once, in order; of one step, within a range of items."""
+        run, fence = begun(record, new_step(0, "a", tasks=40), new_step(1, "b"))
+        places = [(0, 0, 0), (0, 2, 0), (0, 2, 1), (0, 11, 0), (1, 0, 0)]
+        record.commit(
+            [
+                LogWritten(step=step, item=item, attempt=attempt, part=part, text=f"{part} o x\n")
+                for part in range(3)
+                for step, item, attempt in reversed(places)
+            ],
+            fence=fence,
+        )
+
+        assert record.logged(run.seq) == tuple(places)
+        assert record.logged(run.seq, 0) == tuple(places[:4])
+        assert record.logged(run.seq, 0, 2) == tuple(places[1:4])
+        assert record.logged(run.seq, 0, 2, 11) == tuple(places[1:3])
+        assert record.logged(run.seq, 1, 1) == record.logged(run.seq, 2) == record.logged(run.seq + 1) == ()

@@ -83,9 +83,9 @@ def modules_after(words: str, home: Path) -> list[str]:
         ("pipeline list", 72, 185),
         ("artifact list", 72, 185),
         ("artifact version list", 72, 185),
-        ("run show making/1", 76, 195),
-        ("step show making/1/make", 76, 195),
-        ("step logs making/1/make", 76, 195),
+        ("run show making/1", 78, 195),
+        ("step show making/1/make", 78, 195),
+        ("step logs making/1/make", 80, 195),
         ("artifact show making::make::output", 77, 195),  # the table of types says whether it is a pickle
     ],
 )

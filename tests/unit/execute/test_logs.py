@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runlore.execute import logs
 from runlore.execute.logs import LogCapture, terminal
+from runlore.execute.ticker import Ticker
 from runlore.model.log import format_line, parse_log
 
 
@@ -454,3 +455,56 @@ def test_foreign_text_is_no_log() -> None:
     """Text in another form is refused with the form that was expected."""
     with pytest.raises(ValueError, match="Not a stored log line"):
         list(parse_log("hello world\n"))
+
+
+class LateTicker(Ticker):
+    """Keeps what it is given, to be called when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[float, Any]] = []
+
+    def after(self, seconds: float, action: Any) -> bool:
+        self.waiting.append((seconds, action))
+        return True
+
+    def tick(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for _, action in waiting:
+            action()
+
+
+def test_lines_are_stored_while_the_step_is_silent(chunks: Chunks, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was printed is handed over after a second although nothing is printed since, the last half line excepted."""
+    ticker = LateTicker()
+    with LogCapture(chunks, limit=10_000, ticker=ticker):
+        print("one")
+        print("two")
+        print("half", end="")
+        assert chunks.lines == [] and [seconds for seconds, _ in ticker.waiting] == [1.0]
+        ticker.tick()
+        assert chunks.lines == [("stdout", "one"), ("stdout", "two")]
+        print(" and the rest")
+        assert len(ticker.waiting) == 1
+
+    ticker.tick()  # comes when all is over
+    assert chunks.lines[2:] == [("stdout", "half and the rest")]
+
+
+def test_lines_that_the_record_refused_are_tried_again_in_time(
+    chunks: Chunks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines that could not be stored when their second was over are tried again a second later."""
+    ticker, full = LateTicker(), [True]
+
+    def sink(part: int, text: str) -> None:
+        if full[0]:
+            raise OSError("disk full")
+        chunks(part, text)
+
+    with LogCapture(sink, limit=10_000, ticker=ticker):
+        print("kept")
+        ticker.tick()
+        full[0] = False
+        ticker.tick()
+        assert chunks.lines == [("stdout", "kept")]

@@ -27,6 +27,18 @@ def test_actions_come_in_the_order_of_their_times() -> None:
     assert called == ["fails", "first", "second"]
 
 
+def test_what_is_due_sooner_does_not_wait_for_what_is_due_later() -> None:
+    """An action that comes while the ticker waits for a later one is called at its own time."""
+    ticker, sooner = Ticker(), threading.Event()
+    ticker.after(3600.0, lambda: None)
+    while not ticker._wake._waiters:  # type: ignore[attr-defined]
+        pass  # until its thread waits for the hour to pass
+
+    ticker.after(0.0, sooner.set)
+
+    assert sooner.wait(30)
+
+
 def test_an_idle_ticker_wakes_up() -> None:
     """A ticker that has nothing to do takes up what comes."""
     ticker = Ticker()

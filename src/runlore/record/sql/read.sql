@@ -92,6 +92,9 @@ select max(attempt) from log where run = ? and step = ? and item = ?
 -- name: logs
 select step, item, attempt, part, text from log where run = ? and step = ? and item = ? and attempt = ? and part >= ?
 order by part
+-- name: next_logged
+select step, item, attempt from log where run = ? and (step, item, attempt) > (?, ?, ?) and (step, item) < (?, ?)
+order by step, item, attempt limit 1
 -- name: events
 select seq, run, step, item, status, at from event where seq > ? order by seq limit ?
 -- name: leases

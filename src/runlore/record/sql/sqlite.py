@@ -342,6 +342,19 @@ class SQLiteRecord(PrunedRecord):
                 attempt = self._db.row(READ["last_logged"], (run, step, item))[0]
             return tuple(map(rows.to_log, self._db.rows(READ["logs"], (run, step, item, attempt, part))))
 
+    def logged(
+        self, run: int, step: int | None = None, start: int = 0, stop: int | None = None
+    ) -> tuple[tuple[int, int, int], ...]:
+        found: list[tuple[int, int, int]] = []
+        place = (0, 0, -1) if step is None else (step, start, -1)
+        end = (_MOST, 0) if step is None else (step, _MOST if stop is None else stop)
+        with self._db.reading():
+            # from one attempt straight to the next: their chunks, which may be many, are not walked
+            while row := self._db.row(READ["next_logged"], (run, *place, *end)):
+                place = (row[0], row[1], row[2])
+                found.append(place)
+        return tuple(found)
+
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         return tuple(map(rows.to_event, self._db.rows(READ["events"], (after, limit))))
 

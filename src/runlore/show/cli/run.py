@@ -114,10 +114,12 @@ def logs(run: str, as_json: bool) -> None:
     names = list(found.steps)
     lines = found.loglines()
     if as_json:
-        print_json([{"time": x.time, "step": names[x.step], "stream": x.stream, "text": x.text} for x in lines])
+        keys = ("time", "step", "stream", "text", "origin")
+        print_json([dict(zip(keys, (x.time, names[x.step], x.stream, x.text, x.origin), strict=True)) for x in lines])
         return
     for line in lines:
-        echo_line(f"[{names[line.step]}] {line.text}")
+        origin = f" from {line.origin}" if line.origin else ""
+        echo_line(f"[{names[line.step]}{origin}] {line.text}")
 
 
 @click.command()

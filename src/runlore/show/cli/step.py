@@ -77,7 +77,7 @@ def logs(pathspec: str, attempt: int | None, as_json: bool) -> None:
         found = found if attempt is None else found.attempt_number(attempt)
         lines = found.loglines()
     else:
-        lines = found.loglines(attempt)
+        lines = found.loglines(attempt=attempt)
     if as_json:
         print_json([{"time": x.time, "task": x.item, "stream": x.stream, "text": x.text} for x in lines])
         return
