@@ -53,10 +53,44 @@ the next, where new ones may be added:
 | `artifact list` | `name`, `versions`, `id`, `created` |
 | `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest`, `deleted` |
 | `artifact alias` | `alias`, `version`, `since`, `id`, `deleted` |
+| `run logs` | `time`, `step`, `stream`, `text` |
+| `step logs` | `time`, `task`, `stream`, `text` |
+| `check` | `rule`, `subject`, `message`, `harmless` |
+
+What shows one thing is an object:
+
+| command | keys |
+|---|---|
+{shown}
 
 `pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A number that JSON has no
 word for, and a value of any other type, is text.
 """
+
+#: Command → keys of the object that it prints.
+SHOWN = {
+    "run show": "run, name, id, status, failure, pipeline_version, created, ended, duration, user, host, git_commit, "
+    "parameters, metadata, tags, steps, outputs",
+    "pipeline show": "name, version, runs, id, created, tags, newest_runs",
+    "step show": "pathspec, status, failure, started, ended, duration, tasks, cache_note, parameters, metadata, "
+    "inputs, outputs",
+    "artifact show": "artifact, version, type, size, created, save_type, id, digest, deleted, annotated_type, aliases, "
+    "materializer, producer, consumers, metadata, tags, pickle, pictures",
+    "status": "home, because_of, profile, durability, pipelines, runs, artifacts, versions, running",
+}
+
+TERMINALS = """## Terminals
+
+A table keeps to the width of the terminal: a long name is shortened in its middle, columns in which nothing stands are
+left out, and so are the last ones where there is no room. Times are ages. In a file or pipe nothing is shortened, left
+out or coloured, and times are UTC in ISO 8601. `NO_COLOR` switches colours off.
+"""
+
+
+def json_section() -> str:
+    """What ``--json`` prints, by command."""
+    rows = (f"| `{command}` | `{keys.replace(', ', '`, `')}` |" for command, keys in SHOWN.items())
+    return JSON.replace("{shown}", "\n".join(rows))
 
 
 def settings_page() -> str:
@@ -157,7 +191,7 @@ def first_line(thing: object) -> str:
 
 def commands_page() -> str:
     """What every command does, its arguments and its options."""
-    lines = ["# Command line\n", "`--help` after any command prints the same.\n", EXITS, JSON]
+    lines = ["# Command line\n", "`--help` after any command prints the same.\n", EXITS, json_section(), TERMINALS]
     pending: list[tuple[str, click.Command]] = [("runlore", command_line)]
     while pending:
         name, command = pending.pop(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 def shown_size(count: int) -> str:
     """Bytes with a unit: ``812 B``, ``3.4 MiB``."""
@@ -23,3 +25,17 @@ def shown_seconds(seconds: float | None) -> str | None:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def shown_age(moment: datetime, now: datetime) -> str:
+    """How long ago a time was, such as ``now``, ``12s ago``, ``5m ago``, ``3h ago``, ``6d ago``.
+
+    Of what was more than a week ago, or is to come, the date.
+    """
+    seconds = (now - moment).total_seconds()
+    if not 0 <= seconds < 7 * 86400:
+        return "now" if -1 < seconds < 0 else moment.astimezone(UTC).strftime("%Y-%m-%d")
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit} ago"
+    return "now"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +98,36 @@ def cli(flow: Path) -> Callable[..., Result]:
         return CliRunner().invoke(main, list(arguments), prog_name="runlore")
 
     return call
+
+
+@pytest.fixture
+def terminal(flow: Path) -> Callable[..., str]:
+    """Call the program on a terminal of so many columns, and return what it showed, line breaks as in a file."""
+    pty = pytest.importorskip("pty")
+
+    def call(*arguments: str, columns: int = 80, **environment: str) -> str:
+        fcntl, termios = __import__("fcntl"), __import__("termios")
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        given = {**os.environ, "TERM": "xterm", **environment}
+        given.pop("COLUMNS", None)
+        with subprocess.Popen(
+            [sys.executable, "-m", "runlore", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=given
+        ) as process:
+            os.close(theirs)
+            shown = b"".join(iter(lambda: _some(ours), b""))
+            process.wait()
+        os.close(ours)
+        return shown.decode().replace("\r\n", "\n")
+
+    return call
+
+
+def _some(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # how Linux says that nobody has the other end open
+        return b""
 
 
 @pytest.fixture

@@ -51,12 +51,9 @@ def show(artifact: str, as_json: bool) -> None:
         print_json(facts)
         return
     facts["size"] = shown_size(found.size)
-    for name in ("aliases", "consumers", "tags", "pictures"):
-        facts[name] = ", ".join(facts[name]) or None
     facts["pickle"] = "yes: loading it runs code that came with it" if found.is_pickle else None
     undrawn = None if found.deleted else f"not drawn yet: runlore artifact visualize {artifact}"
     facts["pictures"] = facts["pictures"] or undrawn
-    facts["metadata"] = ", ".join(f"{key}={value!r}" for key, value in found.metadata.items()) or None
     facts["deleted"] = "its bytes were deleted" if found.deleted else None
     print_facts(facts)
 

@@ -35,7 +35,7 @@ def show(pipeline: str, as_json: bool) -> None:
     if as_json:
         print_json({**found.to_row(), "tags": list(found.tags), "newest_runs": [run.to_row() for run in runs]})
         return
-    print_facts({**found.to_row(), "tags": ", ".join(found.tags) or None})
+    print_facts({**found.to_row(), "tags": list(found.tags)})
     click.echo()
     print_runs(runs, as_json=False)
 

@@ -19,7 +19,8 @@ from runlore.show.cli.shared import (
     listing_options,
     yes_option,
 )
-from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows
+from runlore.show.cli.table import print_facts, print_json, print_rows
+from runlore.show.cli.terminal import echo_line
 
 #: Runs that a question names; of more it says how many.
 _NAMED = 5
@@ -74,9 +75,6 @@ def show(run: str, as_json: bool) -> None:
         print_json({**facts, "steps": steps, "outputs": {k: v.pathspec for k, v in found.outputs.items()}})
         return
     facts["duration"] = shown_seconds(found.duration)
-    for name in ("parameters", "metadata"):
-        facts[name] = ", ".join(f"{key}={value!r}" for key, value in facts[name].items()) or None
-    facts["tags"] = ", ".join(found.tags) or None
     print_facts(facts)
     click.echo()
     for row in steps:

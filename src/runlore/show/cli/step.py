@@ -11,7 +11,8 @@ from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.show.cli.shared import find_step, json_option
-from runlore.show.cli.table import echo_line, print_facts, print_json, print_rows
+from runlore.show.cli.table import print_facts, print_json, print_rows
+from runlore.show.cli.terminal import echo_line
 
 
 @click.command()
@@ -26,15 +27,13 @@ def show(pathspec: str, as_json: bool) -> None:
         print_json({**facts, "inputs": inputs, "outputs": outputs})
         return
     facts["took"] = shown_seconds(facts.pop("duration", None))
-    for name in ("parameters", "metadata"):
-        pairs = facts.pop(name, {}).items()
-        facts[name] = ", ".join(f"{key}={value!r}" for key, value in pairs) or None
     print_facts(facts)
     if inputs or outputs:
         click.echo()
         columns = ("kind", "name", "artifact", "type", "size")
         for row in (*inputs, *outputs):
             row["size"] = shown_size(row["size"])
+            row["type"] = row["type"].removeprefix("builtins.")
         print_rows([*inputs, *outputs], columns, as_json=False, empty="")
 
 

@@ -1,27 +1,32 @@
-"""Tables and JSON: how the command line prints rows, for people and for programs."""
+"""Tables and JSON: how the command line prints rows, for people and for programs.
+
+On a terminal a table keeps to its width, a long name is shortened in its middle, so that its end can still be told from
+others, and times are ages. Anywhere else nothing is shortened, and times are written out.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from runlore.model.units import shown_age
+from runlore.show.cli.terminal import painted, printable, width
+
 Row = Mapping[str, Any]
 _GAP = "  "
-_NARROWEST = 6
-#: What a column keeps before the first one gives way.
+#: Columns of at most this width stay whole: words such as a status, numbers, times.
 _READABLE = 19
 
 
 def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str, more: int = 0) -> None:
-    """Print rows as a JSON list, or as a table of ``columns`` that fits the terminal (80 columns where there is none).
+    """Print rows as a JSON list, or as a table of ``columns``, the first of which names the thing.
 
+    On a terminal, columns in which nothing stands are left out, and so are the last ones if there is no room.
     ``empty`` is said when there are no rows; ``more`` tells how many others there are.
     """
     listed = list(rows)
@@ -30,11 +35,20 @@ def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, em
     elif not listed:
         click.echo(empty, err=True)
     else:
-        cells = [[shown(row.get(column)) for column in columns] for row in listed]
-        for line in table_lines([column.upper().replace("_", " ") for column in columns], cells, _width()):
+        for line in rows_lines(listed, columns, width()):
             click.echo(line)
     if more > 0:
         click.echo(f"… and {more} more; --limit 0 shows all.", err=True)
+
+
+def rows_lines(rows: Sequence[Row], columns: Sequence[str], room: int | None) -> Iterator[str]:
+    """The lines of a table of rows, its header first; for a terminal of ``room`` columns, or for none."""
+    if room is not None:
+        columns = [name for name in columns if any(row.get(name) is not None for row in rows)]
+    now = None if room is None else datetime.now(UTC)
+    cells = [[_cell(row.get(name), now) for name in columns] for row in rows]
+    header = [name.upper().replace("_", " ") for name in columns]
+    yield from table_lines(header, cells, room, status=columns.index("status") if "status" in columns else None)
 
 
 def print_json(value: Any) -> None:
@@ -43,25 +57,64 @@ def print_json(value: Any) -> None:
 
 
 def print_facts(facts: Row) -> None:
-    """Print one fact per line, names aligned."""
-    width = max(map(len, facts), default=0)
+    """Print facts, names aligned; the values of a mapping or list on a line each where one line has no room."""
+    room = width()
+    label = max(map(len, facts), default=0) + len(_GAP)
     for name, value in facts.items():
-        if value is not None:
-            click.echo(f"{name.replace('_', ' '):<{width}}  {shown(value)}")
+        if value is None or (isinstance(value, (Mapping, list, tuple)) and not value):
+            continue
+        lines = _value_lines(value, None if room is None else room - label)
+        if lines is None:  # beside its name it has no room
+            click.echo(name.replace("_", " "))
+            lines, label_now = _value_lines(value, max(room or 0, 1) - len(_GAP), broken=True) or [], len(_GAP)
+            click.echo("\n".join(" " * label_now + line for line in lines))
+            continue
+        text = f"\n{' ' * label}".join(lines)
+        click.echo(f"{name.replace('_', ' '):<{label}}{painted(text, text) if name == 'status' else text}")
 
 
-def echo_line(text: str) -> None:
-    """Print a log line; bytes that were no UTF-8 are shown escaped."""
-    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+def _value_lines(value: Any, room: int | None, *, broken: bool = False) -> list[str] | None:
+    """A value in lines of at most ``room`` columns; ``None`` if a word of it is longer, unless it may be ``broken``."""
+    if isinstance(value, Mapping):
+        parts = [f"{key}={item!r}" for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        parts = [shown(item) for item in value]
+    else:
+        parts = [shown(value)]
+    parts = [printable(part) for part in parts]
+    one = ", ".join(parts)
+    if room is None or columns_of(one) <= room:
+        return [one]
+    lines = [line for part in parts for line in _wrapped(part, room)]
+    return lines if broken or all(columns_of(line) <= room for line in lines) else None
 
 
-def table_lines(header: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> Iterable[str]:
-    """Lay out a table in at most ``width`` columns; long texts are shortened before short ones."""
+def _wrapped(text: str, room: int) -> Iterator[str]:
+    line = ""
+    for word in text.split(" "):
+        if line and columns_of(line) + 1 + columns_of(word) > room:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
+def table_lines(
+    header: Sequence[str], cells: Sequence[Sequence[str]], room: int | None, *, status: int | None = None
+) -> Iterator[str]:
+    """Lay out a table in at most ``room`` columns, the header's line first; without limit for ``None``.
+
+    ``status`` is the place of the column whose words have colours.
+    """
     rows = [list(header), *map(list, cells)]
-    widths = [max(columns_of(row[index]) for row in rows) for index in range(len(header))]
-    _shrink(widths, width - len(_GAP) * (len(widths) - 1))
+    wanted = [max(columns_of(row[index]) for row in rows) for index in range(len(header))]
+    widths = dict(enumerate(wanted)) if room is None else _shrunk(wanted, room)
     for row in rows:
-        yield _GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
+        fitted = {index: _fitted(row[index], size) for index, size in widths.items()}
+        if status in fitted:
+            fitted[status] = painted(fitted[status], row[status])
+        yield _GAP.join(fitted.values()).rstrip()
 
 
 def columns_of(text: str) -> int:
@@ -80,38 +133,60 @@ def columns_of(text: str) -> int:
     )
 
 
-def _shrink(widths: list[int], room: int) -> None:
-    # the first column names the thing and stays whole for longest; words such as a status stay readable beside it
-    first, others = [0], range(1, len(widths))
-    for candidates, least in ((others, _READABLE), (first, room // 2), (others, _NARROWEST), (first, _NARROWEST)):
-        while sum(widths) > room:
-            widest = max(candidates, key=widths.__getitem__, default=None)
-            if widest is None or widths[widest] <= least:
-                break
-            widths[widest] -= 1
+def _shrunk(wanted: Sequence[int], room: int) -> dict[int, int]:
+    """Columns that there is room for, and how wide they are.
+
+    Long texts give way before the first column, which names the thing; what is short stays whole or is left out.
+    """
+    kept = dict(enumerate(wanted))
+    while True:
+        widths, left = dict(kept), room - len(_GAP) * (len(kept) - 1)
+        others = [index for index in widths if index]
+        for candidates, least in ((others, _READABLE), ([0], max(left // 2, _READABLE))):
+            while sum(widths.values()) > left:
+                widest = max(candidates, key=widths.__getitem__, default=None)
+                if widest is None or widths[widest] <= least:
+                    break
+                widths[widest] -= 1
+        if sum(widths.values()) <= left:
+            return widths
+        if not others:
+            return {0: max(room, 1)}
+        del kept[max(others, key=lambda index: (wanted[index] > _READABLE, index))]
 
 
 def _fitted(cell: str, size: int) -> str:
-    if columns_of(cell) <= size:
-        return cell + " " * (size - columns_of(cell))
-    while columns_of(cell) > size - 1:
-        cell = cell[:-1]
-    return f"{cell}…" + " " * (size - 1 - columns_of(cell))
+    cell = shortened(cell, size)
+    return cell + " " * (size - columns_of(cell))
+
+
+def shortened(text: str, size: int) -> str:
+    """The text in at most ``size`` columns, with … in place of its middle."""
+    if columns_of(text) <= size:
+        return text
+    head, rest, tail = text[: size // 2], text[size // 2 :][-size:], ""
+    while columns_of(head) > size // 2:
+        head = head[:-1]
+    while rest and columns_of(head) + 1 + columns_of(rest[-1] + tail) <= size:
+        rest, tail = rest[:-1], rest[-1] + tail
+    return f"{head}…{tail}"
+
+
+def _cell(value: Any, now: datetime | None) -> str:
+    if now is not None and isinstance(value, datetime):
+        return shown_age(value, now)
+    return shown(value)
 
 
 def shown(value: Any) -> str:
-    """A value in one line of printable text."""
+    """A value in one line of printable text: what was recorded may come from anyone."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
-    # what was recorded may come from anyone: no control character of it reaches the terminal
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(str(value))
 
 
 def jsonable(value: Any) -> Any:
@@ -129,14 +204,3 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
     return str(value)
-
-
-def _width() -> int:
-    """Columns of the terminal; 80 where there is none. `shutil` knows the same, and imports three compressors."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isascii() and given.isdigit() and int(given):
-        return int(given)
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
-    except (AttributeError, ValueError, OSError):  # no stream, a closed one, no terminal
-        return 80

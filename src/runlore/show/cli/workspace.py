@@ -55,7 +55,7 @@ def status(as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    facts["running"] = ", ".join(facts["running"]) or "nothing"
+    facts["running"] = facts["running"] or "nothing"
     print_facts(facts)
 
 
