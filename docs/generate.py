@@ -53,7 +53,7 @@ the next, where new ones may be added:
 | `artifact list` | `name`, `versions`, `id`, `created` |
 | `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest`, `deleted` |
 | `artifact alias` | `alias`, `version`, `since`, `id`, `deleted` |
-| `run logs` | `time`, `step`, `stream`, `text` |
+| `run logs` | `time`, `step`, `stream`, `text`, `origin` |
 | `step logs` | `time`, `task`, `stream`, `text` |
 | `check` | `rule`, `subject`, `message`, `harmless` |
 
