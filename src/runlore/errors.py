@@ -9,9 +9,12 @@
     │   └── ConfigurationError   a setting, option or YAML key is unknown or malformed
     ├── NameInvalid              a name breaks the rules of `docs/design/semantics.md`
     ├── NotFound (KeyError)      nothing is recorded under this name, id or path
+    ├── NamespaceMismatch (KeyError)
+    │                            it is recorded, but not in the namespace that is looked through
     ├── Ambiguous                several things answer to this reference
     ├── PathspecInvalid          the text is not a pathspec
     ├── QueryInvalid             unknown filter, operator or sort field
+    ├── TagProtected             a tag that runlore set cannot be removed
     ├── AlreadyExists            a run name, artifact version or alias is taken
     ├── ValueUnstorable          a value cannot be turned into bytes exactly
     ├── ValueUnloadable          stored bytes cannot be turned into a value here
@@ -69,6 +72,13 @@ class NotFound(RunloreError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class NamespaceMismatch(RunloreError, KeyError):
+    """It is recorded, but not in the namespace that is looked through."""
+
+    def __str__(self) -> str:  # see `NotFound`
+        return str(self.args[0]) if self.args else ""
+
+
 class Ambiguous(RunloreError, ValueError):
     """Several things answer to this reference."""
 
@@ -79,6 +89,10 @@ class PathspecInvalid(RunloreError, ValueError):
 
 class QueryInvalid(RunloreError, ValueError):
     """Unknown filter, operator or sort field, or a value that it cannot take."""
+
+
+class TagProtected(RunloreError, ValueError):
+    """A tag that runlore set cannot be removed."""
 
 
 class AlreadyExists(RunloreError, ValueError):

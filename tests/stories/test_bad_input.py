@@ -290,7 +290,7 @@ LOOKED_UP: list[tuple[str, Callable[[Client], Any], type[Exception], str]] = [
     ("a size", lambda c: c.list_pipeline_runs(size=0), QueryInvalid, "size is a whole number from 1"),
     ("beyond the end", lambda c: c.runs()[1000], IndexError, "no position 1000: the list holds 3 runs"),
     ("a tag of a run", lambda c: c.get("trial/1").add_tags("fine", " "), NameInvalid, "A tag name may not be empty"),
-    ("a tag that is none", lambda c: c.get("trial/1").add_tags(["a"]), NameInvalid, r"is a str; \['a'\] is a list"),
+    ("a tag that is none", lambda c: c.get("trial/1").add_tag(["a"]), NameInvalid, r"is a str; \['a'\] is a list"),
     (
         "metadata of a run",
         lambda c: c.get("trial/1").log_metadata({None: 1}),

@@ -167,7 +167,17 @@ def watching() -> Iterator[list[str]]:
 #: Members of handles that load a value, delete, write, or wait; every other one is looked at.
 NOT_LOOKS = {
     *("load", "data", "pictures", "visualizations", "visualize", "keep_pictures"),
-    *("delete", "log_metadata", "add_tags", "remove_tags", "wait", "raise_for_status", "promote", "download_files"),
+    *(
+        "delete",
+        "log_metadata",
+        "add_tags",
+        "remove_tags",
+        "replace_tags",
+        "wait",
+        "raise_for_status",
+        "promote",
+        "download_files",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from runlore.errors import ConfigurationError, DefinitionError
 from runlore.model.article import with_article
 from runlore.model.artifact import ArtifactType
-from runlore.model.name import checked_name, checked_version
+from runlore.model.name import checked_name, checked_tag, checked_version
 from runlore.model.noun import field, noun
 
 _NOTHING: Any = object()
@@ -66,7 +66,7 @@ def checked_tags(tags: object) -> tuple[str, ...]:
             f"Tags are a list of str, such as ['prod']; {tags!r} is {with_article(type(tags).__name__)}."
         )
     ordered = sorted(tags, key=str) if isinstance(tags, (set, frozenset)) else tags
-    return tuple(dict.fromkeys(checked_name("tag", tag, slash=True) for tag in ordered))
+    return tuple(dict.fromkeys(checked_tag(tag) for tag in ordered))
 
 
 def checked_artifact_type(value: object) -> str | None:

@@ -21,6 +21,7 @@ from runlore.execute.outcome import Outcome
 from runlore.execute.preview import Preview, executing, preview
 from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
+from runlore.execute.tags import system_tags
 from runlore.model.change import NewRun, RunDescribed, RunFinished
 from runlore.model.plan import FromStep, Plan
 from runlore.model.status import Status
@@ -152,6 +153,7 @@ class PipelineRun:
         taken = fingerprint(pipeline.function)
         body, digest = definition_body(pipeline, taken)
         identity = platform.this_process()
+        user = environment.user()
         return NewRun(
             id=self._id,
             pipeline=pipeline.name,
@@ -165,9 +167,10 @@ class PipelineRun:
             config=codec.encode(self._config()),
             environment=self._environment(),
             code=self._code(),
-            user=environment.user(),
+            user=user,
             host=environment.host(),
             tags=tuple(dict.fromkeys((*options.tags, *self._request.tags))),
+            system_tags=system_tags(pipeline=pipeline.name, user=user, started=self._started),
             trigger=self._request.trigger,
             lease_host=identity.host,
             lease_boot=identity.boot,

@@ -6,6 +6,7 @@ from runlore.errors import NameInvalid
 from runlore.model.article import with_article
 
 LONGEST = 255
+LONGEST_TAG = 500
 #: References that stand for a run; a run may not be called so.
 RUN_ALIASES = ("latest", "latest-successful")
 
@@ -30,7 +31,14 @@ def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
     return _checked(f"{with_article(kind).capitalize()} name", name, slash=slash)
 
 
-def _checked(about: str, name: object, *, slash: bool) -> str:
+def checked_tag(tag: object) -> str:
+    """Return a tag, which obeys the rules of a name, may hold ``/`` and has 500 characters at most."""
+    if type(tag) is str and tag.isascii() and tag.isprintable() and 0 < len(tag) <= LONGEST_TAG and not tag.isspace():
+        return tag
+    return _checked("A tag name", tag, slash=True, longest=LONGEST_TAG)
+
+
+def _checked(about: str, name: object, *, slash: bool, longest: int = LONGEST) -> str:
     if not isinstance(name, str):
         raise NameInvalid(f"{about} is a str; {name!r} is {with_article(type(name).__name__)}.")
     import unicodedata  # rarely needed: most names are plain
@@ -38,8 +46,8 @@ def _checked(about: str, name: object, *, slash: bool) -> str:
     text = unicodedata.normalize("NFC", name)
     if not text.strip():
         raise NameInvalid(f"{about} may not be empty.")
-    if len(text) > LONGEST:
-        raise NameInvalid(f"{about} has at most {LONGEST} characters; {text[:40]!r}… has {len(text)}.")
+    if len(text) > longest:
+        raise NameInvalid(f"{about} has at most {longest} characters; {text[:40]!r}… has {len(text)}.")
     if not slash and "/" in text:
         raise NameInvalid(f"{about} may not hold '/', which separates the parts of a pathspec: {text!r}.")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):

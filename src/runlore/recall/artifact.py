@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from runlore.author.reads import note_read
+from runlore.errors import NotFound
 from runlore.model import artifact as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import shortened
+from runlore.recall.container import COMPLETIONS, Container, reference_of
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
+from runlore.recall.position import Positioned
 
 if TYPE_CHECKING:
     from runlore.recall.aliases import AliasMove
+    from runlore.recall.client import Client
     from runlore.recall.listing import Listing
     from runlore.recall.named import Named
     from runlore.recall.reader import Reader
@@ -23,8 +28,8 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Artifact(Notes):
-    """A named series of versions. Live: its versions are read when asked for."""
+class Artifact(Notes, Container["ArtifactVersion"], Positioned):
+    """A named series of versions, and a container of them, newest first. Live: they are read when asked for."""
 
     def __init__(self, reader: Reader, noun: model.Artifact) -> None:
         self._reader = reader
@@ -51,6 +56,16 @@ class Artifact(Notes):
         return f"artifact:{self._noun.name}"
 
     @property
+    def path_components(self) -> list[str]:
+        return [self.pathspec]  # its name may hold slashes
+
+    @property
+    def parent(self) -> Client:
+        """The client that it was found with."""
+        client: Client = self._reader.client
+        return client
+
+    @property
     def created(self) -> datetime:
         return self._noun.created
 
@@ -71,11 +86,21 @@ class Artifact(Notes):
         return self["latest"]
 
     def __getitem__(self, version: str | int) -> ArtifactVersion:
-        """Find a version by label, number or alias, or ``latest``."""
-        made_here = made_in_body(self.name, version)
+        """Find a version by label, number or alias, or ``latest``. By position they are in `versions`.
+
+        Raises `NotFound`; TypeError for what can be no label.
+        """
+        what = "a version's label, number or alias"
+        asked = reference_of(version, what=what, owner=self.pathspec, instead=".versions[…]")
+        if isinstance(asked, int) and asked < 0:
+            raise NotFound(
+                f"{self.pathspec} has no version {asked}. By position: .versions[{asked}]; "
+                "the oldest is .versions[-1], the newest .latest."
+            )
+        made_here = made_in_body(self.name, str(asked))
         if made_here is not None:
             return cast("ArtifactVersion", made_here)
-        return self._reader.version(self._reader.lookup.version_of(self.name, str(version)))
+        return self._reader.version(self._reader.lookup.version_of(self.name, str(asked)))
 
     @property
     def aliases(self) -> Named[ArtifactVersion]:
@@ -118,13 +143,25 @@ class Artifact(Notes):
         noun = self._noun
         return {"name": noun.name, "versions": noun.versions, "id": noun.id, "created": noun.created}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[ArtifactVersion]:
         return iter(self.versions)
 
     def _repr_html_(self) -> str:
         from runlore.recall.html.listing import artifact_html  # what only notebooks need
 
         return artifact_html(self)
+
+    def __len__(self) -> int:
+        return self.num_versions
+
+    def _key(self, child: ArtifactVersion) -> str:
+        return child.version
+
+    def _holds(self, handle: Any) -> bool:
+        return handle in self.versions
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*(version.version for version in self.versions[:COMPLETIONS]), *self.aliases, "latest"]
 
     def __repr__(self) -> str:
         return f"<Artifact {shortened(repr(self.name), 64)}, {counted(self._noun.versions, 'version')}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
 from runlore.model.pathspec import ARTIFACT_PREFIX, ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
+from runlore.recall.container import Container
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous, made_in_body
 from runlore.recall.pipeline import Pipeline
@@ -46,15 +47,17 @@ class Stack:
     artifact_store: ArtifactStore
 
 
-class Client:
+class Client(Container[Pipeline]):
     """Reads everything that was recorded in a workspace: without argument, in the current one.
+
+    It is a container of pipelines, oldest first; in brackets it takes any pathspec: ``client["training/12/train"]``.
 
     Lists are lazy and complete; handles are live. Filters are keyword arguments: a value, a list of values,
     ``"op:value"`` or ``">=value"``. Whatever is not known raises `QueryInvalid` and says what is.
     """
 
     def __init__(self, workspace: Place | None = None) -> None:
-        self._reader = Reader(current.workspace() if workspace is None else workspace)
+        self._reader = Reader(current.workspace() if workspace is None else workspace, self)
 
     @property
     def workspace(self) -> Any:
@@ -79,6 +82,11 @@ class Client:
         """All pipelines, oldest first unless ``sort_by`` says otherwise."""
         listing: Listing[Pipeline] = self._reader.list("pipeline", filters)
         return listing
+
+    @property
+    def pipelines(self) -> Listing[Pipeline]:
+        """All pipelines, oldest first."""
+        return self.list_pipelines()
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
@@ -156,6 +164,11 @@ class Client:
         """All artifacts, oldest first unless ``sort_by`` says otherwise."""
         listing: Listing[Artifact] = self._reader.list("artifact", filters)
         return listing
+
+    @property
+    def artifacts(self) -> Listing[Artifact]:
+        """All artifacts, oldest first."""
+        return self.list_artifacts()
 
     def get_artifact_version(self, name_id_or_prefix: str | UUID, version: str | int | None = None) -> ArtifactVersion:
         """A version by its artifact's name and label or alias (the newest without one), or by its own id.
@@ -295,6 +308,39 @@ class Client:
         if pipeline.name == text or run is None:
             return self._reader.pipeline(pipeline)
         return self._reader.run(run)
+
+    # -- a container of pipelines --------------------------------------------------------------------------------
+
+    def __getitem__(self, pathspec: str) -> Any:
+        """Whatever ``pathspec`` names, as `get`. Raises TypeError for what is no text."""
+        if not isinstance(pathspec, str):
+            raise TypeError(
+                f"A client is asked for a pathspec, such as 'training/12', not for {pathspec!r}. "
+                "By position: .pipelines[…]."
+            )
+        return self.get(pathspec)
+
+    def __iter__(self) -> Iterator[Pipeline]:
+        return iter(self.pipelines)
+
+    def __len__(self) -> int:
+        return len(self.pipelines)
+
+    def _key(self, child: Pipeline) -> str:
+        return child.name
+
+    def _holds(self, handle: Any) -> bool:
+        return bool(self.get(handle.pathspec) == handle)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Client) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, str]:
+        return (self._reader.record.id, str(self._reader.place.settings.home))
 
     def __repr__(self) -> str:
         return f"<Client of {self._reader.place.settings.home}>"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from runlore.model.counted import counted
 from runlore.model.name import shortened
 from runlore.model.noun import changed
-from runlore.model.query import Query
+from runlore.model.query import Condition, Operator, Query
 
 if TYPE_CHECKING:
     import pandas
@@ -23,8 +25,9 @@ PAGE = 500
 class Listing(Sequence[Handle], Generic[Handle]):
     """A lazy sequence of handles in the order of its query.
 
-    ``len`` counts in the record; indexing and slicing fetch what they need and remember it; iterating walks pages
-    without keeping them. Every answer is reachable: nothing is cut off after a page.
+    ``len``, ``in`` and ``count`` ask the record; indexing and slicing fetch what they need, from whichever end is
+    nearer, and remember what is near the beginning; iterating walks pages without keeping them, and neither skips nor
+    repeats what was there all the time. Every answer is reachable: nothing is cut off after a page.
     """
 
     def __init__(self, record: Record, query: Query, make: Callable[[Any], Handle], *, what: str) -> None:
@@ -44,10 +47,50 @@ class Listing(Sequence[Handle], Generic[Handle]):
         return bool(self._known)
 
     def __iter__(self) -> Iterator[Handle]:
-        return self._walk(self._query)
+        return map(self._make, self._walk(self._query))
 
     def __reversed__(self) -> Iterator[Handle]:
-        return self._walk(self._reversed_query())
+        return map(self._make, self._walk(self._reversed_query()))
+
+    def __contains__(self, handle: object) -> bool:
+        """Whether the handle is among the answers now: one question to the record, and no walk."""
+        noun: Any = getattr(handle, "_noun", None)
+        if type(noun).__name__.lower() != self._query.noun or getattr(handle, "element", None) is not None:
+            return False
+        # the index that finds one noun fastest; of what has a UUID, that
+        itself = Condition("id", Operator.EQ, noun.id)
+        if self._query.any and self._query.conditions:
+            queries = [changed(self._query, any=False, conditions=(one, itself)) for one in self._query.conditions]
+        else:
+            queries = [changed(self._query, any=False, conditions=(*self._query.conditions, itself))]
+        found = (each for query in queries for each in self._record.select(changed(query, limit=1)).items)
+        return any(self._make(each) == handle for each in found)
+
+    def count(self, value: Any) -> int:
+        """1 for the handle of an answer, 0 for anything else: each answer is listed once."""
+        return int(value in self)
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """Position of a handle. Raises ValueError when it is not listed, or not between ``start`` and ``stop``."""
+        if value in self:
+            positions = range(len(self))[start:stop]
+            for position, handle in enumerate(self):
+                if handle == value:
+                    if position in positions:
+                        return position
+                    break
+        raise ValueError(f"{value!r} is not in this list.")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another list, tuple or listing holds equal handles in the same order."""
+        if isinstance(other, Listing) and (other._record, other._query) == (self._record, self._query):
+            return True
+        if not isinstance(other, (list, tuple, Listing)):
+            return NotImplemented
+        nothing = object()
+        return all(mine == theirs for mine, theirs in zip_longest(self, other, fillvalue=nothing))
+
+    __hash__ = None  # type: ignore[assignment]
 
     @overload
     def __getitem__(self, index: int) -> Handle: ...
@@ -55,9 +98,18 @@ class Listing(Sequence[Handle], Generic[Handle]):
     def __getitem__(self, index: slice) -> list[Handle]: ...
     def __getitem__(self, index: int | slice) -> Handle | list[Handle]:
         if isinstance(index, slice):
-            return self._slice(index)
+            return [self._make(noun) for noun in self._slice(index)]
+        if isinstance(index, str):
+            raise TypeError(
+                f"A list is asked for a position, not for {index!r}. "
+                "By name: client.get(…), pipeline[…] or artifact[…]."
+            )
+        index = operator.index(index)
         if index < 0:
-            return self._from_end(index)
+            found = self._last(-index)
+            if len(found) < -index:
+                raise IndexError(f"There is no position {index}: the list holds {counted(len(found), self._what)}.")
+            return self._make(found[0])
         self._fetch(index + 1)
         if index >= len(self._known):
             there = counted(len(self._known), self._what)
@@ -84,19 +136,36 @@ class Listing(Sequence[Handle], Generic[Handle]):
             raise MissingExtra("to_frame() needs pandas: pip install 'runlore[pandas]'.") from None
         return pandas.DataFrame([handle.to_row() for handle in self])  # type: ignore[attr-defined]
 
-    def _slice(self, index: slice) -> list[Handle]:
-        backwards = index.step is not None and index.step < 0
-        if backwards or (index.start or 0) < 0 or (index.stop or 0) < 0:
-            positions = range(*index.indices(len(self)))
-            return [self[position] for position in positions]
-        self._fetch(index.stop)
-        return [self._make(noun) for noun in self._known[index]]
+    def _slice(self, index: slice) -> list[Any]:
+        start, stop, step = index.start, index.stop, index.step
+        if (step is None or step > 0) and (start is None or start >= 0) and (stop is None or stop >= 0):
+            self._fetch(stop)
+            return self._known[index]
+        if (step is None or step > 0) and start is not None and start < 0 and (stop is None or stop < 0):
+            last = self._last(-start)  # shorter than that where the list is
+            return last[: max(len(last) + stop, 0) if stop is not None else None : step]
+        total = len(self)
+        positions = range(*index.indices(total))
+        if not positions:
+            return []
+        least, most = min(positions[0], positions[-1]), max(positions[0], positions[-1])
+        if total - least < most + 1:
+            nearer = self._last(total - least)
+            return [nearer[position - least] for position in positions if position - least < len(nearer)]
+        self._fetch(most + 1)
+        return [self._known[position] for position in positions if position < len(self._known)]
 
-    def _from_end(self, index: int) -> Handle:
-        for position, handle in enumerate(reversed(self), start=1):
-            if position == -index:
-                return handle
-        raise IndexError(f"There is no position {index}: the list holds {counted(len(self), self._what)}.")
+    def _last(self, count: int) -> list[Any]:
+        """The last ``count`` nouns, in the order of the list; fewer where there are no more."""
+        found: list[Any] = []
+        query = changed(self._reversed_query(), limit=max(min(count, PAGE), 1))
+        while len(found) < count:
+            page = self._record.select(changed(query, limit=min(count - len(found), PAGE)))
+            found.extend(page.items)
+            if page.cursor is None:
+                break
+            query = changed(query, after=page.cursor)
+        return found[::-1]
 
     def _reversed_query(self) -> Query:
         return changed(self._query, descending=not self._query.descending)
@@ -110,11 +179,11 @@ class Listing(Sequence[Handle], Generic[Handle]):
             self._cursor = page.cursor
             self._complete = page.cursor is None
 
-    def _walk(self, query: Query) -> Iterator[Handle]:
+    def _walk(self, query: Query) -> Iterator[Any]:
         limit = 20
         while True:
             page = self._record.select(changed(query, limit=limit))
-            yield from map(self._make, page.items)
+            yield from page.items
             if page.cursor is None:
                 return
             query = changed(query, after=page.cursor)

@@ -26,9 +26,12 @@ class Named(Mapping[str, Value]):
     def __getitem__(self, name: str) -> Value:
         try:
             return self._things[name]
-        except KeyError:
+        except (KeyError, TypeError):  # what cannot be hashed is no name, either
             hint = did_you_mean(str(name), self._things, nothing=" It has none.")
             raise NotFound(f"{self._owner} has no {self._kind} {name!r}.{hint}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._things
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._things)

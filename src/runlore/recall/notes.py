@@ -1,4 +1,4 @@
-"""Notes: metadata and tags of a run, step or version, as mappings of plain values or of entries."""
+"""Notes: metadata of a run, step or version, as mappings of plain values or of entries; their tags are in `tags`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
 from runlore.recall.decoding import decode_notes
 from runlore.recall.named import Named
+from runlore.recall.tags import Taggable
 
 if TYPE_CHECKING:
     from runlore.record.port import Record
@@ -35,7 +36,7 @@ def entry_of(entry: Entry) -> MetadataEntry:
     return MetadataEntry(key=entry.key, value=decode_notes(entry.value), created=entry.created)
 
 
-class Notes:
+class Notes(Taggable):
     """Metadata and tags of one owner; base of the handles that have both."""
 
     @property
@@ -45,10 +46,8 @@ class Notes:
     def _owner(self) -> Owner:
         raise NotImplementedError
 
-    @property
-    def pathspec(self) -> str:
-        """Name by position; see `docs/design/semantics.md`, "Pathspecs"."""
-        raise NotImplementedError
+    def _tag_owners(self) -> tuple[Owner, ...]:
+        return (self._owner(),)
 
     def _noted(self) -> Mapping[str, MetadataEntry]:
         """Entries that runlore itself noted, which are no rows of the metadata table."""
@@ -85,29 +84,3 @@ class Notes:
         found = tuple(fact for key, value in values.items() for fact in facts(key, value))
         change = MetadataSet(owner=self._owner(), values=encoded, at=datetime.now(UTC), facts=found)
         self._record.commit([change])
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Tags that people gave, by name."""
-        note_read(f"the tags of {self.pathspec}")
-        return tuple(tag.name for tag in self._record.tags(self._owner()) if not tag.system)
-
-    @property
-    def system_tags(self) -> tuple[str, ...]:
-        """Tags that runlore gave, by name."""
-        note_read(f"the tags of {self.pathspec}")
-        return tuple(tag.name for tag in self._record.tags(self._owner()) if tag.system)
-
-    def add_tags(self, *tags: str) -> None:
-        """Add all ``tags``, or none if one of them is invalid."""
-        self._change_tags(add=tags)
-
-    def remove_tags(self, *tags: str) -> None:
-        """Remove ``tags``; those that are not there are passed over."""
-        self._change_tags(remove=tags)
-
-    def _change_tags(self, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
-        from runlore.author.artifact_config import checked_tags  # see `log_metadata`
-        from runlore.model.change import TagsChanged
-
-        self._record.commit([TagsChanged(owner=self._owner(), add=checked_tags(add), remove=remove)])

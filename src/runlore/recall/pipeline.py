@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from runlore.author.reads import note_read
+from runlore.errors import NotFound
 from runlore.model import run as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.name import shortened
+from runlore.model.name import RUN_ALIASES, shortened
+from runlore.recall.container import COMPLETIONS, Container, reference_of
 from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
+from runlore.recall.position import Positioned
 
 if TYPE_CHECKING:
+    from runlore.recall.client import Client
     from runlore.recall.listing import Listing
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
     from runlore.record.port import Record
 
 
-class Pipeline(Notes):
-    """A pipeline of the record. Live: its runs and version are read when asked for."""
+class Pipeline(Notes, Container["Run"], Positioned):
+    """A pipeline of the record, and a container of its runs, newest first.
+
+    Live: its runs and version are read when asked for.
+    """
 
     def __init__(self, reader: Reader, noun: model.Pipeline) -> None:
         self._reader = reader
@@ -50,6 +59,12 @@ class Pipeline(Notes):
     @property
     def pathspec(self) -> str:
         return self._noun.name
+
+    @property
+    def parent(self) -> Client:
+        """The client that it was found with."""
+        client: Client = self._reader.client
+        return client
 
     @property
     def version(self) -> int:
@@ -92,10 +107,35 @@ class Pipeline(Notes):
         now = self._noun
         return {"name": now.name, "version": now.version, "runs": now.runs, "id": now.id, "created": now.created}
 
-    def __getitem__(self, reference: str | int) -> Run:
-        """Find a run by number, id, name, unique prefix, ``latest`` or ``latest-successful``."""
+    def __getitem__(self, reference: str | int | UUID) -> Run:
+        """Find a run by number, id, name, unique prefix, ``latest`` or ``latest-successful``.
+
+        By position they are in `runs`. Raises `NotFound`, `Ambiguous`; TypeError for what can be no reference.
+        """
+        what = "a run's number, name or id"
+        asked = reference_of(reference, what=what, owner=self.pathspec, instead=f"{self.name}.runs[…]")
         note_read(f"a run of {self.name!r}")
-        return self._reader.run(self._reader.lookup.run(reference, self.name))
+        if isinstance(asked, int) and asked < 1:
+            raise NotFound(
+                f"There is no run {asked} of pipeline {self.name!r}: numbers begin with 1. "
+                f"By position: .runs[{asked}]; the newest is .runs[0], the oldest .runs[-1]."
+            )
+        return self._reader.run(self._reader.lookup.run(asked, self.name))
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return self.num_runs
+
+    def _key(self, child: Run) -> str:
+        return str(child.number)
+
+    def _holds(self, handle: Any) -> bool:
+        return handle in self.runs
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*(str(run.number) for run in self.runs[:COMPLETIONS]), *RUN_ALIASES]
 
     def _repr_html_(self) -> str:
         from runlore.recall.html.listing import pipeline_html  # what only notebooks need

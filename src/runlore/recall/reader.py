@@ -33,8 +33,10 @@ LARGEST_PAGE = 10_000
 class Reader:
     """Handles over one workspace."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, client: Any = None) -> None:
         self.place = place
+        #: Where every way up ends.
+        self.client = client
         self.record: Record = place.record
         self.lookup = Lookup(place.record)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,10 +17,13 @@ from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.recall.code import Code
 from runlore.recall.config import Config, Parameters
+from runlore.recall.container import Container
+from runlore.recall.data import Data
 from runlore.recall.decoding import decode
 from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
+from runlore.recall.position import Timed
 
 if TYPE_CHECKING:
     from runlore.recall.pipeline import Pipeline
@@ -30,8 +33,11 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Run(Notes, Logged):
-    """A run of the record. Live: until it has finished, each look reads the record again."""
+class Run(Notes, Logged, Container["Step"], Timed):
+    """A run of the record, and a container of its steps in declared order.
+
+    Live: until it has finished, each look reads the record again.
+    """
 
     def __init__(self, reader: Reader, noun: model.Run) -> None:
         self._reader = reader
@@ -86,6 +92,11 @@ class Run(Notes, Logged):
         return self._reader.pipeline(self._reader.lookup.pipeline_named(self._noun.pipeline))
 
     @property
+    def parent(self) -> Pipeline:
+        """The same as `pipeline`."""
+        return self.pipeline
+
+    @property
     def pipeline_name(self) -> str:
         return self._noun.pipeline
 
@@ -115,6 +126,9 @@ class Run(Notes, Logged):
     @property
     def ended(self) -> datetime | None:
         return self._now().ended
+
+    def _times(self) -> tuple[datetime | None, datetime | None]:
+        return self.created, self.ended
 
     @property
     def duration(self) -> float | None:
@@ -206,6 +220,11 @@ class Run(Notes, Logged):
         """The only output. Raises ValueError naming all when there is not exactly one."""
         return self.outputs.only("output")
 
+    @property
+    def data(self) -> Data:
+        """Values of its `outputs`, by attribute: ``run.data.model``; each is loaded when it is looked at."""
+        return Data(self.outputs)
+
     def artifact_versions(self) -> tuple[ArtifactVersion, ...]:
         """Every version that its steps made or took over, in declared order."""
         return tuple(version for step in self.steps.values() for version in step.outputs.values())
@@ -286,19 +305,20 @@ class Run(Notes, Logged):
         return row
 
     def __getitem__(self, step: str) -> Step:
+        """The step with this invocation id. Raises `NotFound`."""
         return self.steps[step]
 
-    def __contains__(self, step: object) -> bool:
-        return step in self.steps
-
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Step]:
         return iter(self.steps.values())
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __bool__(self) -> bool:
-        return True
+    def _key(self, child: Step) -> str:
+        return child.name
+
+    def _holds(self, handle: Any) -> bool:
+        return handle in list(self.steps.values())
 
     def _repr_html_(self) -> str:
         from runlore.recall.html.run import run_html  # what only notebooks need

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +15,29 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import shortened
 from runlore.model.status import Status
 from runlore.recall.config import Config, Parameters
+from runlore.recall.container import Container, reference_of
 from runlore.recall.decoding import decode
 from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
+from runlore.recall.position import Timed
 from runlore.recall.task import Task
 
 if TYPE_CHECKING:
     from runlore.recall.explanation import Explanation
+    from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
     from runlore.recall.version import ArtifactVersion
     from runlore.record.port import Record
 
 
-class Step(Notes, Logged):
-    """A step of a recorded run. Live: until it has finished, each look reads the record again."""
+class Step(Notes, Logged, Container[Task], Timed):
+    """A step of a recorded run, and a container of its tasks by index.
+
+    Live: until it has finished, each look reads the record again.
+    """
 
     def __init__(self, reader: Reader, noun: model.Step, run: Run) -> None:
         self._reader = reader
@@ -44,6 +50,9 @@ class Step(Notes, Logged):
 
     def _owner(self) -> Owner:
         return Owner(kind=OwnerKind.STEP, seq=self._noun.run, step=self._noun.index)
+
+    def _tag_owners(self) -> tuple[Owner, ...]:
+        return (self._owner(), Owner(kind=OwnerKind.RUN, seq=self._noun.run))
 
     def _now(self) -> model.Step:
         if not self._noun.status.finished:
@@ -71,17 +80,26 @@ class Step(Notes, Logged):
         return self._run
 
     @property
-    def status(self) -> Status:
-        return self._now().status
+    def parent(self) -> Run:
+        """The same as `run`."""
+        return self._run
 
     @property
-    def finished(self) -> bool:
-        return self.status.finished
+    def pipeline(self) -> Pipeline:
+        return self._run.pipeline
+
+    @property
+    def status(self) -> Status:
+        return self._now().status
 
     @property
     def successful(self) -> bool:
         """Completed or taken from the cache."""
         return self.status.successful
+
+    def _times(self) -> tuple[datetime | None, datetime | None]:
+        now = self._now()
+        return now.started, now.ended
 
     @property
     def started(self) -> datetime | None:
@@ -174,6 +192,11 @@ class Step(Notes, Logged):
         steps = list(self._run.steps.values())
         return tuple(steps[index] for index in self._now().upstream)
 
+    @property
+    def downstream_steps(self) -> tuple[Step, ...]:
+        """Steps of its run that waited for it, in declared order."""
+        return tuple(step for step in self._run.steps.values() if self.index in step._noun.upstream)
+
     # -- what is in it -------------------------------------------------------------------------------------------
 
     @property
@@ -188,6 +211,11 @@ class Step(Notes, Logged):
 
         latest = {noun.item: noun for noun in attempts_of(self._record, self._now())}
         return tuple(Task(self._reader, noun, self) for _, noun in sorted(latest.items()))
+
+    @property
+    def task(self) -> Task:
+        """Its only task, or the first of several. Raises `NotFound` before it has started."""
+        return self[0]
 
     @property
     def outputs(self) -> Named[ArtifactVersion]:
@@ -301,12 +329,39 @@ class Step(Notes, Logged):
             "cache_note": now.cache_note,
         }
 
-    def __getitem__(self, task: int) -> Task:
-        found = {candidate.index: candidate for candidate in self.tasks}
-        if task not in found:
-            has = f"its tasks are 0 to {max(found)}" if len(found) > 1 else "its only task is 0"
-            raise NotFound(f"{self.pathspec} has no task {task!r}; {has if found else 'it has not started'}.")
-        return found[task]
+    def __getitem__(self, task: int | str) -> Task:
+        """The task with this index, an int or its digits, at its latest attempt. By position they are in `tasks`.
+
+        Raises `NotFound`; TypeError for what can be no index.
+        """
+        asked = reference_of(task, what="a task's index", owner=self.pathspec, instead=".tasks[…]")
+        index = int(asked) if isinstance(asked, str) and asked.isascii() and asked.isdigit() else asked
+        if isinstance(index, int) and 0 <= index < (self._now().tasks or 1):
+            from runlore.recall.attempts import attempts_of  # see `tasks`
+
+            attempts = attempts_of(self._record, self._now(), index)
+            if attempts:
+                return Task(self._reader, attempts[-1], self)
+        raise NotFound(f"{self.pathspec} has no task {asked!r}; {self._has()}")
+
+    def _has(self) -> str:
+        there = [task.index for task in self.tasks]
+        if not there:
+            return "it has not started."
+        has = f"its tasks are 0 to {there[-1]}" if len(there) > 1 else "its only task is 0"
+        return f"{has}. What it made is in .outputs, tasks by position are in .tasks."
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def _key(self, child: Task) -> str:
+        return str(child.index)
+
+    def _holds(self, handle: Any) -> bool:
+        return isinstance(handle, Task) and handle.step == self
 
     def _repr_html_(self) -> str:
         from runlore.recall.html.step import step_html  # what only notebooks need

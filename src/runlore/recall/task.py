@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runlore.model import run as model
+from runlore.model.metadata import Owner
 from runlore.model.name import shortened
 from runlore.model.status import Status
+from runlore.recall.container import Container
+from runlore.recall.data import Data
 from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
+from runlore.recall.position import Timed
+from runlore.recall.tags import Tagged
 
 if TYPE_CHECKING:
+    from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
+    from runlore.recall.run import Run
     from runlore.recall.step import Step
     from runlore.recall.version import ArtifactVersion
+    from runlore.record.port import Record
 
 
-class Task(Logged):
-    """A task at one of its attempts."""
+class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
+    """A task at one of its attempts, and a container of what it made, by output name."""
 
     def __init__(self, reader: Reader, noun: model.Task, step: Step) -> None:
         self._reader = reader
@@ -31,6 +39,13 @@ class Task(Logged):
         if not self._noun.status.finished:
             self._noun = self._attempt(self._noun.attempt)
         return self._noun
+
+    @property
+    def _record(self) -> Record:
+        return self._reader.record
+
+    def _tag_owners(self) -> tuple[Owner, ...]:
+        return self._step._tag_owners()
 
     @property
     def index(self) -> int:
@@ -68,8 +83,27 @@ class Task(Logged):
         return None if origin is None else origin[:2]
 
     @property
+    def origin(self) -> Task | None:
+        """The task that its result was taken over from, if it was. Raises `NotFound` when that was deleted."""
+        origin = self._noun.origin
+        return None if origin is None else self._reader.step_at(*origin[:2])[origin[2]]
+
+    @property
     def step(self) -> Step:
         return self._step
+
+    @property
+    def parent(self) -> Step:
+        """The same as `step`."""
+        return self._step
+
+    @property
+    def run(self) -> Run:
+        return self._step.run
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self._step.pipeline
 
     @property
     def pathspec(self) -> str:
@@ -80,8 +114,12 @@ class Task(Logged):
         return self._now().status
 
     @property
-    def finished(self) -> bool:
-        return self.status.finished
+    def successful(self) -> bool:
+        """Completed or taken from the cache."""
+        return self.status.successful
+
+    def _times(self) -> tuple[datetime | None, datetime | None]:
+        return self.started, self.ended
 
     @property
     def started(self) -> datetime | None:
@@ -111,6 +149,16 @@ class Task(Logged):
         """What it made, by name; for an item of a mapped step, its element of each collection."""
         element = self.index if self._step.mapped else None
         return self._versions("output", -1 if self._step.mapped else 0, element)
+
+    @property
+    def artifacts(self) -> Named[ArtifactVersion]:
+        """The same as `outputs`."""
+        return self.outputs
+
+    @property
+    def data(self) -> Data:
+        """Values of its `outputs`, by attribute: ``task.data.model``; each is loaded when it is looked at."""
+        return Data(self.outputs)
 
     @property
     def output(self) -> ArtifactVersion:
@@ -164,6 +212,27 @@ class Task(Logged):
         from runlore.recall.html.step import task_html  # what only notebooks need
 
         return task_html(self._noun, self.pathspec)
+
+    def __getitem__(self, output: str) -> ArtifactVersion:
+        """What it made under this output name. Raises `NotFound`."""
+        return self.outputs[output]
+
+    def __iter__(self) -> Iterator[ArtifactVersion]:
+        return iter(self.outputs.values())
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def keys(self) -> Iterator[str]:
+        """Names of its outputs, in declared order."""
+        return iter(self.outputs)
+
+    def items(self) -> Iterator[tuple[str, ArtifactVersion]]:
+        """Pairs of an output's name and what was made."""
+        return iter(self.outputs.items())
+
+    def _holds(self, handle: Any) -> bool:
+        return handle in self.outputs.values()
 
     def __repr__(self) -> str:
         return f"<Task {shortened(repr(self.pathspec), 64)}: {self.status}, attempt {self.attempt}>"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
 from runlore.author.reads import note_read
@@ -16,21 +17,24 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import shortened
 from runlore.recall.decoding import decode_notes
 from runlore.recall.notes import MetadataEntry, Notes
+from runlore.recall.position import Timed
 
 if TYPE_CHECKING:
     from runlore.model.artifact import Picture
     from runlore.model.change import PicturesKept
     from runlore.recall.artifact import Artifact
+    from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
     from runlore.recall.step import Step
+    from runlore.recall.task import Task
     from runlore.record.port import Record
 
 #: Name of the materializer under which collections are kept.
 COLLECTION = "collection"
 
 
-class ArtifactVersion(Notes):
+class ArtifactVersion(Notes, Timed):
     """One version of an artifact, or one element of a collection version."""
 
     def __init__(self, reader: Reader, noun: model.Version, element: int | None = None) -> None:
@@ -44,6 +48,11 @@ class ArtifactVersion(Notes):
 
     def _owner(self) -> Owner:
         return Owner(kind=OwnerKind.VERSION, seq=self._noun.seq)
+
+    def _tag_owners(self) -> tuple[Owner, ...]:
+        producer = self._noun.producer
+        run = () if producer is None else (Owner(kind=OwnerKind.RUN, seq=producer[0]),)
+        return (self._owner(), *run)
 
     def _noted(self) -> Mapping[str, MetadataEntry]:
         content, created = self.content, self._noun.created
@@ -90,6 +99,20 @@ class ArtifactVersion(Notes):
     @property
     def artifact(self) -> Artifact:
         return self._reader.artifact(self._reader.lookup.artifact_named(self._noun.artifact))
+
+    @property
+    def path_components(self) -> list[str]:
+        artifact = f"artifact:{self._noun.artifact}"
+        element = [] if self._element is None else [str(self._element)]
+        return [artifact, self._noun.version, *element]
+
+    @property
+    def parent(self) -> Artifact:
+        """The same as `artifact`; the task that made it is `task`."""
+        return self.artifact
+
+    def _times(self) -> tuple[datetime | None, datetime | None]:
+        return self._noun.created, self._noun.created
 
     @property
     def element(self) -> int | None:
@@ -206,11 +229,21 @@ class ArtifactVersion(Notes):
         """The value, loaded afresh at each look."""
         return self.load()
 
-    def __getitem__(self, index: int) -> ArtifactVersion:
-        """Return one element of a collection; raises IndexError past its end, TypeError if it is no collection."""
+    @overload
+    def __getitem__(self, index: int) -> ArtifactVersion: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ArtifactVersion]: ...
+    def __getitem__(self, index: int | slice) -> ArtifactVersion | list[ArtifactVersion]:
+        """One element of a collection by position, or a list of some.
+
+        Raises IndexError past its end, TypeError if it is no collection or asked for something else.
+        """
         if not self.is_collection:
             raise TypeError(f"{self.pathspec} is not a collection; load() gives its value.")
         length = len(self)
+        if isinstance(index, slice):
+            return [ArtifactVersion(self._reader, self._noun, each) for each in range(*index.indices(length))]
+        index = operator.index(index)
         if not -length <= index < length:
             raise IndexError(f"{self.pathspec} has {length} elements; there is none at {index}.")
         return ArtifactVersion(self._reader, self._noun, index % length)
@@ -218,7 +251,18 @@ class ArtifactVersion(Notes):
     def __len__(self) -> int:
         if not self.is_collection:
             raise TypeError(f"{self.pathspec} is not a collection and has no length; load() gives its value.")
-        return len(self._record.items(self._noun.seq))
+        return int(json.loads(self._noun.content.meta)["length"])
+
+    def __iter__(self) -> Iterator[ArtifactVersion]:
+        return (ArtifactVersion(self._reader, self._noun, each) for each in range(len(self)))
+
+    def __contains__(self, element: object) -> bool:
+        """Whether it is a collection and this the handle of one of its elements."""
+        return (
+            self.is_collection
+            and isinstance(element, ArtifactVersion)
+            and (element.id == self.id and element.element is not None)
+        )
 
     def __bool__(self) -> bool:
         return True
@@ -316,6 +360,22 @@ class ArtifactVersion(Notes):
         """The run that made it; ``None`` when it was saved by hand or its run was deleted."""
         producer = self.producer
         return None if producer is None else producer.run
+
+    @property
+    def task(self) -> Task | None:
+        """The task that made it; of a collection the first. ``None`` as for `producer`."""
+        producer = self.producer
+        if producer is None:
+            return None
+        assert self._noun.producer is not None
+        item = self._noun.producer[2] if self._element is None else self._element
+        return producer[max(item, 0)]  # -1 is the step as a whole
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline whose run made it; ``None`` as for `producer`."""
+        run = self.run
+        return None if run is None else run.pipeline
 
     @property
     def origin(self) -> ArtifactVersion | None:

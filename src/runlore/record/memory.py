@@ -94,8 +94,8 @@ class MemoryRecord(PrunedMemory):
             self._put(self._t.leases, seq, lease)
             self._put(self._t.facts, ("run", seq), {("parameter", key, OWN): value for key, value in new.facts})
             owner = Owner(kind=OwnerKind.RUN, seq=seq)
+            self._add_tags(owner, new.system_tags, system=True)  # first: a tag that is there stays what it is
             self._add_tags(owner, new.tags, system=False)
-            self._add_tags(owner, new.system_tags, system=True)
             self._event(seq, None, None, Status.RUNNING, new.created)
             self._apply(seq, also)
             return self._t.runs[seq], Fence(run=seq, token=lease.token)

@@ -166,6 +166,26 @@ class RecordVersionContract:
 
         assert record.tags(owner) == (Tag(name="python:3.11", system=True), Tag(name="y"), Tag(name="z"))
 
+    def test_a_name_that_nothing_can_have_finds_nothing(self, record: Record) -> None:
+        """Text that no name may hold, such as a lone surrogate, finds nothing and is no error."""
+        done(record, new_version())
+
+        for odd in ("\ud800", "\x00", ""):
+            assert ask(record, "version", ("artifact", "eq", odd)) == []
+            assert ask(record, "version", ("artifact", "eq", "model"), ("version", "eq", odd)) == []
+            assert ask(record, "run", ("pipeline", "eq", odd)) == []
+            query = Query(noun="version", conditions=(Condition("artifact", Operator.EQ, odd),))
+            assert record.count(query) == 0
+            assert record.aliases(odd) == record.alias_history(odd, odd) == ()
+
+    def test_a_tag_that_runlore_gives_is_no_tag_of_people(self, record: Record) -> None:
+        """A tag that a run begins with twice, from runlore and from its caller, is runlore's and stays so."""
+        run, _ = begun(record, tags=("user:ann", "x"), system_tags=("user:ann",))
+        owner = Owner(kind=OwnerKind.RUN, seq=run.seq)
+        record.commit([TagsChanged(owner=owner, add=("user:ann",))])
+
+        assert record.tags(owner) == (Tag(name="user:ann", system=True), Tag(name="x"))
+
     def test_whatever_carries_notes_has_its_own(self, record: Record) -> None:
         """Pipelines, runs, steps, artifacts and versions with the same number keep tags and metadata apart."""
         run = done(record, new_version())

@@ -125,9 +125,9 @@ def predicate(noun: str, *conditions: Condition) -> Piece:
         return _label_predicate(condition, "alias g where g.version = t.seq")
     kind = FIELDS[noun][condition.field]
     if noun == "run" and condition.field == "pipeline" and condition.operator is Operator.EQ:
-        return Piece("t.pipeline = (select id from pipeline where name = ?)", (condition.operand,))
+        return Piece("t.pipeline = (select id from pipeline where name = ?)", (pack(str(condition.operand)),))
     if noun == "version" and condition.field == "artifact" and condition.operator is Operator.EQ:
-        return Piece("t.artifact = (select id from artifact where name = ?)", (condition.operand,))
+        return Piece("t.artifact = (select id from artifact where name = ?)", (pack(str(condition.operand)),))
     column = COLUMNS[noun][condition.field]
     if kind == "uuid" and condition.operator is Operator.STARTSWITH:
         return _uuid_prefix(column, str(condition.operand))
@@ -277,7 +277,7 @@ def _one_version(artifact: str, version: str, number: int) -> Driver:
         f"(select seq from version where {known} and label = ? union all "
         f"select seq from version where {known} and number = ? and label is null) o",
         "o.seq",
-        Piece("1", (artifact, version, artifact, int(version) if digits else -1)),
+        Piece("1", (pack(artifact), pack(version), pack(artifact), int(version) if digits else -1)),
         number,
     )
 

@@ -249,7 +249,7 @@ class SQLiteRecord(PrunedRecord):
             return int(self._db.row(READ[f"count_{noun}s"])[0])
         only = conditions[0]
         if len(conditions) == 1 and only.operator is Operator.EQ and (noun, only.field) in _COUNTED:
-            return int(self._db.row(READ[_COUNTED[noun, only.field]], (only.operand,))[0])
+            return int(self._db.row(READ[_COUNTED[noun, only.field]], (pack(str(only.operand)),))[0])
         return None
 
     # -- one thing -----------------------------------------------------------------------------------------------
@@ -373,17 +373,17 @@ class SQLiteRecord(PrunedRecord):
             return tuple(map(rows.to_point, self._db.rows(READ["points"], (*place, attempt, pack(name), part))))
 
     def aliases(self, artifact: str) -> tuple[Alias, ...]:
-        return tuple(map(rows.to_alias, self._db.rows(READ["aliases"], (artifact,))))
+        return tuple(map(rows.to_alias, self._db.rows(READ["aliases"], (pack(artifact),))))
 
     def aliases_of(self, version: int) -> tuple[Alias, ...]:
         return tuple(map(rows.to_alias, self._db.rows(READ["aliases_of_version"], (version,))))
 
     def alias_history(self, artifact: str, alias: str) -> tuple[Alias, ...]:
-        return tuple(map(rows.to_alias, self._db.rows(READ["alias_history"], (artifact, pack(alias)))))
+        return tuple(map(rows.to_alias, self._db.rows(READ["alias_history"], (pack(artifact), pack(alias)))))
 
     def aliased(self, artifact: str, alias: str) -> Version:
         with self._db.reading():
-            found = self._db.row(READ["aliased"], (artifact, pack(alias)))
+            found = self._db.row(READ["aliased"], (pack(artifact), pack(alias)))
             if found is not None:
                 return self.version(found[0])
             known = [one.name for one in self.aliases(artifact)]

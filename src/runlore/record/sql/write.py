@@ -110,8 +110,8 @@ class Writer:
         tables.facts.set(PARAMETER, seq, new.facts)
         if new.tags or new.system_tags:
             owner = Owner(kind=OwnerKind.RUN, seq=seq)
+            self._notes.add_tags(owner, new.system_tags, system=True)  # first: a tag that is there stays what it is
             self._notes.add_tags(owner, new.tags)
-            self._notes.add_tags(owner, new.system_tags, system=True)
         self._tasks.event(None, None, Status.RUNNING, at)
         return seq
 
