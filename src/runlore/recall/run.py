@@ -18,7 +18,6 @@ from runlore.model.status import Status
 from runlore.recall.code import Code
 from runlore.recall.config import Config, Parameters
 from runlore.recall.container import Container
-from runlore.recall.data import Data
 from runlore.recall.decoding import decode
 from runlore.recall.logs import Logged
 from runlore.recall.named import Named
@@ -26,6 +25,7 @@ from runlore.recall.notes import Notes
 from runlore.recall.position import Timed
 
 if TYPE_CHECKING:
+    from runlore.recall.data import Data
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.step import Step
@@ -223,6 +223,8 @@ class Run(Notes, Logged, Container["Step"], Timed):
     @property
     def data(self) -> Data:
         """Values of its `outputs`, by attribute: ``run.data.model``; each is loaded when it is looked at."""
+        from runlore.recall.data import Data  # not imported by who only lists
+
         return Data(self.outputs)
 
     def artifact_versions(self) -> tuple[ArtifactVersion, ...]:

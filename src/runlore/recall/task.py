@@ -11,7 +11,6 @@ from runlore.model.metadata import Owner
 from runlore.model.name import shortened
 from runlore.model.status import Status
 from runlore.recall.container import Container
-from runlore.recall.data import Data
 from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
@@ -19,6 +18,7 @@ from runlore.recall.position import Timed
 from runlore.recall.tags import Tagged
 
 if TYPE_CHECKING:
+    from runlore.recall.data import Data
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
@@ -158,6 +158,8 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
     @property
     def data(self) -> Data:
         """Values of its `outputs`, by attribute: ``task.data.model``; each is loaded when it is looked at."""
+        from runlore.recall.data import Data  # not imported by who only lists
+
         return Data(self.outputs)
 
     @property
