@@ -93,6 +93,10 @@ class Step(Notes, Logged, Container[Task], Timed):
         return self._now().status
 
     @property
+    def finished(self) -> bool:
+        return self.status.finished
+
+    @property
     def successful(self) -> bool:
         """Completed or taken from the cache."""
         return self.status.successful

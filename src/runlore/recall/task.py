@@ -114,6 +114,10 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
         return self._now().status
 
     @property
+    def finished(self) -> bool:
+        return self.status.finished
+
+    @property
     def successful(self) -> bool:
         """Completed or taken from the cache."""
         return self.status.successful

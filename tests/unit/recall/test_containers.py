@@ -12,7 +12,6 @@ from runlore.errors import NotFound
 from runlore.model.change import NewStep, StepsPlanned
 from runlore.recall.client import Client
 
-
 #: The `Book` of this folder's conftest, which cannot be imported by name.
 Book = Any
 NONSENSE: list[Any] = [None, 3.5, "", "no such thing", b"1", [], {}, (1, 2), object(), slice(0, 1), True, "a/b/c/d/e/f"]
