@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from runlore.execute.context import get_step_context
     from runlore.execute.noting import log_artifact_metadata, log_metadata
     from runlore.model.status import Status
+    from runlore.model.trigger import TriggerEvent
     from runlore.recall.client import Client
     from runlore.types import CSVString, HTMLString, JSONString, MarkdownString
-    from runlore.workspace import load_artifact, register_artifact, save_artifact
+    from runlore.workspace import (
+        get_workspace,
+        load_artifact,
+        register_artifact,
+        save_artifact,
+        set_workspace,
+        use_workspace,
+    )
 
 __version__ = "0.1.0"
 
@@ -38,8 +46,10 @@ __all__ = [
     "MarkdownString",
     "Secret",
     "Status",
+    "TriggerEvent",
     "__version__",
     "get_step_context",
+    "get_workspace",
     "load_artifact",
     "log_artifact_metadata",
     "log_metadata",
@@ -47,8 +57,10 @@ __all__ = [
     "pipeline",
     "register_artifact",
     "save_artifact",
+    "set_workspace",
     "step",
     "unmapped",
+    "use_workspace",
 ]
 
 #: Public name → the module that holds it.
@@ -63,7 +75,9 @@ _HOMES = {
     "MarkdownString": "runlore.types",
     "Secret": "runlore.author.secret",
     "Status": "runlore.model.status",
+    "TriggerEvent": "runlore.model.trigger",
     "get_step_context": "runlore.execute.context",
+    "get_workspace": "runlore.workspace",
     "load_artifact": "runlore.workspace",
     "log_artifact_metadata": "runlore.execute.noting",
     "log_metadata": "runlore.execute.noting",
@@ -71,8 +85,10 @@ _HOMES = {
     "pipeline": "runlore.author.pipeline",
     "register_artifact": "runlore.workspace",
     "save_artifact": "runlore.workspace",
+    "set_workspace": "runlore.workspace",
     "step": "runlore.author.step",
     "unmapped": "runlore.author.handle",
+    "use_workspace": "runlore.workspace",
 }
 
 
@@ -95,4 +111,12 @@ def _default_workspace() -> Any:
     return default_workspace()
 
 
+def _workspace_at(place: Any) -> Any:
+    """The workspace at a path, as above."""
+    from runlore.workspace import workspace_at
+
+    return workspace_at(place)
+
+
 _current.set_workspace_factory(_default_workspace)
+_current.set_workspace_opener(_workspace_at)

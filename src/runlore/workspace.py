@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,8 +20,10 @@ from runlore.record.meaning import version_called
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.sql.sqlite import SQLiteRecord
-from runlore.settings import Settings, load_settings
+from runlore.settings import FOLDER, Settings, load_settings
 
+#: Name of the record's file in its folder.
+RECORD = "record.db"
 #: Seconds for which whoever asks about a run waits for git, at most.
 GIT_PATIENCE = 5.0
 
@@ -74,7 +77,7 @@ class Workspace:
                 "Set RUNLORE_HOME to a folder that can be written."
             ) from error
         read_only = not os.access(settings.home, os.W_OK)
-        record = SQLiteRecord(settings.home / "record.db", durability=settings.durability, read_only=read_only)
+        record = SQLiteRecord(settings.home / RECORD, durability=settings.durability, read_only=read_only)
         ownership = Ownership(settings.home / "leases")
         if not read_only:
             ownership.sweep_interrupted(record, _now)
@@ -113,6 +116,14 @@ class Workspace:
         from hashlib import sha256
 
         return sha256(b"runlore secret parameters\0" + self._key).digest()
+
+    @property
+    def description(self) -> str:
+        """Where the record is and why there, for people: ``/home/mia/project/.runlore (project folder)``."""
+        return f"{self.settings.home} ({self.settings.home_reason})"
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.description}>"
 
     def run(self, pipeline: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run ``pipeline`` with these arguments; return a handle on the run. Raises what its steps raise."""
@@ -241,11 +252,18 @@ def _now() -> datetime:
 
 
 _default: Workspace | None = None
+#: What `set_workspace` chose.
+_chosen: Workspace | None = None
 
 
 def default_workspace() -> Workspace:
-    """The process-wide workspace, opened on first use; anew when the settings lead elsewhere or its file is gone."""
+    """The process-wide workspace: the one of `set_workspace`, else the one that the settings name.
+
+    That is opened on first use, and anew when the settings lead elsewhere or its file is gone.
+    """
     global _default
+    if _chosen is not None:
+        return _chosen
     settings = load_settings()
     if _default is None or _default.settings != settings or not _in_place(_default.record):
         _default = Workspace.open(settings)
@@ -259,6 +277,91 @@ def _in_place(record: Record) -> bool:
 def bind_default() -> None:
     """Let pipelines and `Client()` use the default workspace unless another one is in force."""
     current.set_workspace_factory(default_workspace)
+    current.set_workspace_opener(workspace_at)
+
+
+#: Folder of a record → the workspace that was opened there.
+_opened: dict[Path, Workspace] = {}
+
+
+def workspace_at(place: Workspace | str | os.PathLike[str], *, create: bool = False) -> Workspace:
+    """The workspace at a place: the folder of a record, or one with ``.runlore/`` in it. Opened once in a process.
+
+    Raises `ConfigurationError` when no record is there, unless ``create`` allows making one, and for a URL, which this
+    version cannot follow.
+    """
+    if isinstance(place, Workspace):
+        return place
+    if not isinstance(place, str | os.PathLike) or not os.fspath(place):
+        raise ConfigurationError(f"A workspace is a Workspace or the path of a record's folder, not {place!r}.")
+    text = os.fspath(place)
+    if "://" in text:
+        raise ConfigurationError(f"{text!r} is a URL, but this version keeps its records in folders only.")
+    home = _record_folder(Path(os.path.abspath(os.path.expanduser(text))), create=create)
+    opened = _opened.get(home)
+    if opened is None or not _in_place(opened.record):
+        own = load_settings()
+        # a folder may come from a stranger, with the key he chose: ours is never looked for there
+        key_folder = own.user_folder or own.home
+        settings = own._replace(home=home, home_reason="given", user_folder=key_folder, store=None, artifacts=None)
+        opened = _opened[home] = Workspace.open(settings)
+    return opened
+
+
+def _record_folder(folder: Path, *, create: bool) -> Path:
+    for candidate in (folder, folder / FOLDER):
+        if (candidate / RECORD).is_file():
+            return candidate
+    if create and (folder.is_dir() or not os.path.lexists(folder)):
+        return folder
+    what = "is no folder" if not folder.is_dir() else f"holds no record: neither {RECORD} nor {FOLDER}/ with one"
+    raise ConfigurationError(f"{folder} {what}. `runlore init` makes one for a project; create=True makes one there.")
+
+
+class use_workspace:
+    """Make another workspace the current one inside a ``with`` block: a path or a `Workspace`; it gives the workspace.
+
+    What is run, saved and looked up in the block, in this thread or task, goes there; what was in force comes back at
+    its end, whatever happens. Blocks may be nested. Handles keep the workspace that they come from. The record is
+    opened before the block begins: where that fails, nothing has changed.
+
+    Args:
+        place: The folder of a record, or one with ``.runlore/`` in it; or a `Workspace`.
+        create: Make a record where there is none.
+
+    Raises:
+        ConfigurationError: no record is there.
+    """
+
+    def __init__(self, place: Workspace | str | os.PathLike[str], *, create: bool = False) -> None:
+        self._workspace = workspace_at(place, create=create)
+        self._blocks: list[Any] = []
+
+    def __enter__(self) -> Workspace:
+        block = current.use_workspace(self._workspace)
+        block.__enter__()
+        self._blocks.append(block)
+        return self._workspace
+
+    def __exit__(self, *raised: Any) -> None:
+        self._blocks.pop().__exit__(None, None, None)
+
+
+def set_workspace(place: Workspace | str | os.PathLike[str] | None, *, create: bool = False) -> Workspace:
+    """Make a workspace the one of the whole process, and return it; ``None`` goes back to what the settings name.
+
+    In the block of a `use_workspace`, that one stays in force until the block ends. Raises as `use_workspace`; then
+    nothing has changed.
+    """
+    global _chosen
+    _chosen = None if place is None else workspace_at(place, create=create)
+    return default_workspace()
+
+
+def get_workspace() -> Workspace:
+    """The workspace in force here; its ``description`` says where its record is, and why there."""
+    workspace: Workspace = current.workspace()
+    return workspace
 
 
 def save_artifact(

@@ -21,8 +21,10 @@ PUBLIC = [
     "MarkdownString",
     "Secret",
     "Status",
+    "TriggerEvent",
     "__version__",
     "get_step_context",
+    "get_workspace",
     "load_artifact",
     "log_artifact_metadata",
     "log_metadata",
@@ -30,8 +32,10 @@ PUBLIC = [
     "pipeline",
     "register_artifact",
     "save_artifact",
+    "set_workspace",
     "step",
     "unmapped",
+    "use_workspace",
 ]
 
 #: Costly or replaceable; none is needed before a run begins or a value of its kind is met.
@@ -68,7 +72,9 @@ def test_public_name_is_found(name: str) -> None:
 
 def test_unknown_name_says_what_there_is() -> None:
     """A misspelt name is an AttributeError that lists the public ones."""
-    with pytest.raises(AttributeError, match=r"'stepp'.*pipeline, register_artifact, save_artifact, step"):
+    with pytest.raises(
+        AttributeError, match=r"'stepp'.*pipeline, register_artifact, save_artifact, set_workspace, step"
+    ):
         runlore.stepp  # noqa: B018
 
 

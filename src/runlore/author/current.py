@@ -47,6 +47,7 @@ class Workspace(Protocol):
 _trace: ContextVar[Tracer | None] = ContextVar("runlore_trace", default=None)
 _workspace: ContextVar[Any] = ContextVar("runlore_workspace", default=None)
 _factory: Callable[[], Any] | None = None
+_opener: Callable[[Any], Any] | None = None
 
 #: The trace that step calls go to, or ``None``: steps are plain functions then.
 trace: Callable[[], Tracer | None] = _trace.get
@@ -71,6 +72,19 @@ def set_workspace_factory(factory: Callable[[], Any] | None) -> None:
     """Say how the default workspace is found. It is called at every need and should give the same one each time."""
     global _factory
     _factory = factory
+
+
+def set_workspace_opener(opener: Callable[[Any], Any] | None) -> None:
+    """Say how a workspace is found that is named by its place, such as a path."""
+    global _opener
+    _opener = opener
+
+
+def workspace_at(place: Any) -> Any:
+    """The workspace at ``place``: one already, or a path. Raises `ConfigurationError` for no place of a record."""
+    if _opener is None:
+        raise RunloreError("No workspace can be opened here: import runlore first.")
+    return _opener(place)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from runlore.author.artifact_config import ArtifactConfig, checked_tags
+from runlore.author.trigger import triggers_of
 from runlore.errors import ConfigurationError
 from runlore.model.name import checked_name, checked_step_id
 from runlore.model.noun import changed, field, fields_of, noun
@@ -71,6 +72,9 @@ class PipelineOptions:
     substitutions: Mapping[str, str] = field(default_factory=dict)
     #: Name of the run, with placeholders; by default ``{pipeline}-{date}-{time}``.
     run_name: str | None = None
+    #: What starts the run: the name of an event, a `TriggerEvent`, a run, or several of these. A run that is started by
+    #: a step has that step's run among them anyway.
+    trigger: Any = ()
     #: A YAML file with more of these options, parameters, and options by step.
     config_path: str | None = None
     #: Called with the exception, or with nothing if it takes no argument, when the run failed.
@@ -114,6 +118,8 @@ def _checked(name: str, value: Any, before: Any, about: str) -> Any:
         return {**before, **_mapping(name, value, about)}
     if name == "tags":
         return tuple(dict.fromkeys((*before, *checked_tags(() if value is None else value))))
+    if name == "trigger":
+        return triggers_of(value, about)
     if name == "outputs":
         return _merged_outputs(before, _mapping(name, value, about), about)
     if name == "after":

@@ -103,6 +103,7 @@ class Attempts:
         context = step_context.StepContext(
             self._run.name, self._run.id, step.name, item, 0, literals,
             tuple(output.name for output in step.outputs), self._open_run,
+            _task=f"{self._run.pipeline}/{self._run.number}/{step.name}/{item}",
         )  # fmt: skip
         attempt.context = context
         over = False

@@ -37,6 +37,8 @@ class StepContext:
     output_tags: dict[str, list[str]] = field(default_factory=dict)
     #: Versions that the step saved by hand, as edges to be recorded with its end.
     saved: list[Output] = field(default_factory=list)
+    #: Pathspec of the task.
+    _task: str = ""
 
     @property
     def run_name(self) -> str:

@@ -13,6 +13,7 @@ from runlore import platform
 from runlore.errors import LeaseLost, RunloreError, StoreError
 from runlore.execute import environment, events
 from runlore.execute.code import project_root, snapshot
+from runlore.execute.context import current_step_context
 from runlore.execute.engine import Engine
 from runlore.execute.failure import failure_of
 from runlore.execute.git import GitCapture, GitState, ask_git
@@ -22,6 +23,7 @@ from runlore.execute.preview import Preview, executing, preview
 from runlore.execute.services import Services
 from runlore.execute.stepkey import StepKeys
 from runlore.execute.tags import system_tags
+from runlore.execute.trigger import recorded_trigger
 from runlore.model.change import NewRun, RunDescribed, RunFinished
 from runlore.model.plan import FromStep, Plan
 from runlore.model.status import Status
@@ -45,8 +47,6 @@ class Request:
     #: Arguments of the body by name, defaults filled in.
     arguments: Mapping[str, Any]
     tags: tuple[str, ...] = ()
-    #: What started it: typed JSON.
-    trigger: str | None = None
 
 
 class PipelineRun:
@@ -154,6 +154,8 @@ class PipelineRun:
         body, digest = definition_body(pipeline, taken)
         identity = platform.this_process()
         user = environment.user()
+        parent = current_step_context()
+        trigger, started_by = recorded_trigger(options.trigger, parent, self._started, self.trace.redaction)
         return NewRun(
             id=self._id,
             pipeline=pipeline.name,
@@ -170,8 +172,8 @@ class PipelineRun:
             user=user,
             host=environment.host(),
             tags=tuple(dict.fromkeys((*options.tags, *self._request.tags))),
-            system_tags=system_tags(pipeline=pipeline.name, user=user, started=self._started),
-            trigger=self._request.trigger,
+            system_tags=(*system_tags(pipeline=pipeline.name, user=user, started=self._started), *started_by),
+            trigger=trigger,
             lease_host=identity.host,
             lease_boot=identity.boot,
             lease_pid=identity.pid,

@@ -20,10 +20,11 @@ def system_tags(*, pipeline: str, user: str | None, started: datetime) -> tuple[
         f"python:{sys.version_info.major}.{sys.version_info.minor}",
         f"date:{started.astimezone(UTC):%Y-%m-%d}",
     )
-    return tuple(tag for tag in told if tag and _is_tag(tag))
+    return tuple(tag for tag in told if tag and is_tag(tag))
 
 
-def _is_tag(text: str) -> bool:
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag as it is."""
     try:
         return checked_tag(text) == text
     except NameInvalid:

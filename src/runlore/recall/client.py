@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -48,7 +49,7 @@ class Stack:
 
 
 class Client(Container[Pipeline]):
-    """Reads everything that was recorded in a workspace: without argument, in the current one.
+    """Reads everything that was recorded: in the current workspace, in the given one, or in the record at a path.
 
     It is a container of pipelines, oldest first; in brackets it takes any pathspec: ``client["training/12/train"]``.
 
@@ -56,8 +57,12 @@ class Client(Container[Pipeline]):
     ``"op:value"`` or ``">=value"``. Whatever is not known raises `QueryInvalid` and says what is.
     """
 
-    def __init__(self, workspace: Place | None = None) -> None:
-        self._reader = Reader(current.workspace() if workspace is None else workspace, self)
+    def __init__(self, workspace: Place | str | PathLike[str] | None = None) -> None:
+        if workspace is None:
+            place = current.workspace()
+        else:
+            place = current.workspace_at(workspace) if isinstance(workspace, str | PathLike) else workspace
+        self._reader = Reader(place, self)
 
     @property
     def workspace(self) -> Any:

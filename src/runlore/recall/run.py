@@ -19,16 +19,20 @@ from runlore.recall.code import Code
 from runlore.recall.config import Config, Parameters
 from runlore.recall.container import Container
 from runlore.recall.decoding import decode
+from runlore.recall.filters import exactly
 from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 from runlore.recall.position import Timed
 
 if TYPE_CHECKING:
+    from runlore.model.trigger import TriggerEvent
     from runlore.recall.data import Data
+    from runlore.recall.listing import Listing
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.step import Step
+    from runlore.recall.trigger import Trigger
     from runlore.recall.version import ArtifactVersion
     from runlore.record.port import Record
 
@@ -166,9 +170,28 @@ class Run(Notes, Logged, Container["Step"], Timed):
         return Code(self._reader.bytes_of(digest), self._reader.bytes_of, owner=self.pathspec)
 
     @property
-    def trigger(self) -> Any:
-        """What started it, or ``None``."""
-        return None if self._noun.trigger is None else decode(self._noun.trigger)
+    def trigger(self) -> Trigger | None:
+        """What started it, events and runs; ``None`` if nobody said and no step did."""
+        from runlore.recall.trigger import Trigger  # most runs have none
+
+        text = self._noun.trigger
+        return None if text is None else Trigger(self._reader, text, owner=self.pathspec)
+
+    @property
+    def triggered(self) -> Listing[Run]:
+        """Runs that it started, newest first: what its steps called, and what named it as its trigger."""
+        from runlore.model.trigger import run_tag  # as above
+
+        found: Listing[Run] = self._reader.list("run", {"tag": exactly(run_tag(str(self.id)))})
+        return found
+
+    def __runlore_trigger__(self) -> TriggerEvent:
+        """What makes a run something that starts others: ``with_options(trigger=run)``."""
+        from runlore.model.trigger import RUN, TriggerEvent  # as above
+
+        return TriggerEvent(
+            name=self.pipeline_name, id=str(self.id), timestamp=self.ended, type=RUN, payload={"run": self.pathspec}
+        )
 
     @property
     def origin(self) -> Run | None:

@@ -72,9 +72,11 @@ def show(run: str, as_json: bool) -> None:
     facts = _facts(found)
     steps = [step.to_row() for step in found.steps.values()]
     if as_json:
+        facts["trigger"] = found.trigger.to_rows() if found.trigger is not None else []
         print_json({**facts, "steps": steps, "outputs": {k: v.pathspec for k, v in found.outputs.items()}})
         return
     facts["duration"] = shown_seconds(found.duration)
+    facts["trigger"] = str(found.trigger) if found.trigger is not None else None
     print_facts(facts)
     click.echo()
     for row in steps:
