@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from runlore.model.change import AliasMoved, MetadataSet, MetricsLogged, RunFinished, StepsPlanned, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.metric import Point
-from runlore.model.query import FIELDS, Condition, Operator, Query
+from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.record.memory import MemoryRecord
 from runlore.record.port import Record
-from runlore.record.sql import select, sqlite, zones
+from runlore.record.sql import lists, zones
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.testing.record_stories import START, at, new_run, new_step, new_version
 
@@ -90,8 +90,7 @@ def records(
     folder: Path = tmp_path_factory.mktemp("records")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zones, "SIZE", BLOCK)
-        patch.setattr(select, "ENOUGH", ENOUGH)
-        patch.setattr(sqlite, "ENOUGH", ENOUGH)
+        patch.setattr(lists, "ENOUGH", ENOUGH)
         file = SQLiteRecord(folder / "record.sqlite", durability="relaxed", clock=lambda: START)
         memory = MemoryRecord(clock=lambda: START)
         with file.batch() if request.param == "in a batch" else nullcontext():
@@ -139,17 +138,30 @@ def conditions(noun: str) -> st.SearchStrategy[Condition]:
     return st.one_of(built)
 
 
+def filters(noun: str) -> st.SearchStrategy[Filter]:
+    """A condition, or several put together in any way."""
+
+    def compound(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
+        parts = st.lists(inner, max_size=3).map(tuple)
+        return st.one_of(
+            st.builds(AllOf, parts), st.builds(AnyOf, parts), st.builds(AnyOf, parts), st.builds(Not, inner)
+        )
+
+    return st.one_of(conditions(noun), st.recursive(conditions(noun), compound, max_leaves=6))
+
+
 def queries(noun: str) -> st.SearchStrategy[Query]:
-    """A question with up to three conditions, in any order, in pages of any size."""
+    """A question with up to three parts, in any order, in pages of any size."""
     # Ids of versions are random, and so no order that two stores share.
-    orders = [None, None, None, *(field for field in FIELDS[noun] if field not in ("tag", "alias", "id"))]
+    fields = [field for field in FIELDS[noun] if field not in ("tag", "alias", "id")]
+    orders = [None, None, None, *fields, *KEYS[noun]]
     return st.builds(
         Query,
         noun=st.just(noun),
-        conditions=st.lists(conditions(noun), max_size=3).map(tuple),
-        any=st.booleans(),
+        conditions=st.lists(filters(noun), max_size=3).map(tuple),
         order=st.sampled_from(orders),
         descending=st.booleans(),
+        missing_first=st.booleans(),
         limit=st.sampled_from([7, 50, 500]),
     )
 
@@ -185,7 +197,7 @@ def answers(record: Record, query: Query) -> list[int]:
         found += [noun.seq for noun in page.items]
         if page.cursor is None:
             return found
-        assert len(page.items) == query.limit
+        assert len(page.items) == query.limit and len(found) <= RUNS  # or it would go on for ever
         query = replace(query, after=page.cursor)
 
 

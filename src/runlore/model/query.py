@@ -42,6 +42,31 @@ class Condition:
     operand: object
 
 
+@noun(kw_only=False)
+class AllOf:
+    """Every part must hold; without parts, that is so. Ranges over one field are met by one and the same value."""
+
+    parts: tuple[Filter, ...]
+
+
+@noun(kw_only=False)
+class AnyOf:
+    """One part must hold; without parts, none does."""
+
+    parts: tuple[Filter, ...]
+
+
+@noun(kw_only=False)
+class Not:
+    """The part must not hold: whatever it finds is left out, and everything else is found."""
+
+    part: Filter
+
+
+#: What is asked of a noun: a comparison, or several put together.
+Filter = Condition | AllOf | AnyOf | Not
+
+
 #: Fields of which a noun may have several values, so that nothing is sorted by them.
 SEVERAL = ("tag", "alias")
 #: What can be asked about each noun: field → kind of operand. ``tag`` may stand in several conditions.
@@ -97,17 +122,21 @@ KEYED: dict[str, tuple[str, ...]] = {
 class Query:
     """Which nouns, in which order, from where, and how many at most.
 
-    Without ``order`` the answer comes in the order of creation, newest first. Ties are broken by sequence.
+    Without ``order`` the answer comes in the order of creation, newest first. Ties are broken by sequence. A noun
+    without a value in the field that it is sorted by comes last, whatever the direction. Of several values under one
+    key (`KEYED`), that of the last step in declared order counts; numbers come before texts.
     """
 
     #: ``pipeline``, ``run``, ``artifact`` or ``version``.
     noun: str
-    conditions: tuple[Condition, ...] = ()
-    #: All conditions must hold, or any one.
-    any: bool = False
-    #: A field of the noun; ``seq`` (or ``id`` where that is the sequence) is the order of creation.
+    #: All must hold, as in `AllOf`.
+    conditions: tuple[Filter, ...] = ()
+    #: A field of the noun, also one named by a key; ``seq`` (or ``id`` where that is the sequence) is the order of
+    #: creation.
     order: str | None = None
     descending: bool = True
+    #: Nouns without a value come first, which with ``descending`` the other way round is the same list backwards.
+    missing_first: bool = False
     #: Where the page before ended; see `Page.cursor`.
     after: str | None = None
     limit: int = 50

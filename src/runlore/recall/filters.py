@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, AnyOf, Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 
@@ -76,9 +76,8 @@ def query_from(
     order, descending = _order(noun, sort_by)
     if logical_operator not in ("and", "or"):
         raise QueryInvalid(f"logical_operator is 'and' or 'or', not {logical_operator!r}.")
-    return Query(
-        noun=noun, conditions=tuple(conditions), any=logical_operator == "or", order=order, descending=descending
-    )
+    chosen = (AnyOf(tuple(conditions)),) if logical_operator == "or" and conditions else tuple(conditions)
+    return Query(noun=noun, conditions=chosen, order=order, descending=descending)
 
 
 def _conditions(noun: str, name: str, wanted: Any) -> Iterator[Condition]:

@@ -168,7 +168,8 @@ class Listing(Sequence[Handle], Generic[Handle]):
         return found[::-1]
 
     def _reversed_query(self) -> Query:
-        return changed(self._query, descending=not self._query.descending)
+        query = self._query
+        return changed(query, descending=not query.descending, missing_first=not query.missing_first)
 
     def _fetch(self, count: int | None) -> None:
         """Know the first ``count`` nouns, or all of them."""

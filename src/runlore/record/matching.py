@@ -36,6 +36,14 @@ def comparable(value: Any) -> Any:
     return value
 
 
+def sorted_as(value: object) -> tuple[bool, int, Any]:
+    """Whether a searchable value cannot be sorted by, its rank, and what stands for it: numbers before texts."""
+    if isinstance(value, str):
+        return False, 1, value
+    number = fact_number(value)
+    return (True, -1, 0) if number is None else (False, 0, number)
+
+
 def matches_field(noun: str, condition: Condition, value: Any) -> bool:
     """Whether a field's value meets a condition; ``None`` is a missing value."""
     operator, operand = condition.operator, condition.operand

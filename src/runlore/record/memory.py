@@ -21,17 +21,17 @@ from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.noun import changed
-from runlore.model.query import Condition, Page, Query
+from runlore.model.query import AnyOf, Condition, Filter, Not, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 from runlore.platform import ProcessIdentity
-from runlore.record.matching import comparable, matches_fact, matches_field, matches_range, matches_tags
+from runlore.record.matching import comparable, matches_fact, matches_field, matches_range, matches_tags, sorted_as
 from runlore.record.meaning import means_the_same, with_own
 from runlore.record.memory_prune import PrunedMemory
 from runlore.record.memory_tables import OWN
 from runlore.record.port import Finding, Hit
-from runlore.record.queries import checked_query, cursor_text, cursor_values, grouped
+from runlore.record.queries import Term, checked_query, cursor_text, cursor_values, terms
 
 
 def _now() -> datetime:
@@ -150,12 +150,13 @@ class MemoryRecord(PrunedMemory):
         checked_query(query)
         with self._lock:
             places = [(self._place(query, noun), noun) for noun in self._matching(query)]
-        places.sort(key=lambda entry: entry[0], reverse=query.descending)
+        places.sort(key=lambda entry: entry[0][1:], reverse=query.descending)
+        places.sort(key=lambda entry: entry[0][0], reverse=query.missing_first)
         if query.after is not None:
-            after = _revived(cursor_values(query.after, 3))
-            places = [entry for entry in places if (entry[0] < after if query.descending else entry[0] > after)]
+            after = tuple(cursor_values(query.after, 4))
+            places = [entry for entry in places if _comes_after(query, entry[0], after)]
         page = places[: query.limit]
-        cursor = cursor_text(_flat(page[-1][0])) if len(places) > query.limit else None
+        cursor = cursor_text(list(page[-1][0])) if len(places) > query.limit else None
         return Page(items=tuple(noun for _, noun in page), cursor=cursor)
 
     def _matching(self, query: Query) -> list[Any]:
@@ -165,19 +166,26 @@ class MemoryRecord(PrunedMemory):
             "artifact": [artifact for artifact in self._t.artifacts.values() if artifact.versions],
             "version": self._t.versions.values(),
         }
-        found = list(nouns[query.noun])
-        if not query.conditions:
-            return found
-        meets, groups = any if query.any else all, grouped(query)
-        return [noun for noun in found if meets(self._meets(query.noun, noun, group) for group in groups)]
+        wanted = terms(query.conditions)
+        return [noun for noun in nouns[query.noun] if self._meets_all(query.noun, noun, wanted)]
 
-    def _meets(self, kind: str, noun: Any, group: tuple[Condition, ...]) -> bool:
+    def _meets_all(self, kind: str, noun: Any, wanted: Sequence[Term]) -> bool:
+        return all(self._meets(kind, noun, term) for term in wanted)
+
+    def _meets(self, kind: str, noun: Any, term: Term) -> bool:
+        def holds(part: Filter) -> bool:
+            return self._meets_all(kind, noun, terms((part,)))
+
+        if isinstance(term, AnyOf):
+            return any(map(holds, term.parts))
+        return not holds(term.part) if isinstance(term, Not) else self._compares(kind, noun, term)
+
+    def _compares(self, kind: str, noun: Any, group: tuple[Condition, ...]) -> bool:
         seq = _sequence(noun)
         condition = group[0]
         prefix, separator, key = condition.field.partition(":")
         if separator:
-            facts = self._t.facts.get((kind, seq), {})
-            values = [value for fact, value in facts.items() if fact[:2] == (prefix, key)]
+            values = list(self._facts_under(kind, seq, prefix, key).values())
             return matches_range(group, *values) if len(group) > 1 else matches_fact(condition, *values)
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
@@ -185,9 +193,22 @@ class MemoryRecord(PrunedMemory):
             return matches_tags(condition, [alias.name for alias in self.aliases_of(seq)])
         return all(matches_field(kind, one, _field(noun, one.field)) for one in group)
 
-    def _place(self, query: Query, noun: Any) -> tuple[tuple[bool, Any], int]:
-        value = None if query.order is None else comparable(_field(noun, query.order))
-        return (value is not None, value if value is not None else 0), _sequence(noun)
+    def _facts_under(self, kind: str, seq: int, prefix: str, key: str) -> dict[int, object]:
+        """Step → value."""
+        facts = self._t.facts.get((kind, seq), {})
+        return {fact[2]: value for fact, value in facts.items() if fact[:2] == (prefix, key)}
+
+    def _place(self, query: Query, noun: Any) -> tuple[bool, int, Any, int]:
+        """Whether there is no value, its rank, the value, and the sequence."""
+        seq = _sequence(noun)
+        if query.order is None:
+            return False, 0, 0, seq
+        prefix, separator, key = query.order.partition(":")
+        if separator:
+            values = self._facts_under(query.noun, seq, prefix, key)
+            return *sorted_as(values[max(values)] if values else None), seq
+        value = comparable(_field(noun, query.order))
+        return (True, -1, 0, seq) if value is None else (False, 0, value, seq)
 
     def count(self, query: Query) -> int:
         checked_query(query)
@@ -277,7 +298,8 @@ class MemoryRecord(PrunedMemory):
 
     def tags(self, owner: Owner) -> tuple[Tag, ...]:
         with self._lock:
-            return tuple(sorted((t for (o, _), t in self._t.tags.items() if o == owner), key=lambda tag: tag.name))
+            found = (tag for (tagged, _), tag in self._t.tags.items() if tagged.seq == owner.seq and tagged == owner)
+            return tuple(sorted(found, key=lambda tag: tag.name))
 
     def logs(
         self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
@@ -473,11 +495,7 @@ def _field(noun: Any, name: str) -> Any:
     return getattr(noun, name)
 
 
-def _flat(place: tuple[tuple[bool, Any], int]) -> list[Any]:
-    (known, value), seq = place
-    return [known, value, seq]
-
-
-def _revived(values: list[Any]) -> tuple[tuple[bool, Any], int]:
-    known, value, seq = values
-    return (known, value), seq
+def _comes_after(query: Query, place: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+    if place[0] != after[0]:
+        return bool(place[0] < after[0]) if query.missing_first else bool(place[0] > after[0])
+    return place[1:] < after[1:] if query.descending else place[1:] > after[1:]

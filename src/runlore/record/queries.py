@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 
 _TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH)
 
 _RANGES = (Operator.LT, Operator.LE, Operator.GT, Operator.GE)
+_POSITIVE = (*_RANGES, Operator.EQ)
+#: How large a question may be: comparisons in it, parts on one level, values listed, and how deep it is nested.
+MOST_CONDITIONS, MOST_PARTS, MOST_VALUES, DEEPEST = 200, 1_000, 5_000, 50
+
+#: A part of what must hold at once: ranges over one field (or one comparison), alternatives, or an opposite.
+Term = tuple[Condition, ...] | AnyOf | Not
 
 
 def checked_query(query: Query) -> None:
@@ -22,18 +30,63 @@ def checked_query(query: Query) -> None:
     fields = FIELDS.get(query.noun)
     if fields is None:
         raise QueryInvalid(f"There is nothing called {query.noun!r} to ask for." + did_you_mean(query.noun, FIELDS))
-    for condition in query.conditions:
+    _checked_size(query.conditions)
+    for condition in _conditions_in(query.conditions):
         _checked_condition(query.noun, fields, condition)
-    if query.order is not None and (query.order not in fields or query.order in SEVERAL):
-        sortable = [name for name in fields if name not in SEVERAL]
-        raise QueryInvalid(f"A {query.noun} cannot be sorted by {query.order!r}." + did_you_mean(query.order, sortable))
+    if query.order is not None:
+        _checked_order(query.noun, fields, query.order)
     if query.limit < 1:
         raise QueryInvalid(f"A page holds at least one answer; the limit is {query.limit}.")
 
 
-def has_no_answer(query: Query) -> bool:
-    """Whether a query asks for one of no values, beside whatever else must hold."""
-    return not query.any and any(one.operator is Operator.IN and one.operand == () for one in query.conditions)
+def _checked_order(noun: str, fields: dict[str, str], order: str) -> None:
+    prefix, separator, _ = order.partition(":")
+    if separator and prefix in KEYED.get(noun, ()):
+        return
+    if order not in fields or order in SEVERAL:
+        known = [name for name in fields if name not in SEVERAL]
+        known += [f"{prefix}:<name>" for prefix in KEYED.get(noun, ())]
+        raise QueryInvalid(f"A {noun} cannot be sorted by {order!r}." + did_you_mean(order, known))
+
+
+def _checked_size(parts: Sequence[Filter]) -> None:
+    if _depth_exceeds(parts, DEEPEST):
+        raise QueryInvalid(f"The question is nested more than {DEEPEST} deep. Ask for less at once.")
+    conditions = list(_conditions_in(parts))
+    if len(conditions) > MOST_CONDITIONS:
+        raise QueryInvalid(
+            f"The question has {len(conditions)} comparisons; at most {MOST_CONDITIONS} can be made at once."
+        )
+    values = sum(len(one.operand) for one in conditions if isinstance(one.operand, tuple))
+    if values > MOST_VALUES:
+        raise QueryInvalid(f"The question lists {values} values; at most {MOST_VALUES} can be looked for at once.")
+
+
+def _depth_exceeds(parts: Sequence[Filter], most: int) -> bool:
+    level: list[Filter] = list(parts)
+    for _ in range(most + 1):
+        level = [inner for part in level for inner in _parts_of(part)]
+        if not level:
+            return False
+        if len(level) > MOST_PARTS:
+            raise QueryInvalid(f"The question has more than {MOST_PARTS} parts. Ask for less at once.")
+    return True
+
+
+def _parts_of(part: Filter) -> Sequence[Filter]:
+    if isinstance(part, Not):
+        return (part.part,)
+    return part.parts if isinstance(part, (AllOf, AnyOf)) else ()
+
+
+def _conditions_in(parts: Iterable[Filter]) -> Iterable[Condition]:
+    for part in parts:
+        if isinstance(part, Condition):
+            yield part
+        elif isinstance(part, (AllOf, AnyOf, Not)):
+            yield from _conditions_in(_parts_of(part))
+        else:
+            raise QueryInvalid(f"A question is made of Condition, AllOf, AnyOf and Not, not of {part!r}.")
 
 
 def _checked_condition(noun: str, fields: dict[str, str], condition: Condition) -> None:
@@ -86,16 +139,46 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def grouped(query: Query) -> list[tuple[Condition, ...]]:
-    """The conditions of a query, with those in one group that a single value must meet: ranges over one field.
+def terms(parts: Iterable[Filter]) -> list[Term]:
+    """What must hold at once, flattened; comparisons that one value must meet together stand in one term.
 
-    So "at least 0.8" and "below 0.9" mean a value between them, whatever else stands under the key.
+    Those are ranges over one field: "at least 0.8" and "below 0.9" mean a value between them, whatever else stands
+    under the key.
     """
     groups: dict[object, list[Condition]] = {}
-    for number, condition in enumerate(query.conditions):
-        together = condition.operator in _RANGES and condition.field not in SEVERAL and not query.any
-        groups.setdefault(condition.field if together else number, []).append(condition)
-    return [tuple(group) for group in groups.values()]
+    others: list[Term] = []
+    for part in _flat(parts):
+        if not isinstance(part, Condition):
+            others.append(part)
+            continue
+        together = part.operator in _RANGES and part.field not in SEVERAL
+        groups.setdefault(part.field if together else len(groups), []).append(part)
+    return [*(tuple(group) for group in groups.values()), *others]
+
+
+def never(term: object) -> bool:
+    """Whether nothing can meet a term: one of no values, or a range to a number that compares with none."""
+    if isinstance(term, AnyOf):
+        return not term.parts
+    if not isinstance(term, tuple):
+        return False
+    return any(
+        (one.operator is Operator.IN and one.operand == ())
+        or (one.operator in _POSITIVE and isinstance(one.operand, float) and math.isnan(one.operand))
+        for one in term
+    )
+
+
+def _flat(parts: Iterable[Filter]) -> Iterable[Condition | AnyOf | Not]:
+    for part in parts:
+        if isinstance(part, AllOf):
+            yield from _flat(part.parts)
+        elif isinstance(part, AnyOf) and len(part.parts) == 1:
+            yield from _flat(part.parts)
+        elif isinstance(part, Not) and isinstance(part.part, Not):
+            yield from _flat((part.part.part,))
+        else:
+            yield part
 
 
 # -- cursors ---------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from runlore.testing.record_picture_contract import RecordPictureContract
 from runlore.testing.record_prune_contract import RecordPruneContract
 from runlore.testing.record_query_contract import RecordQueryContract
 from runlore.testing.record_range_contract import RecordRangeContract
+from runlore.testing.record_search_contract import RecordSearchContract
 from runlore.testing.record_step_contract import RecordStepContract
 from runlore.testing.record_stories import (
     END,
@@ -59,6 +60,7 @@ class RecordContract(
     RecordPruneContract,
     RecordQueryContract,
     RecordRangeContract,
+    RecordSearchContract,
     RecordStepContract,
     RecordVersionContract,
     RecordMetricContract,

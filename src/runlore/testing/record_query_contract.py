@@ -19,7 +19,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.query import FIELDS, SEVERAL, Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.record.port import Record
-from runlore.testing.record_stories import START, ask, at, begun, blob, done, new_run, new_version
+from runlore.testing.record_stories import START, ask, at, begun, blob, done, new_run, new_version, walk
 
 
 class RecordQueryContract:
@@ -53,13 +53,16 @@ class RecordQueryContract:
         assert record.select(Query(noun="run", limit=4)).cursor is None
         assert record.select(Query(noun="run", limit=3)).cursor is not None
 
-    def test_missing_values_sort_as_the_least(self, record: Record) -> None:
-        """A run without an end comes first in ascending order, last in descending order."""
-        running = begun(record)[0].seq
-        ended = done(record).seq
+    def test_missing_values_come_last(self, record: Record) -> None:
+        """A run without an end comes last in either order, and first in the list that is walked backwards."""
+        running = [begun(record)[0].seq for _ in range(2)]
+        ended = [done(record).seq, done(record).seq]
 
-        assert ask(record, "run", order="ended", descending=False) == [running, ended]
-        assert ask(record, "run", order="ended", descending=True) == [ended, running]
+        for limit in (1, 2, 3, 9):
+            assert walk(record, "run", order="ended", descending=False, limit=limit) == [*ended, *running]
+            assert walk(record, "run", order="ended", limit=limit) == [*ended[::-1], *running[::-1]]
+            backwards = walk(record, "run", order="ended", descending=True, missing_first=True, limit=limit)
+            assert backwards == [*running[::-1], *ended[::-1]]
 
     @pytest.mark.parametrize(
         ("field", "operator", "operand", "expected"),

@@ -21,7 +21,8 @@ from runlore.model.change import (
     TaskFinished,
 )
 from runlore.model.digest import digest_of
-from runlore.model.query import Condition, Operator, Query
+from runlore.model.noun import changed
+from runlore.model.query import AnyOf, Condition, Filter, Operator, Query
 from runlore.model.run import Fence, Run
 from runlore.model.status import Status
 from runlore.record.port import Record
@@ -112,9 +113,25 @@ def done(
     return record.run(run.seq)
 
 
-def ask(record: Record, noun: str, *conditions: tuple[str, str, object], **given: Any) -> list[int]:
-    """Sequences of the answers, in order."""
-    query = Query(noun=noun, conditions=tuple(Condition(f, Operator(o), v) for f, o, v in conditions), **given)
+def ask(
+    record: Record, noun: str, *conditions: tuple[str, str, object] | Filter, any: bool = False, **given: Any
+) -> list[int]:
+    """Sequences of the answers, in order. All conditions must hold, or with ``any`` one of them."""
+    parts = tuple(Condition(one[0], Operator(one[1]), one[2]) if isinstance(one, tuple) else one for one in conditions)
+    query = Query(noun=noun, conditions=(AnyOf(parts),) if any else parts, **given)
     page = record.select(query)
     assert record.count(query) >= len(page.items)
     return [noun.id if not hasattr(noun, "seq") else noun.seq for noun in page.items]
+
+
+def walk(record: Record, noun: str, *conditions: Filter, **given: Any) -> list[int]:
+    """Sequences of all answers, in order, page after page."""
+    query = Query(noun=noun, conditions=conditions, **given)
+    found: list[int] = []
+    while True:
+        page = record.select(query)
+        found += [noun.id if not hasattr(noun, "seq") else noun.seq for noun in page.items]
+        if page.cursor is None:
+            return found
+        assert len(page.items) == query.limit
+        query = changed(query, after=page.cursor)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import Condition, Operator
+from runlore.model.query import AnyOf, Condition, Operator
 from runlore.model.status import Status
 from runlore.recall.filters import query_from
 
@@ -68,7 +68,9 @@ def test_several_tags_and_several_comparisons_must_all_hold() -> None:
 def test_order_and_alternatives() -> None:
     """sort_by gives field and direction, logical_operator='or' asks for any."""
     query = query_from("run", {"name": "a", "user": "b"}, sort_by="asc:start_time", logical_operator="or")
-    assert (query.order, query.descending, query.any) == ("created", False, True)
+    assert (query.order, query.descending) == ("created", False)
+    (either,) = query.conditions
+    assert isinstance(either, AnyOf) and len(either.parts) == 2
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,14 @@ from runlore.model.artifact import Content
 from runlore.model.change import NewVersion, VersionSaved
 from runlore.model.digest import digest_of
 from runlore.model.query import Condition, Operator, Query
+from runlore.record.queries import terms
 from runlore.record.sql import connection, migrate
 from runlore.record.sql.check import INVARIANTS
-from runlore.record.sql.select import compiled, drivers, estimating
-from runlore.record.sql.sqlite import READ, SQLiteRecord
+from runlore.record.sql.drivers import drivers
+from runlore.record.sql.keyed import valued_page
+from runlore.record.sql.read import READ
+from runlore.record.sql.select import compiled, estimating
+from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.record.sql.statements import load_statements
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -395,9 +399,10 @@ def test_listed_queries_walk_an_index(
 ) -> None:
     """Neither a page nor its estimate scans a table from end to end or sorts it, except for what is known to be few."""
     query = Query(noun=noun, conditions=tuple(Condition(f, Operator(o), v) for f, o, v in conditions), limit=50)
-    candidates = drivers(query)
+    wanted = terms(query.conditions)
+    candidates = drivers(noun, wanted)
     for driver in candidates or [None]:
-        statement = compiled(query, driver, READ[noun + "_columns"], READ[noun + "_tables"])
+        statement = compiled(query, wanted, driver, READ[noun + "_columns"], READ[noun + "_tables"])
         plan = [row[3] for row in record._db.rows("explain query plan " + statement.sql, statement.values)]
         if driver is None:
             assert plan[0].startswith("SCAN t")  # by rowid, which is the order asked for, up to the limit
@@ -409,7 +414,7 @@ def test_listed_queries_walk_an_index(
             unique = any(field in ("name", "id", "version") for field, _, _ in conditions)
             assert unique or not [line for line in plan if "TEMP B-TREE" in line], plan
         if driver is not None:
-            piece = estimating(noun, driver)
+            piece = estimating(noun, driver, 101)
             plan = [row[3] for row in record._db.rows("explain query plan " + piece.sql, piece.values)]
             assert not [
                 line for line in plan if line.startswith("SCAN") and line not in few and "subquery" not in line.lower()
@@ -440,3 +445,20 @@ def test_the_design_page_lists_every_table_and_invariant() -> None:
 
     assert [name for name in [*tables, *rules] if f"`{name}`" not in page and name != "sqlite_sequence"] == []
     assert f"Schema number {migrate.VERSION}." in page
+
+
+@pytest.mark.parametrize("noun", ["run", "version"])
+@pytest.mark.parametrize("column", ["num", "text"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_an_order_by_key_walks_its_index(record: SQLiteRecord, noun: str, column: str, descending: bool) -> None:
+    """A page sorted by values under a key neither scans a table nor sorts, from the beginning and further on."""
+    query = Query(noun=noun, order="metadata:loss", descending=descending)
+    for after in (None, (1, 1)):
+        columns, tables = READ[noun + "_columns"], READ[noun + "_tables"]
+        statement = valued_page(query, [], None, column, after, columns, tables)
+        plan = [row[3] for row in record._db.rows("explain query plan " + statement.sql, statement.values)]
+
+        assert plan[0].startswith(f"SEARCH s USING COVERING INDEX fact_{column}") or plan[0].startswith(
+            f"SEARCH s USING INDEX fact_{column}"
+        ), plan
+        assert not [line for line in plan if line.startswith("SCAN") or "TEMP B-TREE" in line], plan

@@ -13,28 +13,19 @@ from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
-from runlore.model.query import Operator, Page, Query
+from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.model.suggest import did_you_mean
 from runlore.record.meaning import means_the_same, with_own
 from runlore.record.port import Finding, Hit
-from runlore.record.queries import checked_query, cursor_text, has_no_answer
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.kinds import OWN, OWNER_KINDS
+from runlore.record.sql.lists import Lists
 from runlore.record.sql.memo import Memo
 from runlore.record.sql.migrate import prepare
 from runlore.record.sql.pruned import PrunedRecord
-from runlore.record.sql.select import (
-    COLUMNS,
-    ENOUGH,
-    Driver,
-    compiled,
-    counting,
-    drivers,
-    estimating,
-)
-from runlore.record.sql.statements import load_statements
+from runlore.record.sql.read import READ
 from runlore.record.sql.text import micros, pack, pack_digest, to_moment
 
 if TYPE_CHECKING:
@@ -44,14 +35,7 @@ if TYPE_CHECKING:
     from runlore.record.sql.write import Writer
 
 T = TypeVar("T")
-READ = load_statements(Path(__file__).with_name("read.sql"))
 _FIRST_TOKEN = 1
-_NOUNS: dict[str, Callable[[Any], Any]] = {
-    "pipeline": rows.to_pipeline,
-    "run": rows.to_run,
-    "artifact": rows.to_artifact,
-    "version": rows.to_version,
-}
 _MOST = 2**63 - 1
 #: Keys that are looked for in one statement.
 _KEYS = 200
@@ -90,6 +74,7 @@ class SQLiteRecord(PrunedRecord):
             read_only=read_only,
             prepare=lambda connection: prepare(connection, clock()),
         )
+        self._lists = Lists(self._db)
         self.id = str(self._db.row("select uid from store")[0])
 
     @property
@@ -198,59 +183,10 @@ class SQLiteRecord(PrunedRecord):
     # -- lists ---------------------------------------------------------------------------------------------------
 
     def select(self, query: Query) -> Page[Any]:
-        checked_query(query)
-        if has_no_answer(query):  # SQLite would drop the other conditions, and then miss those of the index to walk
-            return Page(items=(), cursor=None)
-        with self._db.reading():
-            statement = compiled(
-                query, self._driver(query), READ[query.noun + "_columns"], READ[query.noun + "_tables"]
-            )
-            found = self._db.rows(statement.sql, statement.values)
-        more = len(found) > query.limit
-        del found[query.limit :]
-        noun = _NOUNS[query.noun]
-        place = list(found[-1][-statement.place :]) if more else None
-        return Page(
-            items=tuple([noun(row[: -statement.place]) for row in found]),
-            cursor=None if place is None else cursor_text(place),
-        )
-
-    def _driver(self, query: Query, *, counting: bool = False) -> Driver | None:
-        """The index to walk: the only one there is, or the one with the fewest rows; in order, except for counting."""
-        candidates = [driver for driver in drivers(query) if not (counting and driver.last and not driver.joined)]
-        if len(candidates) < 2:
-            return candidates[0] if candidates else None
-        best, fewest = None, _MOST
-        for driver in candidates:
-            estimate = ENOUGH + 1
-            if not driver.last:
-                piece = estimating(query.noun, driver)
-                estimate = self._db.row(piece.sql, piece.values)[0]
-                if estimate > ENOUGH and driver.sort and not counting:
-                    continue
-            if estimate < fewest:
-                best, fewest = driver, estimate
-        return best
+        return self._lists.select(query)
 
     def count(self, query: Query) -> int:
-        checked_query(query)
-        if has_no_answer(query):
-            return 0
-        known = self._counter(query)
-        if known is not None:
-            return known
-        with self._db.reading():
-            piece = counting(query, self._driver(query, counting=True), READ[query.noun + "_tables"])
-            return int(self._db.row(piece.sql, piece.values)[0])
-
-    def _counter(self, query: Query) -> int | None:
-        noun, conditions = query.noun, query.conditions
-        if not conditions:
-            return int(self._db.row(READ[f"count_{noun}s"])[0])
-        only = conditions[0]
-        if len(conditions) == 1 and only.operator is Operator.EQ and (noun, only.field) in _COUNTED:
-            return int(self._db.row(READ[_COUNTED[noun, only.field]], (pack(str(only.operand)),))[0])
-        return None
+        return self._lists.count(query)
 
     # -- one thing -----------------------------------------------------------------------------------------------
 
@@ -488,11 +424,6 @@ class SQLiteRecord(PrunedRecord):
 
     def close(self) -> None:
         self._db.close()
-
-
-#: Conditions whose count is kept: (noun, field) → statement.
-_COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
-assert set(COLUMNS) == set(_NOUNS)
 
 
 def _owned(owner: Owner) -> tuple[int, int, int]:

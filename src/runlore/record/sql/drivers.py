@@ -1,0 +1,175 @@
+"""Drivers: indexes that a query can walk instead of all rows of its noun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from runlore.model.noun import noun
+from runlore.model.query import Condition, Operator
+from runlore.record.facts import fact_number
+from runlore.record.sql import zones
+from runlore.record.sql.kinds import CREATED, FACT_KINDS, FROM_STEPS, OWNER_KINDS
+from runlore.record.sql.piece import Piece, all_of
+from runlore.record.sql.predicate import COMPARE, WORD, Wanted, fact_range, predicate
+from runlore.record.sql.text import micros, pack
+
+
+@noun(kw_only=False)
+class Driver:
+    """One term as the table that the query walks, instead of the noun's own order.
+
+    ``sequence`` is the column that equals the noun's sequence, ``where`` replaces term ``replaces`` of what must hold
+    (`runlore.record.queries.terms`).
+    """
+
+    tables: str
+    sequence: str
+    where: Piece
+    replaces: int | None
+    #: Columns that order by, when they are more than the sequence.
+    order: tuple[str, ...] = ()
+    #: What lets each noun through once, where the walked rows may name it several times.
+    once: Piece | None = None
+    #: The walk goes block by block (`runlore.record.sql.zones`), these being the columns of blocks, by level.
+    blocks: tuple[str, ...] = ()
+    #: Walking it means sorting all of it, so it may drive only when it is small.
+    sort: bool = False
+    #: The last resort of a condition, whose size another driver of the condition tells.
+    last: bool = False
+    #: How the noun is joined, where not by the sequence itself.
+    joined: str = ""
+
+
+def drivers(noun: str, wanted: Sequence[Wanted]) -> list[Driver]:
+    """Every way to walk an index instead of all rows, given what must hold."""
+    groups = [(number, term) for number, term in enumerate(wanted) if isinstance(term, tuple)]
+    found = [driver for number, group in groups for driver in _drivers_of(noun, number, group)]
+    equal = {group[0].field: (number, group[0].operand) for number, group in groups if group[0].operator is Operator.EQ}
+    if noun == "version" and "artifact" in equal and "version" in equal:
+        (_, artifact), (number, version) = equal["artifact"], equal["version"]
+        found.insert(0, _one_version(str(artifact), str(version), number))
+    return found
+
+
+def _one_version(artifact: str, version: str, number: int) -> Driver:
+    known = "artifact = (select id from artifact where name = ?)"
+    digits = version.isascii() and version.isdigit() and len(version) < 19 and str(int(version)) == version
+    return Driver(
+        f"(select seq from version where {known} and label = ? union all "
+        f"select seq from version where {known} and number = ? and label is null) o",
+        "o.seq",
+        Piece("1", (pack(artifact), pack(version), pack(artifact), int(version) if digits else -1)),
+        number,
+    )
+
+
+def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> list[Driver]:
+    condition = conditions[0]
+    prefix, separator, key = condition.field.partition(":")
+    equal = condition.operator is Operator.EQ
+    if separator:
+        return _fact_drivers(FACT_KINDS[noun, prefix], number, key, conditions)
+    if noun == "run" and condition.field == "created" and condition.operator in COMPARE:
+        return [_created_driver(number, conditions)]
+    if condition.field == "tag" and equal:
+        kind = OWNER_KINDS.index(noun)
+        where = Piece(f"g.kind = {kind} and g.word = {WORD}", (pack(str(condition.operand)),))
+        return [Driver("tag g", "g.owner", where, number)]
+    if condition.field == "alias" and equal:
+        where = Piece(f"g.word = {WORD}", (pack(str(condition.operand)),))
+        return [Driver("alias g", "g.version", where, number, sort=True)]
+    if noun == "run" and equal and condition.field in ("pipeline", "status", "id", "name"):
+        return [Driver("", "t.seq", predicate(noun, condition), number)]
+    if noun == "version" and equal and condition.field == "artifact":
+        return [Driver("", "t.seq", predicate(noun, condition), number, ("t.number", "t.seq"))]
+    if noun == "version" and equal and condition.field in ("run", "id"):
+        return [Driver("", "t.seq", predicate(noun, condition), number)]
+    return []
+
+
+def _fact_drivers(kind: int, number: int, key: str, conditions: tuple[Condition, ...]) -> list[Driver]:
+    operator = conditions[0].operator
+    if operator is not Operator.EQ and operator not in COMPARE:
+        return []
+    text = isinstance(conditions[0].operand, str)
+    if any(isinstance(one.operand, str) is not text for one in conditions):  # no value is both a text and a number
+        return []
+    inner = fact_range(conditions)
+    where = Piece(f"f.kind = {kind} and f.key = {WORD} and {inner.sql}", (pack(key), *inner.values))
+    index = "fact_text" if text else "fact_num"
+    known = Piece(where.sql + (" and f.text is not null" if text else " and f.num is not null"), where.values)
+    once = _first_step(conditions) if kind in FROM_STEPS else None
+    by_value = Driver(
+        f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ, once=once
+    )
+    if operator is Operator.EQ:
+        return [by_value]
+    if text:
+        return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True, once=once)]
+    return [by_value, _zone_driver(kind, number, key, conditions, once)]
+
+
+def _first_step(conditions: Sequence[Condition]) -> Piece:
+    """Of the steps of a run that all meet a condition, the first speaks for the run."""
+    inner = fact_range(conditions, "e")
+    return Piece(
+        "not exists (select 1 from fact e where e.kind = f.kind and e.owner = f.owner and e.key = f.key "
+        f"and e.step < f.step and {inner.sql})",
+        inner.values,
+    )
+
+
+def _blocks(kind: int, key: Piece, bounds: Sequence[tuple[Operator, Any]]) -> Piece:
+    """The zones of level 1 (``y``) and 0 (``z``) that reach into a range."""
+    size, last = zones.SIZE, zones.SIZE - 1
+    operands = tuple(operand for _, operand in bounds)
+    reaches = [f"{'hi' if op in (Operator.GT, Operator.GE) else 'lo'} {COMPARE[op]} ?" for op, _ in bounds]
+    outer, inner = (" and ".join(f"{table}.{bound}" for bound in reaches) for table in "yz")
+    return Piece(
+        f"y.kind = {kind} and y.key = {key.sql} and y.level = 1 and {outer} "
+        f"and z.kind = {kind} and z.key = y.key and z.level = 0 "
+        f"and z.block between y.block * {size} and y.block * {size} + {last} and {inner}",
+        (*key.values, *operands, *operands),
+    )
+
+
+def _members(column: str) -> str:
+    """Whether a sequence is within the block at hand."""
+    return f"{column} between z.block * {zones.SIZE} and z.block * {zones.SIZE} + {zones.SIZE - 1}"
+
+
+def _created_driver(number: int, conditions: tuple[Condition, ...]) -> Driver:
+    """Walk newest first, passing over blocks of runs that began at other times. Clocks may have been set back."""
+    blocks = _blocks(CREATED, Piece("0"), [(one.operator, micros(one.operand)) for one in conditions])  # type: ignore[arg-type]
+    exactly = predicate("run", *conditions)
+    return Driver(
+        "zone y cross join zone z",
+        "t.seq",
+        all_of([blocks, exactly]),
+        number,
+        ("y.block", "z.block", "t.seq"),
+        last=True,
+        blocks=("z.block", "y.block"),
+        joined=_members("t.seq"),
+    )
+
+
+def _zone_driver(kind: int, number: int, key: str, conditions: tuple[Condition, ...], once: Piece | None) -> Driver:
+    """Walk newest first, passing over blocks that cannot hold a match."""
+    inner = fact_range(conditions)
+    blocks = _blocks(kind, Piece(WORD, (pack(key),)), [(one.operator, fact_number(one.operand)) for one in conditions])
+    where = Piece(
+        f"{blocks.sql} and f.kind = {kind} and f.key = z.key and {_members('f.owner')} and {inner.sql}",
+        (*blocks.values, *inner.values),
+    )
+    return Driver(
+        "zone y cross join zone z cross join fact f indexed by fact_new",
+        "f.owner",
+        where,
+        number,
+        ("y.block", "z.block", "f.owner"),
+        last=True,
+        once=once,
+        blocks=("z.block", "y.block"),
+    )

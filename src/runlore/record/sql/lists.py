@@ -1,0 +1,192 @@
+"""Lists: pages and totals of the answers to a query, each from the index with which the least is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from runlore.errors import QueryInvalid
+from runlore.model.noun import changed
+from runlore.model.query import AnyOf, Operator, Page, Query
+from runlore.record.queries import Term, checked_query, cursor_text, cursor_values, never, terms
+from runlore.record.sql import rows
+from runlore.record.sql.columns import COLUMNS
+from runlore.record.sql.connection import Connection
+from runlore.record.sql.drivers import Driver, drivers
+from runlore.record.sql.keyed import parts_of, valued_page, without_value
+from runlore.record.sql.piece import Piece
+from runlore.record.sql.predicate import Wanted
+from runlore.record.sql.read import READ
+from runlore.record.sql.select import compiled, counting, estimating, is_creation, sequences
+from runlore.record.sql.text import pack
+
+_NOUNS: dict[str, Callable[[Any], Any]] = {
+    "pipeline": rows.to_pipeline,
+    "run": rows.to_run,
+    "artifact": rows.to_artifact,
+    "version": rows.to_version,
+}
+assert set(COLUMNS) == set(_NOUNS)
+#: Conditions whose count is kept: (noun, field) → statement.
+_COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
+_MOST = 2**63 - 1
+#: Candidate rows that are counted at most when several indexes could be walked.
+ENOUGH = 100
+#: Alternatives that are walked side by side at most; more are looked at row by row.
+BRANCHES = 16
+
+
+class Lists:
+    """Pages and totals over a connection."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def select(self, query: Query) -> Page[Any]:
+        """As `runlore.record.port.Record.select`."""
+        checked_query(query)
+        wanted = terms(query.conditions)
+        if any(map(never, wanted)):
+            return Page(items=(), cursor=None)
+        with self._db.reading():
+            if query.order is not None and ":" in query.order:
+                found = self._by_value(query, wanted)
+            else:
+                found = self._rows(query, wanted)
+        more = len(found) > query.limit
+        noun = _NOUNS[query.noun]
+        return Page(
+            items=tuple([noun(row) for row, _ in found[: query.limit]]),
+            cursor=cursor_text(list(found[query.limit - 1][1])) if more else None,
+        )
+
+    def count(self, query: Query) -> int:
+        """As `runlore.record.port.Record.count`."""
+        checked_query(query)
+        wanted = terms(query.conditions)
+        if any(map(never, wanted)):
+            return 0
+        known = self._counter(query.noun, wanted)
+        if known is not None:
+            return known
+        with self._db.reading():
+            piece = self._counting(query.noun, wanted)
+            return int(self._db.row(piece.sql, piece.values)[0])
+
+    def _counter(self, noun: str, wanted: Sequence[Term]) -> int | None:
+        if not wanted:
+            return int(self._db.row(READ[f"count_{noun}s"])[0])
+        only = wanted[0]
+        if len(wanted) == 1 and isinstance(only, tuple) and only[0].operator is Operator.EQ:
+            counter = _COUNTED.get((noun, only[0].field))
+            return None if counter is None else int(self._db.row(READ[counter], (pack(str(only[0].operand)),))[0])
+        return None
+
+    # -- which index to walk -------------------------------------------------------------------------------------
+
+    def _driver(self, noun: str, wanted: Sequence[Wanted], *, sorts: bool) -> tuple[Driver | None, int]:
+        """The index with the fewest rows, and how many, up to one more than is counted; the only one is not counted.
+
+        With ``sorts`` the rows are put in order anyway, or need none; without, they must come in the order of creation.
+        """
+        found = [driver for driver in drivers(noun, wanted) if not (sorts and driver.last and not driver.joined)]
+        if len(found) < 2:
+            return (found[0], ENOUGH + 1) if found else (None, _MOST)
+        best, fewest = None, _MOST
+        for driver in found:
+            estimate = ENOUGH + 1
+            if not driver.last:
+                estimate = self._estimate(noun, driver)
+                if estimate > ENOUGH and driver.sort and not sorts:
+                    continue
+            if estimate < fewest:
+                best, fewest = driver, estimate
+        return best, fewest
+
+    def _estimate(self, noun: str, driver: Driver) -> int:
+        piece = estimating(noun, driver, ENOUGH + 1)
+        return int(self._db.row(piece.sql, piece.values)[0])
+
+    def _branches(self, noun: str, wanted: Sequence[Wanted], budget: int) -> list[list[Wanted]]:
+        """What must hold, once for each alternative of the first term all of whose alternatives have an index."""
+        for number, term in enumerate(wanted):
+            if isinstance(term, AnyOf) and 1 < len(term.parts) <= budget:
+                others = [other for place, other in enumerate(wanted) if place != number]
+                branches = [terms((part,)) for part in term.parts]
+                if all(
+                    any(map(never, one)) or self._has_index(noun, one, budget // len(term.parts)) for one in branches
+                ):
+                    return [[*one, *others] for one in branches if not any(map(never, one))]
+        return []
+
+    def _has_index(self, noun: str, wanted: Sequence[Wanted], budget: int) -> bool:
+        return bool(drivers(noun, wanted) or self._branches(noun, wanted, budget))
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    def _rows(self, query: Query, wanted: Sequence[Wanted], budget: int = BRANCHES) -> list[tuple[Any, Any]]:
+        """Rows of a page, one more than asked for, each with its place in the order."""
+        driver, estimate = self._driver(query.noun, wanted, sorts=not is_creation(query))
+        if estimate > ENOUGH:
+            branches = self._branches(query.noun, wanted, budget)
+            if branches:
+                return self._merged(query, branches, budget // len(branches))
+        columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
+        statement = compiled(query, wanted, driver, columns, tables)
+        return _placed(self._db.rows(statement.sql, statement.values), statement.place)
+
+    def _merged(self, query: Query, branches: Sequence[Sequence[Wanted]], budget: int) -> list[tuple[Any, Any]]:
+        """The first of all alternatives, of which each gives its first in the same order."""
+        found = {entry[1][-1]: entry for branch in branches for entry in self._rows(query, branch, budget)}
+        merged = sorted(found.values(), key=lambda entry: _in_order(entry[1]), reverse=query.descending)
+        if not is_creation(query) and len(merged[0][1] if merged else ()) == 3:
+            merged.sort(key=lambda entry: entry[1][0], reverse=query.missing_first)
+        return merged[: query.limit + 1]
+
+    def _by_value(self, query: Query, wanted: Sequence[Wanted]) -> list[tuple[Any, Any]]:
+        """As `_rows`, in the order of a value under a key: part after part of the list."""
+        after = None if query.after is None else cursor_values(query.after, 3)
+        parts = parts_of(query)
+        if after is not None:
+            if after[0] not in parts:
+                raise QueryInvalid(f"{query.after!r} is not a place in this list; pass the cursor of the page before.")
+            parts = parts[parts.index(after[0]) :]
+        columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
+        driver, estimate = self._driver(query.noun, wanted, sorts=True)
+        if estimate > ENOUGH:
+            driver = None
+        found: list[tuple[Any, Any]] = []
+        for part in parts:
+            rest = changed(query, limit=query.limit - len(found), after=None)
+            begun = after if after is not None and part == after[0] else None
+            if part is not None:
+                statement = valued_page(rest, wanted, driver, part, begun and begun[1:], columns, tables)
+                rows = _placed(self._db.rows(statement.sql, statement.values), statement.place)
+            else:
+                at = None if begun is None else cursor_text(begun[1:] if query.noun == "version" else begun[2:])
+                rows = self._rows(changed(rest, order=None, after=at), [*wanted, without_value(query)])
+            found += [(row, (part, place[0], place[-1])) for row, place in rows]
+            if len(found) > query.limit:
+                break
+        return found
+
+    # -- totals --------------------------------------------------------------------------------------------------
+
+    def _counting(self, noun: str, wanted: Sequence[Wanted]) -> Piece:
+        driver, estimate = self._driver(noun, wanted, sorts=True)
+        branches = self._branches(noun, wanted, BRANCHES) if estimate > ENOUGH else []
+        tables = READ[noun + "_tables"]
+        if not branches:
+            return counting(noun, wanted, driver, tables)
+        pieces = [sequences(noun, one, self._driver(noun, one, sorts=True)[0], tables) for one in branches]
+        union = " union ".join(piece.sql for piece in pieces)
+        return Piece(f"select count(*) from ({union})", tuple(value for piece in pieces for value in piece.values))
+
+
+def _placed(found: Sequence[Any], place: int) -> list[tuple[Any, Any]]:
+    return [(row[:-place], row[-place:]) for row in found]
+
+
+def _in_order(place: Sequence[Any]) -> list[Any]:
+    """A place as SQLite orders it: texts come before bytes."""
+    return [(isinstance(value, bytes), value) for value in place]

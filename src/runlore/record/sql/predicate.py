@@ -1,0 +1,188 @@
+"""Predicates: what is asked of a noun, as SQL over its tables. Columns come from an allow-list, operands are bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from runlore.model.query import FIELDS, AnyOf, Condition, Filter, Not, Operator
+from runlore.model.status import CODES, Status
+from runlore.record.facts import fact_number
+from runlore.record.queries import Term, terms
+from runlore.record.sql.columns import COLUMNS, SEQUENCE
+from runlore.record.sql.kinds import FACT_KINDS, OWNER_KINDS
+from runlore.record.sql.piece import NEVER, Piece, all_of, any_of
+from runlore.record.sql.text import micros, pack, pack_digest
+
+#: The number of an interned text.
+WORD = "(select id from word where text = ?)"
+COMPARE = {Operator.LT: "<", Operator.LE: "<=", Operator.GT: ">", Operator.GE: ">="}
+_NEGATED = {
+    Operator.NE: Operator.EQ,
+    Operator.NOT_IN: Operator.IN,
+    Operator.NOT_CONTAINS: Operator.CONTAINS,
+}
+
+#: What a statement demands: terms of a question, or what is demanded besides.
+Wanted = Term | Piece
+
+
+def term_predicate(noun: str, term: Wanted) -> Piece:
+    """Whether a noun meets a term."""
+    if isinstance(term, Piece):
+        return term
+    if isinstance(term, AnyOf):
+        return any_of([filter_predicate(noun, part) for part in term.parts])
+    if isinstance(term, Not):
+        piece = filter_predicate(noun, term.part)
+        return Piece(f"({piece.sql}) is not true", piece.values)  # a comparison with no value is neither
+    return predicate(noun, *term)
+
+
+def filter_predicate(noun: str, part: Filter) -> Piece:
+    """Whether a noun meets all of a filter."""
+    return all_of([term_predicate(noun, term) for term in terms((part,))])
+
+
+def predicate(noun: str, *conditions: Condition) -> Piece:
+    """A condition, or several ranges over one field, as a predicate over the noun's tables."""
+    condition = conditions[0]
+    if len(conditions) > 1:
+        prefix, separator, key = condition.field.partition(":")
+        if separator:
+            inner = fact_range(conditions)
+            return Piece(
+                f"{_has(FACT_KINDS[noun, prefix], SEQUENCE[noun])} and {inner.sql})", (pack(key), *inner.values)
+            )
+        return all_of([predicate(noun, one) for one in conditions])
+    prefix, separator, key = condition.field.partition(":")
+    if separator:
+        return _fact_predicate(FACT_KINDS[noun, prefix], SEQUENCE[noun], key, condition)
+    if condition.field == "tag":
+        rows = f"tag g where g.kind = {OWNER_KINDS.index(noun)} and g.owner = {SEQUENCE[noun]}"
+        return _label_predicate(condition, rows)
+    if condition.field == "alias":
+        return _label_predicate(condition, "alias g where g.version = t.seq")
+    kind = FIELDS[noun][condition.field]
+    if noun == "run" and condition.field == "pipeline" and condition.operator is Operator.EQ:
+        return Piece("t.pipeline = (select id from pipeline where name = ?)", (pack(str(condition.operand)),))
+    if noun == "version" and condition.field == "artifact" and condition.operator is Operator.EQ:
+        return Piece("t.artifact = (select id from artifact where name = ?)", (pack(str(condition.operand)),))
+    column = COLUMNS[noun][condition.field]
+    if kind == "uuid" and condition.operator is Operator.STARTSWITH:
+        return _uuid_prefix(column, str(condition.operand))
+    return _compare(column, condition.operator, condition.operand, _packer(condition.field, kind))
+
+
+def _packer(field: str, kind: str) -> Callable[[Any], Any]:
+    if kind == "time":
+        return micros
+    if kind == "status":
+        return lambda value: CODES.index(Status(value))
+    if kind == "uuid":
+        return lambda value: value.bytes if isinstance(value, UUID) else UUID(value).bytes
+    if field == "digest":
+        return pack_digest
+    if kind == "text":
+        return pack
+    if kind in ("int", "float"):
+        return fact_number
+    return int
+
+
+def _compare(column: str, operator: Operator, operand: Any, packed: Callable[[Any], Any]) -> Piece:
+    if operator is Operator.NULL:
+        return Piece(f"{column} is null" if operand else f"{column} is not null")
+    if operator in (Operator.IN, Operator.NOT_IN):
+        values = tuple(packed(value) for value in operand)
+        if operator is Operator.NOT_IN:
+            return Piece(f"({column} is not null and {column} not in ({', '.join('?' * len(values))}))", values)
+        return _one_of(column, values) if values else NEVER
+    value = packed(operand)
+    if operator is Operator.EQ:
+        return Piece(f"{column} = ?", (value,))
+    if operator is Operator.NE:
+        return Piece(f"{column} is not ?", (value,))
+    if operator in COMPARE:
+        return Piece(f"{column} {COMPARE[operator]} ?", (value,))
+    if operator is Operator.STARTSWITH:
+        return Piece(f"substr({column}, 1, length(?)) = ?", (value, value))
+    if operator is Operator.ENDSWITH:
+        # Not substr(x, -length(y)): for an empty y that is the whole text.
+        return Piece(
+            f"(length({column}) >= length(?) and substr({column}, length({column}) - length(?) + 1) = ?)",
+            (value, value, value),
+        )
+    found = "> 0" if operator is Operator.CONTAINS else "= 0"
+    return Piece(f"instr({column}, ?) {found}", (value,))
+
+
+def _uuid_prefix(column: str, prefix: str) -> Piece:
+    digits = prefix.replace("-", "").lower()
+    if len(digits) > 32 or any(digit not in "0123456789abcdef" for digit in digits):
+        return NEVER
+    low, high = digits.ljust(32, "0"), digits.ljust(32, "f")
+    return Piece(f"{column} between ? and ?", (bytes.fromhex(low), bytes.fromhex(high)))
+
+
+def _label_predicate(condition: Condition, rows: str) -> Piece:
+    """Many labels, interned, in ``rows`` of ``g``: a negative operator asks that none of them matches."""
+    operator, operand = condition.operator, condition.operand
+    if operator is Operator.EQ:
+        return Piece(f"exists (select 1 from {rows} and g.word = {WORD})", (pack(str(operand)),))
+    if operator is Operator.NULL:
+        inner, holds = Piece("1"), not operand
+    else:
+        inner = _compare("w.text", _NEGATED.get(operator, operator), operand, pack)
+        holds = operator not in _NEGATED
+    table, _, where = rows.partition(" where ")
+    return Piece(
+        ("" if holds else "not ")
+        + f"exists (select 1 from {table} join word w on w.id = g.word where {where} and {inner.sql})",
+        inner.values,
+    )
+
+
+def _has(kind: int, sequence: str) -> str:
+    """The beginning of a test for a fact under a key; what it must be follows, and a parenthesis."""
+    return f"exists (select 1 from fact f where f.kind = {kind} and f.owner = {sequence} and f.key = {WORD}"
+
+
+def fact_range(conditions: Sequence[Condition], table: str = "f") -> Piece:
+    """Whether one fact is within all of several ranges."""
+    return all_of([_fact_compare(condition.operator, condition.operand, table) for condition in conditions])
+
+
+def _fact_predicate(kind: int, sequence: str, key: str, condition: Condition) -> Piece:
+    operator, operand = condition.operator, condition.operand
+    has = _has(kind, sequence)
+    name = pack(key)
+    if operator is Operator.NULL:
+        return Piece(("not " if operand else "") + has + ")", (name,))
+    if operator is Operator.NE:
+        inner = _fact_compare(Operator.EQ, operand)
+        return Piece(f"not {has} and {inner.sql})", (name, *inner.values))
+    if operator in _NEGATED:
+        inner = _fact_compare(_NEGATED[operator], operand)
+        return Piece(f"({has}) and not {has} and {inner.sql}))", (name, name, *inner.values))
+    inner = _fact_compare(operator, operand)
+    return Piece(f"{has} and {inner.sql})", (name, *inner.values))
+
+
+def _fact_compare(operator: Operator, operand: Any, table: str = "f") -> Piece:
+    if operator is Operator.IN:
+        texts = tuple(pack(value) for value in operand if isinstance(value, str))
+        numbers = tuple(known for value in operand if (known := fact_number(value)) is not None)
+        return any_of(
+            [_one_of(f"{table}.{name}", found) for name, found in (("text", texts), ("num", numbers)) if found]
+        )
+    if isinstance(operand, str):
+        return _compare(f"{table}.text", operator, operand, pack)
+    if fact_number(operand) is None:  # NaN equals nothing
+        return NEVER
+    return _compare(f"{table}.num", operator, operand, fact_number)
+
+
+def _one_of(column: str, values: tuple[Any, ...]) -> Piece:
+    return Piece(f"{column} in ({', '.join('?' * len(values))})", values)
