@@ -59,12 +59,8 @@ class Listing(Sequence[Handle], Generic[Handle]):
             return False
         # the index that finds one noun fastest; of what has a UUID, that
         itself = Condition("id", Operator.EQ, noun.id)
-        if self._query.any and self._query.conditions:
-            queries = [changed(self._query, any=False, conditions=(one, itself)) for one in self._query.conditions]
-        else:
-            queries = [changed(self._query, any=False, conditions=(*self._query.conditions, itself))]
-        found = (each for query in queries for each in self._record.select(changed(query, limit=1)).items)
-        return any(self._make(each) == handle for each in found)
+        question = changed(self._query, conditions=(*self._query.conditions, itself), order=None, limit=1)
+        return any(self._make(each) == handle for each in self._record.select(question).items)
 
     def count(self, value: Any) -> int:
         """1 for the handle of an answer, 0 for anything else: each answer is listed once."""
