@@ -70,7 +70,7 @@ word for, and a value of any other type, is text.
 #: Command → keys of the object that it prints.
 SHOWN = {
     "run show": "run, name, id, status, failure, pipeline_version, created, ended, duration, user, host, git_commit, "
-    "parameters, metadata, tags, steps, outputs",
+    "parameters, metadata, tags, trigger, steps, outputs",
     "pipeline show": "name, version, runs, id, created, tags, newest_runs",
     "step show": "pathspec, status, failure, started, ended, duration, tasks, cache_note, parameters, metadata, "
     "inputs, outputs",
