@@ -79,14 +79,18 @@ def fragment_of(title: str, pictures: Sequence[Picture]) -> str:
     return f'<style>{STYLE}</style><div class="runlore">{head}{_figures(pictures)}</div>'
 
 
+def drawn_in_page(picture: Picture) -> str:
+    """One picture as a part of a page that has `POLICY`; it is as inert as in `page_of`."""
+    return _DRAWN.get(picture.kind, _text)(picture)
+
+
 def _figures(pictures: Sequence[Picture]) -> str:
     if not pictures:
         return "<p class='runlore-note'>This kind of value has no pictures.</p>"
     return "\n".join(
-        _DRAWN.get(picture.kind, _text)(picture)
+        drawn_in_page(picture)
         if picture.kind == "note"
-        else f"<figure><figcaption>{html.escape(picture.name)}</figcaption>{_DRAWN.get(picture.kind, _text)(picture)}"
-        "</figure>"
+        else f"<figure><figcaption>{html.escape(picture.name)}</figcaption>{drawn_in_page(picture)}</figure>"
         for picture in pictures
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -287,6 +288,26 @@ class Run(Notes, Logged, Container["Step"], Timed):
         return self._reader.run(found[0]) if found else None
 
     # -- what can be done with it --------------------------------------------------------------------------------
+
+    def to_html(self, *, draw: bool = False) -> str:
+        """A report of the run as one HTML page that needs nothing else: graph, timeline, steps, artifacts, code, …
+
+        It has no script and fetches nothing. It stays below 300 kB without its pictures, and counts what it leaves out.
+        Its pictures are those that are kept; ``draw`` first draws what the run gave back, which loads these values.
+        """
+        from runlore.recall.report.page import report_of  # what only reports need
+
+        note_read(f"the report of {self.pathspec}")
+        return report_of(self._reader, self, self._whole(), draw=draw)
+
+    def report(self, path: str | Path, *, overwrite: bool = False, draw: bool = False) -> Path:
+        """Write `to_html` to ``path`` and return it; an earlier report there is replaced.
+
+        Raises `AlreadyExists` for any other file that is there, unless ``overwrite``.
+        """
+        from runlore.recall.report.file import write_report  # what only reports need
+
+        return write_report(self.to_html(draw=draw), path, overwrite=overwrite)
 
     def wait(self, timeout: float | None = None, poll: float = 0.2) -> Run:
         """Return when the run has finished. Raises TimeoutError after ``timeout`` seconds."""

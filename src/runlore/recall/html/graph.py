@@ -5,10 +5,12 @@ It is an SVG within the page, without script, style sheet or id. Its text takes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from runlore.model.counted import counted
+from runlore.model.noun import noun
 from runlore.model.run import Step
 from runlore.model.status import Status
 from runlore.model.units import shown_seconds
@@ -17,9 +19,11 @@ from runlore.recall.html.layout import Layout, Line, Place, layout
 from runlore.recall.html.markup import Html, cut, joined, tag
 from runlore.recall.html.status import color
 
-_HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 42, 16, 26, 4
+_HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 42, 16, 26, 12
+#: Between columns; how much of them stands beside each other, in pixels; levels that are never parted.
+_GUTTER, _BESIDE, _LEVELS = 24, 960, 10
 #: Characters of a name at most; the width of one, and of one of the smaller line below it.
-_LONGEST, _CHARACTER, _FACT_CHARACTER = 24, 6.7, 5.5
+_LONGEST, _CHARACTER, _FACT_CHARACTER = 24, 6.7, 5.8
 _NARROWEST = 110
 _NAMES = "font:600 11px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 _FACTS = "font:10.5px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif"
@@ -50,17 +54,11 @@ def took(step: Step) -> float | None:
 def _svg(found: Layout, target: Target) -> Html:
     inner = min(max(len(place.steps[0].name) for place in found.places), _LONGEST)
     facts = max(len(_fact(place)) for place in found.places)
-    width = max(_NARROWEST, 17 + inner * _CHARACTER, 28 + facts * _FACT_CHARACTER)
-    step_x, step_y = width + _GAP_X, _HEIGHT + _GAP_Y
-    whole_x = round(found.width * step_x - _GAP_X + 2 * _MARGIN)
-    whole_y = round(found.levels * step_y - _GAP_Y + 2 * _MARGIN)
-
-    def at(x: float, level: int) -> tuple[float, float]:
-        """The middle of the top."""
-        return _MARGIN + x * step_x - _GAP_X / 2, _MARGIN + level * step_y
-
-    lines = [_line(line, at, step_y) for line in found.lines]
-    places = [_place(place, at(place.x, place.level), width, inner, target) for place in found.places]
+    width = max(_NARROWEST, 17 + inner * _CHARACTER, 30 + facts * _FACT_CHARACTER)
+    grid = _grid(found, width)
+    whole_x, whole_y = grid.size
+    lines = [_line(line, grid) for line in found.lines]
+    places = [_place(place, grid.top(place.x, place.level), width, inner, target) for place in found.places]
     steps = sum(len(place.steps) for place in found.places) + found.left_out
     said = f"The graph of {counted(steps, 'step')}; an arrow leads from a step to those that wait for it."
     return tag(
@@ -77,16 +75,55 @@ def _svg(found: Layout, target: Target) -> Html:
     )
 
 
-def _line(line: Line, at: Callable[[float, int], tuple[float, float]], step_y: float) -> Html:
-    points = [at(x, level) for x, level in line.points]
-    (x, y), *others = points
+@noun(kw_only=False)
+class _Grid:
+    """Where a place of the layout is in the drawing. What is narrow and deep goes on in a column beside the first."""
+
+    #: From the middle of a place to that of the next, and from the top of one to that of the one below.
+    step_x: float
+    step_y: float
+    #: Places in the width of a column, levels in its height, columns.
+    width: float
+    levels: int
+    columns: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        x = self.columns * (self.width * self.step_x + _GUTTER) - _GUTTER - _GAP_X
+        return round(x + 2 * _MARGIN), round(self.levels * self.step_y - _GAP_Y + 2 * _MARGIN)
+
+    def column(self, level: int) -> int:
+        return level // self.levels
+
+    def top(self, x: float, level: int) -> tuple[float, float]:
+        """The middle of a place's upper side."""
+        left = self.column(level) * (self.width * self.step_x + _GUTTER)
+        return _MARGIN + left + x * self.step_x - _GAP_X / 2, _MARGIN + (level % self.levels) * self.step_y
+
+
+def _grid(found: Layout, width: float) -> _Grid:
+    step_x = width + _GAP_X
+    most = max(1, int((_BESIDE + _GUTTER) // (found.width * step_x + _GUTTER)))
+    levels = max(_LEVELS, math.ceil(found.levels / most))
+    columns = math.ceil(found.levels / levels)
+    return _Grid(step_x, _HEIGHT + _GAP_Y, found.width, min(levels, found.levels), columns)
+
+
+def _line(line: Line, grid: _Grid) -> Html:
+    (x, y), column = grid.top(*line.points[0]), grid.column(line.points[0][1])
     y += _HEIGHT
     drawn = [f"M{x:.0f} {y:.0f}"]
-    for number, (to_x, to_y) in enumerate(others):
-        half = (to_y - y) / 2
-        drawn.append(f"C{x:.0f} {y + half:.0f} {to_x:.0f} {to_y - half:.0f} {to_x:.0f} {to_y:.0f}")
+    for number, (at, level) in enumerate(line.points[1:], start=2):
+        to_x, to_y = grid.top(at, level)
+        if grid.column(level) != column:  # round the foot of a column to the head of another
+            between = to_x - (grid.width * grid.step_x) / 2 - _GUTTER / 2
+            drawn.append(f"v8H{between:.0f}V{to_y - 10:.0f}H{to_x:.0f}V{to_y:.0f}")
+            column = grid.column(level)
+        else:
+            half = (to_y - y) / 2
+            drawn.append(f"C{x:.0f} {y + half:.0f} {to_x:.0f} {to_y - half:.0f} {to_x:.0f} {to_y:.0f}")
         x, y = to_x, to_y
-        if number < len(others) - 1:  # past the level that it goes by
+        if number < len(line.points):  # past the level that it goes by
             y += _HEIGHT
             drawn.append(f"V{y:.0f}")
     drawn.append("m-3 -5l3 5l3 -5")

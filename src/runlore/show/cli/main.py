@@ -48,11 +48,12 @@ def pipeline() -> None:
         "list": (_HERE + "run:list_runs", "List runs, newest first."),
         "show": (_HERE + "run:show", "Show one run with its steps."),
         "logs": (_HERE + "run:logs", "Print what the steps of a run wrote."),
+        "report": (_HERE + "report:report", "Write a report of a run: one HTML file."),
         "delete": (_HERE + "run:delete", "Delete finished runs; artifact versions stay."),
     },
 )
 def run() -> None:
-    """Runs: list, show, logs, delete."""
+    """Runs: list, show, logs, report, delete."""
 
 
 @main.group(

@@ -1,0 +1,116 @@
+"""Page: a report of a run, as one HTML file that needs nothing else (`docs/design/pages.md`)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from runlore.model import run as model
+from runlore.model.metadata import Owner, OwnerKind
+from runlore.recall.config import Parameters
+from runlore.recall.decoding import decode_notes
+from runlore.recall.html.graph import graph
+from runlore.recall.html.layout import Place
+from runlore.recall.html.markup import Html, cut, tag
+from runlore.recall.html.value import shown, when
+from runlore.recall.page import POLICY
+from runlore.recall.report.account import Account
+from runlore.recall.report.artifacts import artifacts
+from runlore.recall.report.heading import heading
+from runlore.recall.report.part import code, facts, section
+from runlore.recall.report.room import Room
+from runlore.recall.report.steps import steps
+from runlore.recall.report.style import STYLE
+from runlore.recall.report.surroundings import environment, sources
+from runlore.recall.report.timeline import timeline
+
+if TYPE_CHECKING:
+    from runlore.recall.reader import Reader
+    from runlore.recall.run import Run
+
+#: What a file begins with that is a report, which the next report may replace.
+BEGINNING = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="runlore report">'
+)
+#: Places of the graph, and its bytes.
+_PLACES, _GRAPH = 60, 40_000
+
+
+def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = False) -> str:
+    """The page about a run; what it leaves out it counts. Nothing is loaded for it, unless pictures are to be drawn."""
+    if draw:
+        _draw(handle)
+    account = Account(reader, handle, noun)
+    parts = [
+        ("failure", "Failure", _failure(account, Room(10_000))),
+        ("graph", "Graph", _graph(account)),
+        ("timeline", "Timeline", timeline(account, Room(16_000))),
+        ("parameters", "Parameters", _parameters(account, Room(6_000), Room(6_000))),
+        ("artifacts", "Artifacts", artifacts(account, Room(24_000))),
+        ("steps", "Steps", steps(account, Room(95_000), Room(26_000), Room(32_000))),
+        ("code", "Code", sources(account, Room(20_000))),
+        ("environment", "Environment", environment(account, Room(12_000))),
+    ]
+    contents = {id: title for id, title, part in parts if part is not None}
+    title = f"{account.pathspec} · {noun.status}"
+    now = when(datetime.now(UTC))
+    foot = f"Written by runlore at {now}, as the record stood then. Times are UTC."
+    body = tag("main", heading(account, contents), *(part for _, _, part in parts), tag("footer", foot))
+    return (
+        f'{BEGINNING}<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="referrer" content="no-referrer">'
+        f"{tag('title', title)}<style>{STYLE}</style></head>\n<body>{body}</body></html>\n"
+    )
+
+
+def _draw(handle: Run) -> None:
+    """Draw what the run gave back and nobody has looked at yet; pictures are kept, where the page finds them."""
+    for version in handle.outputs.values():
+        with suppress(Exception):  # a class that is not here, a pickle of a stranger: then there is no picture
+            version.pictures()
+
+
+def _failure(account: Account, room: Room) -> Html | None:
+    failure = account.failure
+    if failure is None:
+        return None
+    said = tag("p", tag("strong", cut(failure.type, 200)), ": ", cut(failure.message, 1_000))
+    trace = None
+    if failure.traceback:
+        lines = failure.traceback.rstrip("\n").split("\n")
+        summary = tag("summary", "Traceback", class_="soft")
+        trace = tag("details", summary, code("\n".join(lines[-150:]), room), open=len(lines) < 40)
+    return section("failure", "Failure", tag("div", said, trace, class_="failure"))
+
+
+def _graph(account: Account) -> Html:
+    told = {step.index for step in account.told}
+
+    def target(place: Place) -> str | None:
+        index = place.steps[0].index
+        return f"#step-{index}" if index in told else None
+
+    most = _PLACES
+    while True:
+        drawn = graph(account.steps, most=most, target=target, height="54rem")
+        if most == 1 or Room(_GRAPH).take(drawn):
+            return section("graph", "Graph", drawn)
+        most //= 2
+
+
+def _parameters(account: Account, parameters: Room, metadata: Room) -> Html | None:
+    found = Parameters(account.run.parameters, owner=account.pathspec).shown()
+    owner = Owner(kind=OwnerKind.RUN, seq=account.run.seq)
+    noted = {entry.key: decode_notes(entry.value) for entry in account.record.metadata(owner)}
+    if not found and not noted:
+        return None
+    sides = [
+        tag("div", facts({cut(name, 80): shown(value, 400) for name, value in values.items()}, room), title=what)
+        for what, values, room in (("Parameters", found, parameters), ("Metadata", noted, metadata))
+        if values
+    ]
+    return section(
+        "parameters", "Parameters" if not noted else "Parameters and metadata", tag("div", *sides, class_="columns")
+    )
