@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC
+from itertools import islice
 from typing import Any
 
 from runlore.model.metadata import Owner, OwnerKind
@@ -20,10 +21,11 @@ from runlore.recall.html.markup import Html, cut, joined, tag
 from runlore.recall.html.status import badge
 from runlore.recall.html.step import attempts_of, latest, states_of
 from runlore.recall.html.value import pairs, when
-from runlore.recall.loglines import LogLine, lines_of
+from runlore.recall.loglines import LogLine
 from runlore.recall.report.account import Account
 from runlore.recall.report.part import code, digest, facts, more, section, table
 from runlore.recall.report.room import Room
+from runlore.recall.written import step_log
 
 #: Of one step: facts in a line, inputs and outputs, bytes of code, of a traceback and of what it wrote.
 _PAIRS, _FLOWS, _CODE, _TRACEBACK, _LOG = 20, 24, 5_000, 6_000, 12_000
@@ -141,25 +143,29 @@ def _source(account: Account, step: Step) -> str | None:
     )
 
 
-def _log(account: Account, step: Step, tasks: tuple[Task, ...], room: Room) -> Html | None:
+def _log(account: Account, noun: Step, tasks: tuple[Task, ...], room: Room) -> Html | None:
     """What it wrote; of many tasks, those that failed and the first ones."""
-    items = sorted({task.item for task in tasks}) or [0]
-    failed = [task.item for task in tasks if task.failure is not None]
-    shown = sorted(dict.fromkeys([*failed[: _TASKS // 2], *items][:_TASKS])) if len(items) > _TASKS else items
+    step = account.reader.step(noun, account.handle)
+    items = list(dict.fromkeys(item for _, item, _ in account.record.logged(noun.run, noun.index)))
+    failed = [task.item for task in tasks if task.failure is not None and task.item in items]
+    chosen = sorted(list(dict.fromkeys([*failed[: _TASKS // 2], *items]))[:_TASKS])
+    if items:
+        written = [found for item in chosen for found in step_log(step, item, None)]
+    else:  # of a result that was taken over
+        written = list(islice(step_log(step, None, None), _TASKS))
     parts: list[Html | None] = []
-    for item in shown:
-        lines = list(lines_of(account.record.logs(step.run, step.index, item)))
+    for source, lines in written:
         if not lines:
             continue
-        if len(items) > 1:
-            parts.append(tag("p", f"Task {item}", class_="soft small"))
+        origin = None if source.origin is None else f"written by {source.origin}"
+        told = [f"task {source.item}" if noun.tasks is not None else None, origin]
+        if any(told):
+            parts.append(tag("p", ", ".join(one for one in told if one), class_="soft small"))
         parts.append(_lines(lines, room))
     if not parts:
         return None
-    untold = len(items) - len(shown)
-    if untold:
-        parts.append(more(untold, "more tasks"))
-    return tag("details", tag("summary", "Log", class_="soft"), *parts, open=step.status is Status.FAILED)
+    parts.append(more(len(items) - len(chosen), "more tasks"))
+    return tag("details", tag("summary", "Log", class_="soft"), *parts, open=noun.status is Status.FAILED)
 
 
 def _lines(lines: list[LogLine], room: Room) -> Html:
