@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from runlore.model.query import Query
-from runlore.record.sql.columns import SEQUENCE
 from runlore.record.sql.drivers import Driver
 from runlore.record.sql.kinds import FACT_KINDS, FROM_STEPS
 from runlore.record.sql.piece import Piece
-from runlore.record.sql.predicate import WORD, Wanted
+from runlore.record.sql.predicate import SEQUENCE, WORD, Wanted
 from runlore.record.sql.select import Compiled, conditions, joined
 from runlore.record.sql.text import pack
 

@@ -10,12 +10,10 @@ from runlore.model.noun import changed
 from runlore.model.query import AnyOf, Operator, Page, Query
 from runlore.record.queries import Term, checked_query, cursor_text, cursor_values, never, terms
 from runlore.record.sql import rows
-from runlore.record.sql.columns import COLUMNS
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.drivers import Driver, drivers
-from runlore.record.sql.keyed import parts_of, valued_page, without_value
 from runlore.record.sql.piece import Piece
-from runlore.record.sql.predicate import Wanted
+from runlore.record.sql.predicate import COLUMNS, Wanted
 from runlore.record.sql.read import READ
 from runlore.record.sql.select import compiled, counting, estimating, is_creation, sequences
 from runlore.record.sql.text import pack
@@ -145,6 +143,8 @@ class Lists:
 
     def _by_value(self, query: Query, wanted: Sequence[Wanted]) -> list[tuple[Any, Any]]:
         """As `_rows`, in the order of a value under a key: part after part of the list."""
+        from runlore.record.sql.keyed import parts_of, valued_page, without_value  # not needed by other orders
+
         after = None if query.after is None else cursor_values(query.after, 3)
         parts = parts_of(query)
         if after is not None:

@@ -9,10 +9,9 @@ from runlore.model.noun import noun
 from runlore.model.query import FIELDS, Query
 from runlore.record.queries import cursor_values
 from runlore.record.sql import zones
-from runlore.record.sql.columns import COLUMNS, OPTIONAL, SEQUENCE
 from runlore.record.sql.drivers import Driver
 from runlore.record.sql.piece import Piece
-from runlore.record.sql.predicate import Wanted, term_predicate
+from runlore.record.sql.predicate import COLUMNS, OPTIONAL, SEQUENCE, Wanted, term_predicate
 
 #: What of a noun is there for anybody but pruning: a row that only keeps a number is no version, and an artifact
 #: without versions is none.
