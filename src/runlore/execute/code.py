@@ -2,11 +2,14 @@
 
 The manifest is canonical JSON::
 
-    {"form": 1, "entry": "train.py", "files": {"train.py": "sha256:…"}, "cells": ["sha256:…"], "omitted": 0}
+    {"form": 1, "entry": "train.py", "pipeline": "train.py", "files": {"train.py": "sha256:…"}, "cells": ["sha256:…"],
+     "omitted": 0}
 
 ``files`` are the project's own modules that were imported when the run began, by their path in the project; ``cells``
-the pieces of a notebook or interactive session that define the functions asked about, in the order of those functions;
-``omitted`` counts files beyond the limits. Ignored and secret-looking files are left out.
+the pieces of a notebook or interactive session, or what stood behind ``python -c``, that define the functions asked
+about, in the order of those functions; ``pipeline`` the one of the files, or the number from 0 of the cell, that
+defines the first of the functions, else null; ``omitted`` counts files beyond the limits. Ignored and secret-looking
+files are left out. A manifest without ``pipeline`` is from before it was written.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from inspect import unwrap
 from pathlib import Path, PurePosixPath
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from runlore.execute.ignored import Ignored
@@ -44,16 +47,19 @@ def snapshot(functions: Iterable[Callable[..., Any]], blobs: Store, *, entry: st
     ``entry`` is the script that was started, by default that of ``__main__``. Unchanged files (same path, change time
     and size) are neither read nor written again. A file that cannot be read is left out.
     """
+    functions = tuple(functions)
     sources = tuple(_source_files(functions))
     script = _real(str(entry)) if entry is not None else _main_script()
     roots = _roots([*([script] if script else []), *(path for path in sources if os.path.isfile(path))])
     found = _project_files(roots, (*sources, *([script] if script else []), *_module_files()))
     files, omitted = _store_files(found, blobs)
+    cells = dict(_cells(sources, functions))
     manifest = {
         "form": FORM,
-        "entry": next((name for name, path in found.items() if path == script), None),
+        "entry": next((name for name, path in found.items() if path == script and name in files), None),
+        "pipeline": _place_of(sources[:1], found, files, cells),
         "files": files,
-        "cells": [keep(cell, blobs) for cell in _cells(sources)],
+        "cells": [keep(cell, blobs) for cell in cells.values()],
         "omitted": omitted,
     }
     return keep(json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":")), blobs)
@@ -209,10 +215,46 @@ def _store_file(path: str, state: os.stat_result, blobs: Store) -> str:
     return digest
 
 
-def _cells(sources: Iterable[str]) -> Iterable[str]:
-    """Sources that exist only in memory: notebook cells, and what an interactive session keeps."""
+def _place_of(
+    source: Sequence[str], found: Mapping[str, str], files: Mapping[str, str], cells: Mapping[str, str]
+) -> str | int | None:
+    """The stored file, or the number of the cell, that a source is."""
+    for path in source:
+        if path in cells:
+            return list(cells).index(path)
+        return next((name for name, real in found.items() if real == path and name in files), None)
+    return None
+
+
+def _cells(sources: Iterable[str], functions: Sequence[Callable[..., Any]]) -> Iterable[tuple[str, str]]:
+    """Sources that exist only in memory, by their made up names: notebook cells, and what a session keeps."""
     for name in sources:
         if not os.path.isfile(name):
-            lines = linecache.getlines(name)
-            if lines:
-                yield "".join(lines)
+            text = "".join(linecache.getlines(name)) or _command(name, functions)
+            if text:
+                yield name, text
+
+
+def _command(name: str, functions: Iterable[Callable[..., Any]]) -> str:
+    """What stood behind ``python -c``, if a function was compiled from it; Python 3.13 keeps it by itself."""
+    if name != "<string>" or hasattr(sys.modules.get("__main__"), "__file__"):
+        return ""
+    wanted = [
+        code for one in functions if (code := getattr(unwrap(one), "__code__", None)) and code.co_filename == name
+    ]
+    for text in sys.orig_argv[1:]:
+        for candidate in (text, text.partition("c")[2]):  # -c and the text may be one word
+            try:
+                compiled = compile(candidate, name, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError):
+                continue
+            if any(code in _codes_in(compiled) for code in wanted):
+                return candidate
+    return ""
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes_in(constant)

@@ -24,7 +24,7 @@ _described: tuple[object, str] | None = None
 
 
 def describe() -> str:
-    """Describe this process as canonical JSON: python, platform, machine, host, user and packages (name → version).
+    """Describe this process as canonical JSON: python, platform, machine, gpus, host, user, packages (name → version).
 
     No environment variable and no argument is in it, so no secret can be. Remembered until packages are installed,
     which a notebook may do between two runs.
@@ -51,11 +51,32 @@ def _description(found: dict[str, str]) -> dict[str, object]:
         "system": platform.system(),
         "release": platform.release(),
         "machine": platform.machine(),
+        # not platform.platform(), which reads through the interpreter's file for the version of libc
+        "platform": "-".join((platform.system(), platform.release(), platform.machine())),
         "processors": os.cpu_count(),
+        "gpus": gpus(),
+        "runlore": sys.modules["runlore"].__version__,  # the package itself stands above all of its parts
         "host": host(),
         "user": user(),
         "packages": found,
     }
+
+
+@cache
+def gpus(folder: str = "/proc/driver/nvidia/gpus") -> list[str]:
+    """Models of the graphics processors that the driver tells of; empty without one, or on other systems.
+
+    Nothing is started to find out: asking a driver's own tools takes a second.
+    """
+    found = []
+    try:
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name, "information"), encoding="utf-8", errors="replace") as file:
+                facts = dict(line.partition(":")[::2] for line in file)
+            found.append(facts.get("Model", "").strip() or "unknown")
+    except OSError:
+        pass
+    return found
 
 
 @cache

@@ -157,18 +157,25 @@ class Run(Notes, Logged, Container["Step"], Timed):
         return self._whole().git_commit
 
     @property
-    def environment(self) -> Any:
-        """Python, platform and packages that it ran with, as recorded; ``None`` if they were not."""
+    def environment(self) -> dict[str, Any]:
+        """What it ran with, by name: python, system, machine, processors, gpus, host, user, packages, runlore, ….
+
+        With ``capture_code`` off it is host and user only.
+        """
         digest = self._now().environment
-        return None if digest is None else decode(self._reader.bytes_of(digest).decode())
+        if digest is None:
+            return {"host": self.host, "user": self.user}
+        described: dict[str, Any] = decode(self._reader.bytes_of(digest).decode())
+        return described
 
     @property
-    def code(self) -> Code | None:
-        """Sources of the project as they were when the run began, by path; ``None`` if they were not captured."""
-        digest = self._now().code
-        if digest is None:
-            return None
-        return Code(self._reader.bytes_of(digest), self._reader.bytes_of, owner=self.pathspec)
+    def code(self) -> Code:
+        """Sources as they were when the run began, by path in the project, with `Code.entry`, commit and difference."""
+        return Code(
+            self._now().code, self._reader.bytes_of, owner=self.pathspec,
+            steps=lambda: {name: step.source_code for name, step in self.steps.items()},
+            git=lambda: decode(self._whole().config).get("git"),
+        )  # fmt: skip
 
     @property
     def trigger(self) -> Trigger | None:

@@ -25,6 +25,7 @@ from runlore.recall.position import Timed
 from runlore.recall.task import Task
 
 if TYPE_CHECKING:
+    from runlore.recall.code import Code
     from runlore.recall.explanation import Explanation
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
@@ -143,6 +144,16 @@ class Step(Notes, Logged, Container[Task], Timed):
     def parameters_text(self) -> str:
         """Literal arguments as typed JSON."""
         return self._now().parameters
+
+    @property
+    def code(self) -> Code:
+        """Sources of its run; `source_code` is the step's own."""
+        return self._run.code
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What its run ran with; see `Run.environment`."""
+        return self._run.environment
 
     @property
     def source_code(self) -> str | None:

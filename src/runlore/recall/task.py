@@ -18,6 +18,7 @@ from runlore.recall.position import Timed
 from runlore.recall.tags import Tagged
 
 if TYPE_CHECKING:
+    from runlore.recall.code import Code
     from runlore.recall.data import Data
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
@@ -137,6 +138,16 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
     def usage(self) -> model.Usage:
         """Wall and processor time, memory."""
         return self._now().usage
+
+    @property
+    def code(self) -> Code:
+        """Sources of its run; ``task.step.source_code`` is the step's own."""
+        return self._step.code
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What its run ran with; see `Run.environment`."""
+        return self._step.environment
 
     @property
     def failure(self) -> model.Failure | None:

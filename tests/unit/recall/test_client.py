@@ -426,11 +426,11 @@ def test_code_comes_back_as_it_was(book: Book, tmp_path: Path) -> None:
     noun, _ = book.begin(code=put(json.dumps(manifest).encode()))
     code = book.client.run_of(noun).code
     assert dict(code) == {"pack/a.py": "x = 1\r\n", "flow.py": "y = 2\n"}
-    assert (code.entry, code.omitted, code.cells) == ("flow.py", 2, ("z = 3\n",))
-    code.write(tmp_path / "out")
+    assert (code.entry_path, code.entry, code.omitted, code.cells) == ("flow.py", "y = 2\n", 2, ("z = 3\n",))
+    code.extract(tmp_path / "out")
     assert (tmp_path / "out" / "pack" / "a.py").read_bytes() == b"x = 1\r\n"
     with pytest.raises(AlreadyExists):
-        code.write(tmp_path / "out")
+        code.extract(tmp_path / "out")
 
 
 @pytest.mark.parametrize("path", ["../evil.py", "/evil.py", "a/../../evil.py", "..\\evil.py"])
@@ -440,7 +440,7 @@ def test_code_never_leaves_its_folder(book: Book, tmp_path: Path, path: str) -> 
     manifest = {"form": 1, "entry": None, "files": {path: put(b"")}, "cells": [], "omitted": 0}
     noun, _ = book.begin(code=put(json.dumps(manifest).encode()))
     with pytest.raises(ArtifactCorrupt, match="out of the folder"):
-        book.client.run_of(noun).code.write(tmp_path / "out")
+        book.client.run_of(noun).code.extract(tmp_path / "out")
     assert not list(tmp_path.rglob("evil.py"))
 
 
