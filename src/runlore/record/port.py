@@ -32,6 +32,7 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, St
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.model.lineage import Direction, Key, Traced
     from runlore.model.pruning import Prunable, Pruning, Since
     from runlore.platform import ProcessIdentity
 
@@ -142,6 +143,23 @@ class Record(ABC):
     @abstractmethod
     def consumers(self, version: int) -> tuple[Edge, ...]:
         """Edges from tasks that took this version or looked it up by name, in order of runs."""
+
+    @abstractmethod
+    def lineage(
+        self,
+        start: Sequence[Key],
+        direction: Direction,
+        *,
+        depth: int | None = None,
+        breadth: int | None = None,
+        limit: int | None = None,
+    ) -> Traced:
+        """What ``start`` was made from, or what came of it, across runs (`docs/design/lineage.md`).
+
+        ``depth`` bounds how many steps away, ``breadth`` how many links of one node are followed, ``limit`` the nodes in
+        all, though ``start`` is always among them; what is left out is told. Costs a fixed number of statements for every 200
+        nodes of a level. Raises `NotFound` for a start that is not there.
+        """
 
     @abstractmethod
     def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:

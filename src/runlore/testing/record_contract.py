@@ -33,6 +33,7 @@ from runlore.record.port import Record
 from runlore.testing.record_alias_contract import RecordAliasContract
 from runlore.testing.record_batch_contract import RecordBatchContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
+from runlore.testing.record_lineage_contract import RecordLineageContract
 from runlore.testing.record_metric_contract import RecordMetricContract
 from runlore.testing.record_picture_contract import RecordPictureContract
 from runlore.testing.record_prune_contract import RecordPruneContract
@@ -66,6 +67,7 @@ class RecordContract(
     RecordMetricContract,
     RecordAliasContract,
     RecordLeaseContract,
+    RecordLineageContract,
     RecordPictureContract,
     RecordBatchContract,
 ):

@@ -53,6 +53,7 @@ create table version(seq integer primary key, uid blob not null unique, artifact
 create index version_artifact on version(artifact, number);
 create index version_run on version(run) where run is not null;
 create unique index version_label on version(artifact, label) where label is not null;
+create index version_origin on version(origin) where origin is not null;    -- copies of a version
 
 -- Bytes of small values, once per content.
 create table payload(digest blob primary key, data blob not null) without rowid;
