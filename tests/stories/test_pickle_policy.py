@@ -252,6 +252,7 @@ COMMANDS = {
     "status": [[]],
     "check": [[]],
     "explain": [["dangerous/1/use"], ["dangerous/1/bomb"]],
+    "lineage": [["dangerous/1"], ["artifact:bomb", "--format", "mermaid"], ["dangerous/1/use", "--format", "json"]],
     "pipeline list": [[], ["--json"]],
     "pipeline show": [["dangerous"]],
     "pipeline runs list": [["dangerous"]],

@@ -114,7 +114,7 @@ def test_client_is_light() -> None:
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("from runlore.client import Client", set(), 45),
+        ("from runlore.client import Client", set(), 46),
         ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 70),
     ],
 )

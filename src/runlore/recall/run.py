@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,10 @@ from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 from runlore.recall.position import Timed
+from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
+    from runlore.model.lineage import Key
     from runlore.model.trigger import TriggerEvent
     from runlore.recall.data import Data
     from runlore.recall.listing import Listing
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Run(Notes, Logged, Container["Step"], Timed):
+class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     """A run of the record, and a container of its steps in declared order.
 
     Live: until it has finished, each look reads the record again.
@@ -261,6 +263,11 @@ class Run(Notes, Logged, Container["Step"], Timed):
     def artifact_versions(self) -> tuple[ArtifactVersion, ...]:
         """Every version that its steps made or took over, in declared order."""
         return tuple(version for step in self.steps.values() for version in step.outputs.values())
+
+    def _nodes(self) -> Sequence[Key]:
+        from runlore.model.lineage import StepKey  # what is loaded or listed needs no graph
+
+        return [StepKey(self.seq, noun.index) for noun in self._record.steps(self.seq)]
 
     def _logged_steps(self) -> Iterable[Step]:
         return self.steps.values()

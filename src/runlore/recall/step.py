@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,10 @@ from runlore.recall.named import Named
 from runlore.recall.notes import Notes
 from runlore.recall.position import Timed
 from runlore.recall.task import Task
+from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
+    from runlore.model.lineage import Key
     from runlore.recall.code import Code
     from runlore.recall.explanation import Explanation
     from runlore.recall.pipeline import Pipeline
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Step(Notes, Logged, Container[Task], Timed):
+class Step(Notes, Logged, Container[Task], Timed, Traceable):
     """A step of a recorded run, and a container of its tasks by index.
 
     Live: until it has finished, each look reads the record again.
@@ -312,6 +314,11 @@ class Step(Notes, Logged, Container[Task], Timed):
             kind=kind,
             owner=self.pathspec,
         )
+
+    def _nodes(self) -> Sequence[Key]:
+        from runlore.model.lineage import StepKey  # what is loaded or listed needs no graph
+
+        return [StepKey(self._noun.run, self._noun.index)]
 
     @property
     def failure(self) -> model.Failure | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 from runlore.recall.position import Timed
 from runlore.recall.tags import Tagged
+from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
+    from runlore.model.lineage import Key
     from runlore.recall.code import Code
     from runlore.recall.data import Data
     from runlore.recall.pipeline import Pipeline
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from runlore.record.port import Record
 
 
-class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
+class Task(Tagged, Logged, Container["ArtifactVersion"], Timed, Traceable):
     """A task at one of its attempts, and a container of what it made, by output name."""
 
     def __init__(self, reader: Reader, noun: model.Task, step: Step) -> None:
@@ -211,6 +213,11 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed):
                 chosen = edge.element if element is None else element
                 found[edge.name] = self._reader.version_at(edge.version, chosen)
         return Named(found, kind=direction, owner=self.pathspec)
+
+    def _nodes(self) -> Sequence[Key]:
+        from runlore.model.lineage import StepKey  # what is loaded or listed needs no graph
+
+        return [StepKey(self._noun.run, self._noun.step, self.index if self._step.mapped else None)]
 
     def _logged_steps(self) -> Iterable[Step]:
         return (self._step,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -18,10 +18,12 @@ from runlore.model.name import shortened
 from runlore.recall.decoding import decode_notes
 from runlore.recall.notes import MetadataEntry, Notes
 from runlore.recall.position import Timed
+from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
     from runlore.model.artifact import Picture
     from runlore.model.change import PicturesKept
+    from runlore.model.lineage import Key
     from runlore.recall.artifact import Artifact
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 COLLECTION = "collection"
 
 
-class ArtifactVersion(Notes, Timed):
+class ArtifactVersion(Notes, Timed, Traceable):
     """One version of an artifact, or one element of a collection version."""
 
     def __init__(self, reader: Reader, noun: model.Version, element: int | None = None) -> None:
@@ -390,14 +392,32 @@ class ArtifactVersion(Notes, Timed):
         places = dict.fromkeys((edge.run, edge.step) for edge in self._record.consumers(self._noun.seq))
         return tuple(self._reader.step_at(run, step) for run, step in places)
 
-    def upstream(self) -> tuple[ArtifactVersion, ...]:
-        """Versions that its producer read."""
-        producer = self.producer
-        return () if producer is None else _distinct(producer.inputs.values())
+    def upstream(self, depth: int | None = None) -> tuple[ArtifactVersion, ...]:
+        """Versions that it was made from, across runs and pipelines, the nearest first: all, whatever was in between.
 
-    def downstream(self) -> tuple[ArtifactVersion, ...]:
-        """Versions that its consumers made, across runs and pipelines."""
-        return _distinct(version for step in self.consumers for version in step.outputs.values())
+        ``depth=1`` are those that its producer took, 2 also those that these were made from, and so on.
+        """
+        return self._reached("up", depth)
+
+    def downstream(self, depth: int | None = None) -> tuple[ArtifactVersion, ...]:
+        """Versions that came of it, across runs and pipelines, the nearest first: all, whatever was in between.
+
+        ``depth=1`` are those that its consumers gave. Where millions may have come of it, use `lineage`, which stops.
+        """
+        return self._reached("down", depth)
+
+    def _reached(self, direction: str, depth: int | None) -> tuple[ArtifactVersion, ...]:
+        found = self.lineage(direction, depth, breadth=None, limit=None)
+        return tuple(
+            self._reader.version(node.version, node.key.element)
+            for node in found.versions
+            if node.key not in found.start
+        )
+
+    def _nodes(self) -> Sequence[Key]:
+        from runlore.model.lineage import VersionKey  # what is loaded or listed needs no graph
+
+        return [VersionKey(self._noun.seq, self._element)]
 
     def _about(self) -> str:
         producer = self._noun.producer
@@ -435,7 +455,3 @@ class ArtifactVersion(Notes, Timed):
 
     def __hash__(self) -> int:
         return hash((self.id, self._element))
-
-
-def _distinct(versions: Iterable[ArtifactVersion]) -> tuple[ArtifactVersion, ...]:
-    return tuple(dict.fromkeys(versions))

@@ -320,9 +320,7 @@ def _maker(key: VersionKey, version: Version, step: StepFacts | None) -> StepKey
     return StepKey(run, index, key.element if item < 0 else item)
 
 
-def taken_link(
-    key: StepKey, name: str, version: int, low: int | None, high: int | None, *, some_whole: bool
-) -> Link:
+def taken_link(key: StepKey, name: str, version: int, low: int | None, high: int | None, *, some_whole: bool) -> Link:
     """What a step or task took of a version: the elements from ``low`` to ``high``, or all of it.
 
     One element alone is a node of its own.

@@ -18,7 +18,6 @@ from runlore.model.change import (
     Receipt,
 )
 from runlore.model.digest import digest_of
-from runlore.model.lineage import Direction, Key, Traced
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Point
 from runlore.model.noun import changed
@@ -27,10 +26,8 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipelin
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 from runlore.platform import ProcessIdentity
-from runlore.record.lineage import trace
 from runlore.record.matching import comparable, matches_fact, matches_field, matches_range, matches_tags, sorted_as
 from runlore.record.meaning import means_the_same, with_own
-from runlore.record.memory_lineage import MemoryLinks
 from runlore.record.memory_prune import PrunedMemory
 from runlore.record.memory_tables import OWN
 from runlore.record.port import Finding, Hit
@@ -257,18 +254,6 @@ class MemoryRecord(PrunedMemory):
                         )  # fmt: skip
                         found.append((place, edge))
         return tuple(edge for _, edge in sorted(found, key=lambda entry: entry[0]))
-
-    def lineage(
-        self,
-        start: Sequence[Key],
-        direction: Direction,
-        *,
-        depth: int | None = None,
-        breadth: int | None = None,
-        limit: int | None = None,
-    ) -> Traced:
-        with self._lock:
-            return trace(MemoryLinks(self._t), start, direction, depth=depth, breadth=breadth, limit=limit)
 
     def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Pruning on dictionaries: the part of a `MemoryRecord` that lets go of what nothing refers to."""
+"""Pruning and lineage on dictionaries: the parts of a `MemoryRecord` that ask what is connected with what."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from runlore.model.artifact import SaveType, Version
+from runlore.model.lineage import Direction, Key, Traced
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.noun import changed
 from runlore.model.pruning import Prunable, Pruning, Since, Unused
+from runlore.record.lineage import trace
+from runlore.record.memory_lineage import MemoryLinks
 from runlore.record.memory_write import MemoryWriter
 from runlore.record.port import Record
 
@@ -17,7 +20,19 @@ _BY_HAND = (SaveType.MANUAL, SaveType.REGISTERED)
 
 
 class PrunedMemory(MemoryWriter, Record):
-    """The verbs of pruning."""
+    """The verbs of pruning, and lineage."""
+
+    def lineage(
+        self,
+        start: Sequence[Key],
+        direction: Direction,
+        *,
+        depth: int | None = None,
+        breadth: int | None = None,
+        limit: int | None = None,
+    ) -> Traced:
+        with self._lock:
+            return trace(MemoryLinks(self._t), start, direction, depth=depth, breadth=breadth, limit=limit)
 
     def unused(self) -> Iterable[int]:
         with self._lock:

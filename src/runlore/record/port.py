@@ -156,9 +156,9 @@ class Record(ABC):
     ) -> Traced:
         """What ``start`` was made from, or what came of it, across runs (`docs/design/lineage.md`).
 
-        ``depth`` bounds how many steps away, ``breadth`` how many links of one node are followed, ``limit`` the nodes in
-        all, though ``start`` is always among them; what is left out is told. Costs a fixed number of statements for every 200
-        nodes of a level. Raises `NotFound` for a start that is not there.
+        ``depth`` bounds how many steps away, ``breadth`` how many links of one node are followed, ``limit`` the nodes
+        in all, though ``start`` is always among them; what is left out is told. Costs a fixed number of statements for
+        every 200 nodes of a level. Raises `NotFound` for a start that is not there.
         """
 
     @abstractmethod

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from runlore.errors import NotFound
 from runlore.model.artifact import LookedUp, SaveType
-from runlore.model.change import Input, NewVersion, Output, VersionSaved
+from runlore.model.change import Change, Input, NewVersion, Output, TaskFinished, VersionSaved
 from runlore.model.lineage import Direction, Key, More, StepFacts, StepKey, Traced, VersionKey
+from runlore.model.noun import changed
+from runlore.model.pruning import Pruning
 from runlore.model.run import Run
 from runlore.model.status import Status
 from runlore.record.port import Record
-from runlore.testing.record_stories import END, begun, done, finished, inline, new_step, new_version, step_end
+from runlore.testing.record_stories import END, begun, finished, inline, new_step, new_version, step_end
 
 UP, DOWN = Direction.UP, Direction.DOWN
 
@@ -28,7 +31,7 @@ def taking(
     *taken: int,
     gives: Sequence[NewVersion | int] = (),
     looked_up: tuple[LookedUp, ...] = (),
-    **given: object,
+    **given: Any,
 ) -> tuple[Run, list[int]]:
     """A completed run of one step ``use`` that takes versions and gives some; the run, and the seqs of what it gave."""
     run, fence = begun(record, new_step(0, "use"), **given)
@@ -172,7 +175,7 @@ class RecordLineageContract:
         raw = saved(record, new_version("raw"))
         seeds = [saved(record, new_version("seed", bytes([number]))) for number in range(3)]
         run, fence = begun(record, new_step(0, "fit", tasks=3), new_step(1, "score", tasks=3), new_step(2, "best"))
-        changes: list[object] = [
+        changes: list[Change] = [
             finished(0, inline(bytes([item])), item=item, inputs=(Input(name="seed", version=seed),))
             for item, seed in enumerate(seeds)
         ]
@@ -189,7 +192,7 @@ class RecordLineageContract:
         changes.append(step_end(1, outputs=(Output(name="s", value=scores),)))
         one = (Input(name="s", version=scores.id, element=1), Input(name="m", version=models.id, element=1))
         changes += [finished(2, new_version("best"), inputs=one), step_end(2), END]
-        record.commit(changes, fence=fence)  # type: ignore[arg-type]
+        record.commit(changes, fence=fence)
         m, s, best = (record.edges(run.seq, step, item)[-1].version for step, item in ((0, -1), (1, -1), (2, 0)))
         r = run.seq
 
@@ -232,8 +235,8 @@ class RecordLineageContract:
         notes = [new_version("note", bytes([number]), save_type=SaveType.MANUAL) for number in range(2)]
         for item in range(2):
             task = finished(0, inline(b"x"), item=item, inputs=(Input(name="seed", version=seeds[item]),))
-            note = Output(name="note", value=notes[item], direction="saved")
-            record.commit([_with(task, note)], fence=fence)
+            by_hand = Output(name="note", value=notes[item], direction="saved")
+            record.commit([_with(task, by_hand)], fence=fence)
         record.commit([step_end(outputs=(Output(name="m", value=new_version("models")),)), END], fence=fence)
         note = record.edges(run.seq, 0, 1)[-1].version
 
@@ -292,17 +295,13 @@ class RecordLineageContract:
         """Of many takers the newest are followed, however they took it; of many inputs the first ones."""
         seqs = [saved(record, new_version("v", bytes([number]))) for number in range(5)]
         asked = (LookedUp(artifact="v", version=seqs[0]),)
-        runs = [
-            taking(record, seqs[0])[0] if number % 2 else taking(record, looked_up=asked)[0] for number in range(7)
-        ]
+        runs = [taking(record, seqs[0])[0] if number % 2 else taking(record, looked_up=asked)[0] for number in range(7)]
         wide, _ = taking(record, *seqs)
 
         down = record.lineage([VersionKey(seqs[0])], DOWN, breadth=3)
         up = record.lineage([StepKey(wide.seq, 0)], UP, breadth=2)
 
-        assert [link.target for link in down.links] == [
-            StepKey(run.seq, 0) for run in (wide, *reversed(runs[5:]))
-        ]
+        assert [link.target for link in down.links] == [StepKey(run.seq, 0) for run in (wide, *reversed(runs[5:]))]
         assert down.more == (More(key=VersionKey(seqs[0]), count=5),)
         assert [link.source for link in up.links] == [VersionKey(seqs[0]), VersionKey(seqs[1])]
         assert up.more == (More(key=StepKey(wide.seq, 0), count=3),)
@@ -343,8 +342,6 @@ class RecordLineageContract:
 
     def test_deleted_bytes_are_still_a_node(self, record: Record) -> None:
         """A version whose bytes were deleted is a node like any other, and says so."""
-        from runlore.model.pruning import Pruning
-
         run, (model,) = taking(record, gives=[new_version("model")])
         record.delete_run(run.seq)
         since = record.prunable(Pruning(part="artifact")).since
@@ -355,7 +352,5 @@ class RecordLineageContract:
         assert node.deleted
 
 
-def _with(task: object, output: Output) -> object:
-    from runlore.model.noun import changed
-
-    return changed(task, outputs=(*task.outputs, output))  # type: ignore[attr-defined]
+def _with(task: TaskFinished, output: Output) -> TaskFinished:
+    return changed(task, outputs=(*task.outputs, output))

@@ -79,13 +79,13 @@ select k.version, k.run, k.step, w.text, a.text, min(l.item), max(l.item)
 from wanted k cross join lookup l indexed by lookup_version on l.version = k.version and l.run = k.run and l.step = k.step
 and l.version is not null cross join word w on w.id = l.artifact left join word a on a.id = l.asked
 group by k.version, k.run, k.step, l.artifact, l.asked order by min(l.item), min(l.pos)
--- How many steps took a version or looked it up, up to a number of rows.
+-- How many steps took a version or looked it up; looks at so many of either at most.
 -- name: count_takers
 with wanted(version) as (values {})
-select version,
-  (select count(*) from (select distinct e.run, e.step from edge e indexed by edge_input where e.version = wanted.version and e.way = 0 limit ?))
-  + (select count(*) from (select distinct l.run, l.step from lookup l indexed by lookup_version where l.version = wanted.version
-    and l.version is not null limit ?)) from wanted
+select version, (select count(*) from (
+  select * from (select distinct e.run, e.step from edge e indexed by edge_input where e.version = wanted.version and e.way = 0 limit ?)
+  union select * from (select distinct l.run, l.step from lookup l indexed by lookup_version where l.version = wanted.version
+    and l.version is not null limit ?))) from wanted
 -- name: copies
 select v.origin, v.seq from version v where v.origin in ({}) and v.deleted < 2 order by v.seq desc
 -- name: lead_on

@@ -1,4 +1,4 @@
-"""Pruned record: hands the verbs of pruning on to what does them, which is imported when it is first needed."""
+"""Pruned record: hands pruning, and lineage, on to what does them, which is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from runlore.record.port import Record
 from runlore.record.sql.connection import Connection
 
 if TYPE_CHECKING:
+    from runlore.model.lineage import Direction, Key, Traced
     from runlore.model.pruning import Prunable, Pruning, Since
     from runlore.record.sql.prune import Upkeep
 
 
 class PrunedRecord(Record):
-    """A record over a connection that can be pruned."""
+    """A record over a connection that can be pruned and traced."""
 
     _db: Connection
     _clock: Callable[[], datetime]
@@ -26,6 +27,21 @@ class PrunedRecord(Record):
         from runlore.record.sql.prune import Upkeep  # brings statements that who looks something up never needs
 
         return Upkeep(self._db, self._clock)
+
+    def lineage(
+        self,
+        start: Sequence[Key],
+        direction: Direction,
+        *,
+        depth: int | None = None,
+        breadth: int | None = None,
+        limit: int | None = None,
+    ) -> Traced:
+        from runlore.record.lineage import trace  # with its statements, which who looks something up never needs
+        from runlore.record.sql.lineage import SQLLinks
+
+        with self._db.reading():
+            return trace(SQLLinks(self._db), start, direction, depth=depth, breadth=breadth, limit=limit)
 
     def prunable(self, pruning: Pruning) -> Prunable:
         return self._upkeep.prunable(pruning)

@@ -30,7 +30,6 @@ from runlore.record.sql.text import micros, pack, pack_digest, to_moment
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
-    from runlore.model.lineage import Direction, Key, Traced
     from runlore.platform import ProcessIdentity
     from runlore.record.sql.gathered import Gathering
     from runlore.record.sql.write import Writer
@@ -216,21 +215,6 @@ class SQLiteRecord(PrunedRecord):
 
     def consumers(self, version: int) -> tuple[Edge, ...]:
         return tuple(map(rows.to_edge, self._db.rows(READ["consumers"], (version,))))
-
-    def lineage(
-        self,
-        start: Sequence[Key],
-        direction: Direction,
-        *,
-        depth: int | None = None,
-        breadth: int | None = None,
-        limit: int | None = None,
-    ) -> Traced:
-        from runlore.record.lineage import trace  # with its statements, which who looks something up never needs
-        from runlore.record.sql.lineage import SQLLinks
-
-        with self._db.reading():
-            return trace(SQLLinks(self._db), start, direction, depth=depth, breadth=breadth, limit=limit)
 
     def looked_up(self, run: int, step: int, item: int | None = None) -> tuple[LookedUp, ...]:
         if item is None:

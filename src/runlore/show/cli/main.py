@@ -16,6 +16,7 @@ _HERE = "runlore.show.cli."
         "status": (_HERE + "workspace:status", "Say where the record is and what it holds."),
         "check": (_HERE + "workspace:check", "Verify every invariant and every stored byte."),
         "explain": (_HERE + "explain:explain", "Say why a step ran or came from the cache."),
+        "lineage": (_HERE + "lineage:lineage", "Show what something was made from, and what came of it."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

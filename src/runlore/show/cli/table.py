@@ -14,8 +14,9 @@ from typing import Any
 
 import click
 
+from runlore.model.printable import printable
 from runlore.model.units import shown_age
-from runlore.show.cli.terminal import painted, printable, width
+from runlore.show.cli.terminal import painted, width
 
 Row = Mapping[str, Any]
 _GAP = "  "

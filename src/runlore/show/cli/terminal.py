@@ -8,6 +8,8 @@ import sys
 
 import click
 
+from runlore.model.printable import printable
+
 #: Status → colour.
 _COLOURS = {
     "completed": "green",
@@ -57,13 +59,6 @@ def painted(text: str, status: str) -> str:
     """The text in the colour of a status, where colours are wanted."""
     colour = _COLOURS.get(status)
     return click.style(text, fg=colour) if colour and coloured() else text
-
-
-def printable(text: str) -> str:
-    """What was recorded, in one line of printable text."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def echo_line(text: str) -> None:
