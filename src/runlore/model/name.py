@@ -19,6 +19,13 @@ def shortened(text: str, length: int) -> str:
     return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"
 
 
+def printable(text: str) -> str:
+    """What was recorded, in one line: it may come from anyone, so what is not printable is shown as ``\\x1b``, ``\\n``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
     """Return ``name`` in Unicode normal form C, or raise `NameInvalid` saying what is wrong with it.
 

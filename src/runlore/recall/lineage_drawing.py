@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from runlore.model.lineage import Facts, Flow, Link, StepFacts, VersionFacts
-from runlore.model.printable import printable
+from runlore.model.name import printable
 from runlore.recall.lineage_tree import more_words, node_name, node_notes
 
 if TYPE_CHECKING:

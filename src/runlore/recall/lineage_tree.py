@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runlore.model.artifact import SaveType
 from runlore.model.lineage import Direction, Facts, Flow, Key, Link, More, StepFacts, Traced, VersionFacts
-from runlore.model.printable import printable
+from runlore.model.name import printable
 from runlore.model.status import Status
 
 if TYPE_CHECKING:

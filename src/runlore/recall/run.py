@@ -24,8 +24,7 @@ from runlore.recall.filters import exactly
 from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
-from runlore.recall.position import Timed
-from runlore.recall.traceable import Traceable
+from runlore.recall.position import Timed, Traceable
 
 if TYPE_CHECKING:
     from runlore.model.lineage import Key

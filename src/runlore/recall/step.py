@@ -21,9 +21,8 @@ from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
-from runlore.recall.position import Timed
+from runlore.recall.position import Timed, Traceable
 from runlore.recall.task import Task
-from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
     from runlore.model.lineage import Key

@@ -14,9 +14,8 @@ from runlore.recall.container import Container
 from runlore.recall.logs import Logged
 from runlore.recall.looked_up import looked_up
 from runlore.recall.named import Named
-from runlore.recall.position import Timed
+from runlore.recall.position import Timed, Traceable
 from runlore.recall.tags import Tagged
-from runlore.recall.traceable import Traceable
 
 if TYPE_CHECKING:
     from runlore.model.lineage import Key

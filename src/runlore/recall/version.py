@@ -17,8 +17,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import shortened
 from runlore.recall.decoding import decode_notes
 from runlore.recall.notes import MetadataEntry, Notes
-from runlore.recall.position import Timed
-from runlore.recall.traceable import Traceable
+from runlore.recall.position import Timed, Traceable
 
 if TYPE_CHECKING:
     from runlore.model.artifact import Picture

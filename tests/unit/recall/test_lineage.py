@@ -24,7 +24,7 @@ from runlore.model.change import (
     VersionSaved,
 )
 from runlore.model.lineage import Direction, Flow, Link, StepFacts, StepKey, Traced, VersionFacts, VersionKey
-from runlore.model.printable import printable
+from runlore.model.name import printable
 from runlore.model.status import Status
 from runlore.recall.lineage import Lineage
 from runlore.recall.lineage_drawing import dot_text, mermaid_text

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from runlore.model.printable import printable
+from runlore.model.name import printable
 from runlore.model.units import shown_age
 from runlore.show.cli.terminal import painted, width
 

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from runlore.model.printable import printable
+from runlore.model.name import printable
 
 #: Status → colour.
 _COLOURS = {
