@@ -20,7 +20,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def printable(text: str) -> str:
-    """What was recorded, in one line: it may come from anyone, so what is not printable is shown as ``\\x1b``, ``\\n``."""
+    """What was recorded, in one line: it may come from anyone, so what is not printable becomes ``\\x1b``, ``\\n``."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
