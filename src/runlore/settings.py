@@ -46,6 +46,7 @@ class Settings(NamedTuple):
     environment: tuple[str, ...] = ()
     capture_code: bool = True
     user: str | None = None
+    namespace: str | None = None
 
     @property
     def files(self) -> Path:
@@ -186,6 +187,14 @@ SETTINGS: tuple[Setting, ...] = (
         "capture_code", "RUNLORE_CAPTURE_CODE", _flag, "true, false", "true", "Whether a run keeps the project's code."
     ),
     Setting("user", "RUNLORE_USER", _text, "name", "the login name", "Who is recorded as having started a run."),
+    Setting(
+        "namespace",
+        "RUNLORE_NAMESPACE",
+        _text,
+        "tag",
+        "none: everything",
+        "Clients and commands see only runs with this tag, such as `user:ann`.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from runlore.author import current
 from runlore.author.reads import note_read
-from runlore.errors import Ambiguous, NotFound, PathspecInvalid, QueryInvalid, StoreError
+from runlore.errors import Ambiguous, NamespaceMismatch, NotFound, PathspecInvalid, QueryInvalid, StoreError
 from runlore.model import run as model
 from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
@@ -21,6 +22,7 @@ from runlore.recall.artifact import Artifact
 from runlore.recall.container import Container
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous, made_in_body
+from runlore.recall.namespace import checked_namespace, namespace_in_force
 from runlore.recall.pipeline import Pipeline
 from runlore.recall.place import Place
 from runlore.recall.reader import Reader
@@ -57,12 +59,32 @@ class Client(Container[Pipeline]):
     ``"op:value"`` or ``">=value"``. Whatever is not known raises `QueryInvalid` and says what is.
     """
 
-    def __init__(self, workspace: Place | str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Place | str | PathLike[str] | None = None,
+        *,
+        namespace: str | None | EllipsisType = ...,
+    ) -> None:
+        """Look at a workspace through a namespace: a tag of runs, or ``None`` for everything.
+
+        Not given, the namespace is that of `use_namespace`, else that of the settings. Raises `NameInvalid` for what
+        can be no tag.
+        """
         if workspace is None:
             place = current.workspace()
         else:
             place = current.workspace_at(workspace) if isinstance(workspace, str | PathLike) else workspace
-        self._reader = Reader(place, self)
+        looking = namespace_in_force(place.settings) if isinstance(namespace, EllipsisType) else namespace
+        self._reader = Reader(place, self, checked_namespace(looking))
+
+    @property
+    def namespace(self) -> str | None:
+        """The tag that it looks through: it sees only runs that have it, and their pipelines. ``None``: everything."""
+        return self._reader.namespace
+
+    def in_namespace(self, namespace: str | None) -> Client:
+        """Return a client of the same record that looks through another namespace; ``None`` is everything."""
+        return Client(self._reader.place, namespace=namespace)
 
     @property
     def workspace(self) -> Any:
@@ -295,9 +317,11 @@ class Client(Container[Pipeline]):
         run = lookup.run(text) if text in RUN_ALIASES else lookup.run_or_none(text)
         try:
             pipeline = lookup.pipeline(text)
-        except (NotFound, Ambiguous) as problem:
+        except (NotFound, NamespaceMismatch, Ambiguous) as problem:
             if run is not None:
                 return self._reader.run(run)
+            if isinstance(problem, NamespaceMismatch):
+                raise
             if text.isascii() and text.isdigit():  # a number names one run for as long as there is one pipeline
                 return self._reader.run(lookup.run(text))
             candidates = lookup.runs_beginning(text)
@@ -344,8 +368,9 @@ class Client(Container[Pipeline]):
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[str, str]:
-        return (self._reader.record.id, str(self._reader.place.settings.home))
+    def _identity(self) -> tuple[str, str, str | None]:
+        return (self._reader.record.id, str(self._reader.place.settings.home), self.namespace)
 
     def __repr__(self) -> str:
-        return f"<Client of {self._reader.place.settings.home}>"
+        through = "" if self.namespace is None else f" in namespace {self.namespace!r}"
+        return f"<Client of {self._reader.place.settings.home}{through}>"

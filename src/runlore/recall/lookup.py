@@ -9,8 +9,9 @@ from uuid import UUID
 
 from runlore.author import current
 from runlore.author.reads import note_look_up, note_read, settle
-from runlore.errors import Ambiguous, NotFound
+from runlore.errors import Ambiguous, NamespaceMismatch, NotFound
 from runlore.model.artifact import Artifact, Version
+from runlore.model.name import RUN_ALIASES
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.run import Pipeline, Run
 from runlore.model.status import Status
@@ -29,10 +30,38 @@ _SUCCESSFUL = (Status.COMPLETED, Status.CACHED)
 
 
 class Lookup:
-    """Finds nouns in one record. Every method raises `NotFound` or `Ambiguous` when there is not exactly one."""
+    """Finds nouns in one record. Every method raises `NotFound` or `Ambiguous` when there is not exactly one.
 
-    def __init__(self, record: Record) -> None:
+    In a namespace it finds runs that have the tag, and pipelines that have such a run; for one that is there but does
+    not it raises `NamespaceMismatch`. Artifacts are shared by all runs, and found in every namespace.
+    """
+
+    def __init__(self, record: Record, namespace: str | None = None) -> None:
         self._record = record
+        self._namespace = namespace
+        #: What a run meets that is in the namespace.
+        self.within: tuple[Condition, ...] = () if namespace is None else (_equals("tag", namespace),)
+
+    @property
+    def anywhere(self) -> Lookup:
+        """The same without a namespace."""
+        return Lookup(self._record)
+
+    def holds(self, pipeline: Pipeline) -> bool:
+        """Whether a pipeline is in the namespace."""
+        return not self.within or bool(self._select("run", _equals("pipeline", pipeline.name), *self.within, limit=1))
+
+    def pipelines(self) -> tuple[Condition, ...]:
+        """What a pipeline meets that is in the namespace. Asks about each pipeline, of which there are few."""
+        if not self.within:
+            return ()
+        names, after = [], None
+        while True:
+            page = self._record.select(Query(noun="pipeline", descending=False, after=after, limit=KNOWN))
+            names += [found.name for found in page.items if self.holds(found)]
+            after = page.cursor
+            if after is None:
+                return (Condition("name", Operator.IN, tuple(names)),)
 
     # -- pipelines -----------------------------------------------------------------------------------------------
 
@@ -47,12 +76,16 @@ class Lookup:
     def pipeline(self, reference: str | int, *, prefix: bool = True) -> Pipeline:
         """By name, number in the record, or, with ``prefix``, unique beginning of the name."""
         if isinstance(reference, str) and not prefix:
-            return self.pipeline_named(reference)
-        if isinstance(reference, int):
-            found: Sequence[Any] = self._select("pipeline", Condition("id", Operator.EQ, reference))
+            found: Sequence[Any] = [self.pipeline_named(reference)]
+        elif isinstance(reference, int):
+            found = self._select("pipeline", Condition("id", Operator.EQ, reference))
         else:
             found = self._select("pipeline", _equals("name", reference)) or self._beginning("pipeline", reference)
+        if len(found) > 1:
+            found = [one for one in found if self.holds(one)] or found
         pipeline: Pipeline = self._only(found, "pipeline", str(reference), lambda noun: repr(noun.name))
+        if not self.holds(pipeline):
+            raise self._elsewhere(f"Pipeline {pipeline.name!r} has no run", f"client.get_pipeline({pipeline.name!r})")
         return pipeline
 
     # -- runs ----------------------------------------------------------------------------------------------------
@@ -63,29 +96,42 @@ class Lookup:
         Without ``pipeline`` the reference may mean any run of the record, and numbers are unique only by chance.
         """
         text = str(reference)
-        within = () if pipeline is None else (_equals("pipeline", pipeline),)
+        within = (*self.within, *(() if pipeline is None else (_equals("pipeline", pipeline),)))
         for attempt in (self._run_by_alias, self._run_exactly, self._runs_beginning):
             found = attempt(text, within)
             if found:
                 run: Run = self._only(found, "run", text, _run_label)
                 return run
+        if self.within and text in RUN_ALIASES:
+            of = f" of pipeline {pipeline!r}" if pipeline else ""
+            raise NotFound(f"There is no run {text!r}{of} in the namespace {self._namespace!r}.")
+        if self.within:
+            hidden = self.anywhere.run(text, pipeline)  # raises when it is nowhere
+            where = f"{hidden.pipeline}/{hidden.number}"
+            raise self._elsewhere(f"Run {where} is not", f"client.get({where!r})")
         raise self._absent("run", text, within, of=pipeline)
+
+    def _elsewhere(self, what: str, look: str) -> NamespaceMismatch:
+        everything = look.replace("client.", "client.in_namespace(None).")
+        return NamespaceMismatch(f"{what} in the namespace {self._namespace!r}. To look at everything: {everything}.")
 
     def run_or_none(self, reference: str) -> Run | None:
         """By exact name or id, across pipelines."""
-        found = self._run_exactly(reference, (), numbers=False)
+        found = self._run_exactly(reference, self.within, numbers=False)
         return found[0] if found else None
 
     def neither(self, reference: str) -> NotFound:
         """Say that this is neither a pipeline nor a run, and which there are."""
-        pipelines = [known.name for known in self._select("pipeline", limit=KNOWN)]
-        runs = [known.name for known in self._select("run", limit=KNOWN)]
+        if self.within and (self.anywhere.run_or_none(reference) or self.anywhere.runs_beginning(reference)):
+            self.run(reference)  # raises that it is in no sight
+        pipelines = [known.name for known in self._select("pipeline", limit=KNOWN) if self.holds(known)]
+        runs = [known.name for known in self._select("run", *self.within, limit=KNOWN)]
         hint = did_you_mean(reference, [*pipelines, *runs], limit=min(len(pipelines), CANDIDATES) or 1)
         return NotFound(f"There is no pipeline or run {reference!r}.{hint}")
 
     def runs_beginning(self, reference: str) -> Sequence[Run]:
         """Candidates whose id or name begins with this."""
-        return self._runs_beginning(reference, ())
+        return self._runs_beginning(reference, self.within)
 
     def _run_by_alias(self, text: str, within: tuple[Condition, ...]) -> Sequence[Run]:
         if text == "latest":

@@ -77,8 +77,8 @@ class Pipeline(Notes, Container["Run"], Positioned):
 
     @property
     def num_runs(self) -> int:
-        """How many runs are recorded now."""
-        return self._now().runs
+        """How many runs are recorded now, in a namespace how many of it."""
+        return self._now().runs if self._reader.namespace is None else len(self.runs)
 
     @property
     def runs(self) -> Listing[Run]:

@@ -11,6 +11,7 @@ from runlore.errors import NotFound, QueryInvalid
 from runlore.model import artifact as artifacts
 from runlore.model import run as runs
 from runlore.model.noun import changed
+from runlore.model.query import Query
 from runlore.model.status import Status
 from runlore.recall.artifact import Artifact
 from runlore.recall.filters import query_from
@@ -33,12 +34,14 @@ LARGEST_PAGE = 10_000
 class Reader:
     """Handles over one workspace."""
 
-    def __init__(self, place: Place, client: Any = None) -> None:
+    def __init__(self, place: Place, client: Any = None, namespace: str | None = None) -> None:
         self.place = place
         #: Where every way up ends.
         self.client = client
         self.record: Record = place.record
-        self.lookup = Lookup(place.record)
+        #: The tag that is looked through, or ``None``.
+        self.namespace = namespace
+        self.lookup = Lookup(place.record, namespace)
 
     @property
     def vault(self) -> Vault:
@@ -116,6 +119,7 @@ class Reader:
         query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
         if noun in ("pipeline", "artifact") and sort_by is None:
             query = changed(query, descending=False)
+        query = self._in_namespace(query)
         what = {"version": "artifact version"}.get(noun, noun)
         note_read(f"a list of {what}s")
         listing: Listing[Any] = Listing(self.record, query, self._maker(noun), what=what)
@@ -126,6 +130,18 @@ class Reader:
             _whole("page", 1 if page is None else page, None),
         )
         return listing[(page - 1) * size : page * size]
+
+    def _in_namespace(self, query: Query) -> Query:
+        """The query for what is in the namespace: runs that have the tag, and pipelines that have such a run."""
+        if self.namespace is None or query.noun not in ("pipeline", "run"):
+            return query
+        within = self.lookup.within if query.noun == "run" else self.lookup.pipelines()
+        if query.any and len(query.conditions) > 1:
+            raise QueryInvalid(
+                f"logical_operator='or' does not go with the namespace {self.namespace!r}; "
+                "look at everything: client.in_namespace(None)."
+            )
+        return changed(query, any=False, conditions=(*query.conditions, *within))
 
     def _maker(self, noun: str) -> Callable[[Any], Any]:
         makers: dict[str, Callable[[Any], Any]] = {

@@ -206,7 +206,7 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     def origin(self) -> Run | None:
         """The run that this one resumed, if any. Raises `NotFound` when that one was deleted."""
         origin = self._noun.origin
-        return None if origin is None else self._reader.run(self._reader.lookup.run(str(origin)))
+        return None if origin is None else self._reader.run(self._reader.lookup.anywhere.run(str(origin)))
 
     @property
     def parameters(self) -> Parameters:
@@ -292,6 +292,7 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         before = Query(
             noun="run",
             conditions=(
+                *self._reader.lookup.within,
                 Condition("pipeline", Operator.EQ, self._noun.pipeline),
                 Condition("number", Operator.LT, self.number),
             ),

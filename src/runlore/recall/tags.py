@@ -62,6 +62,12 @@ class Taggable(Tagged):
         note_read(f"the tags of {self.pathspec}")
         return tuple(tag.name for tag in self._record.tags(self._tag_owners()[0]) if not tag.system)
 
+    @property
+    def own_system_tags(self) -> tuple[str, ...]:
+        """Tags that runlore gave to this very thing, by name."""
+        note_read(f"the tags of {self.pathspec}")
+        return tuple(tag.name for tag in self._record.tags(self._tag_owners()[0]) if tag.system)
+
     def add_tag(self, tag: str) -> None:
         """Add a tag; one that is there already, given by people or by runlore, stays as it is."""
         self._change(add=[tag])

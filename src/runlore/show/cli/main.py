@@ -21,13 +21,19 @@ _HERE = "runlore.show.cli."
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="runlore", message="%(prog)s %(version)s")
-def main() -> None:
+@click.option("--namespace", metavar="TAG", help="See only runs with this tag, such as user:ann; '' is everything.")
+@click.pass_context
+def main(ctx: click.Context, namespace: str | None) -> None:
     """Run machine-learning pipelines and get any past result back.
 
     PATHSPECs name anything by position: training/12/train/0/model is pipeline / run / step / task / output, and any
     shorter beginning names the parent. The run may be its number, id, name, the unique beginning of one, latest or
     latest-successful.
     """
+    if namespace is not None:
+        from runlore.recall.namespace import use_namespace  # rarely asked for
+
+        ctx.with_resource(use_namespace(namespace or None))
 
 
 @main.group(
@@ -37,6 +43,7 @@ def main() -> None:
         "show": (_HERE + "pipeline:show", "Show one pipeline and its newest runs."),
         "run": (_HERE + "launch:run", "Run a pipeline of a Python file."),
         "runs": (_HERE + "pipeline:runs", "List runs."),
+        "tag": (_HERE + "tag:tag_pipeline", "Show or change the tags of a pipeline."),
     },
 )
 def pipeline() -> None:
@@ -50,6 +57,7 @@ def pipeline() -> None:
         "show": (_HERE + "run:show", "Show one run with its steps."),
         "logs": (_HERE + "run:logs", "Print what the steps of a run wrote."),
         "report": (_HERE + "report:report", "Write a report of a run: one HTML file."),
+        "tag": (_HERE + "tag:tag_run", "Show or change the tags of a run."),
         "delete": (_HERE + "run:delete", "Delete finished runs; artifact versions stay."),
     },
 )
@@ -62,6 +70,7 @@ def run() -> None:
     lazy={
         "show": (_HERE + "step:show", "Show one step: parameters, inputs, outputs."),
         "logs": (_HERE + "step:logs", "Print what a step wrote."),
+        "tag": (_HERE + "tag:tag_step", "Show or change the tags of a step."),
     },
 )
 def step() -> None:
@@ -74,6 +83,7 @@ def step() -> None:
         "list": (_HERE + "artifact:list_artifacts", "List artifacts."),
         "show": (_HERE + "artifact:show", "Show one artifact version."),
         "version": (_HERE + "artifact:version", "List versions."),
+        "tag": (_HERE + "tag:tag_artifact", "Show or change the tags of an artifact or version."),
         "alias": (_HERE + "alias:alias", "Show or change which versions hold aliases."),
         "prune": (_HERE + "prune:prune", "Delete versions that nothing refers to."),
         "download": (_HERE + "artifact:download", "Write the stored files of a version to a folder."),

@@ -62,9 +62,8 @@ def given_filters(filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str 
 
 
 def client() -> Client:
-    """Recall over the workspace that settings and folder choose."""
-    found: Client = default_workspace().client
-    return found
+    """Recall over the workspace and through the namespace that options, settings and folder choose."""
+    return Client(default_workspace())
 
 
 def limited(listing: Any, limit: int) -> tuple[list[Any], int]:
