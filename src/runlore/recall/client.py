@@ -124,7 +124,7 @@ class Client(Container[Pipeline]):
             path = parse_pathspec(name_id_or_prefix)
             if isinstance(path, RunPath) and path.run is not None:
                 return self._reader.run(
-                    self._reader.lookup.run(path.run, self._reader.lookup.pipeline(path.pipeline).name)
+                    self._reader.lookup.run(path.run, self._reader.lookup.pipeline(path.pipeline, hidden=True).name)
                 )
         return self._reader.run(self._reader.lookup.run(name_id_or_prefix, pipeline))
 
@@ -268,7 +268,7 @@ class Client(Container[Pipeline]):
             note_read(f"{pathspec!r}")
             if path.run is None:
                 return self._pipeline_or_run(path.pipeline)
-            pipeline = self._reader.lookup.pipeline(path.pipeline)
+            pipeline = self._reader.lookup.pipeline(path.pipeline, hidden=True)
         except (NotFound, PathspecInvalid) as problem:
             try:
                 found = self._in_run_alone(pathspec) if isinstance(pathspec, str) else None

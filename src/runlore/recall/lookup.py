@@ -73,8 +73,11 @@ class Lookup:
             return pipeline
         raise self._absent("pipeline", name)
 
-    def pipeline(self, reference: str | int, *, prefix: bool = True) -> Pipeline:
-        """By name, number in the record, or, with ``prefix``, unique beginning of the name."""
+    def pipeline(self, reference: str | int, *, prefix: bool = True, hidden: bool = False) -> Pipeline:
+        """By name, number in the record, or, with ``prefix``, unique beginning of the name.
+
+        With ``hidden`` it may be outside of the namespace, as long as it alone can be meant.
+        """
         if isinstance(reference, str) and not prefix:
             found: Sequence[Any] = [self.pipeline_named(reference)]
         elif isinstance(reference, int):
@@ -84,7 +87,7 @@ class Lookup:
         if len(found) > 1:
             found = [one for one in found if self.holds(one)] or found
         pipeline: Pipeline = self._only(found, "pipeline", str(reference), lambda noun: repr(noun.name))
-        if not self.holds(pipeline):
+        if not (hidden or self.holds(pipeline)):
             raise self._elsewhere(f"Pipeline {pipeline.name!r} has no run", f"client.get_pipeline({pipeline.name!r})")
         return pipeline
 
