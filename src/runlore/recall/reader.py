@@ -136,12 +136,7 @@ class Reader:
         if self.namespace is None or query.noun not in ("pipeline", "run"):
             return query
         within = self.lookup.within if query.noun == "run" else self.lookup.pipelines()
-        if query.any and len(query.conditions) > 1:
-            raise QueryInvalid(
-                f"logical_operator='or' does not go with the namespace {self.namespace!r}; "
-                "look at everything: client.in_namespace(None)."
-            )
-        return changed(query, any=False, conditions=(*query.conditions, *within))
+        return changed(query, conditions=(*query.conditions, *within))
 
     def _maker(self, noun: str) -> Callable[[Any], Any]:
         makers: dict[str, Callable[[Any], Any]] = {

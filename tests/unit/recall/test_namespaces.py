@@ -47,6 +47,8 @@ def test_lists_hold_what_has_the_tag(shared: Book, ann: Client) -> None:
     assert [pipeline.name for pipeline in ann] == ["training"] and len(ann) == 1
     assert [pipeline.name for pipeline in everything] == ["training", "other"]
     assert [run.name for run in ann.runs(tag="prod")] == ["anns-second"]
+    either = ann.list_pipeline_runs(logical_operator="or", name="bobs", number=1)
+    assert [run.name for run in either] == ["anns-first"]
     assert list(ann.in_namespace("user:nobody").runs()) == list(ann.in_namespace("user:nobody")) == []
     assert len(ann.in_namespace(None).runs()) == 4 and len(ann.in_namespace("prod").runs()) == 1
 
