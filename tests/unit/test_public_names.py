@@ -114,8 +114,8 @@ def test_client_is_light() -> None:
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("from runlore.client import Client", set(), 45),
-        ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 70),
+        ("from runlore.client import Client", set(), 46),
+        ("from runlore.client import Client; list(Client().runs())", {"sqlite3"}, 71),
     ],
 )
 def test_looking_up_imports_only_what_it_needs(

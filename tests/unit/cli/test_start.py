@@ -79,14 +79,14 @@ def modules_after(words: str, home: Path) -> list[str]:
     [
         ("--help", 13, 120),
         ("run --help", 13, 120),
-        ("run list", 78, 188),
-        ("pipeline list", 78, 188),
-        ("artifact list", 78, 188),
-        ("artifact version list", 78, 188),
-        ("run show making/1", 84, 198),
-        ("step show making/1/make", 84, 198),
-        ("step logs making/1/make", 86, 198),
-        ("artifact show making::make::output", 83, 198),  # the table of types says whether it is a pickle
+        ("run list", 79, 188),
+        ("pipeline list", 79, 188),
+        ("artifact list", 79, 188),
+        ("artifact version list", 79, 188),
+        ("run show making/1", 85, 198),
+        ("step show making/1/make", 85, 198),
+        ("step logs making/1/make", 87, 198),
+        ("artifact show making::make::output", 84, 198),  # the table of types says whether it is a pickle
     ],
 )
 def test_a_look_up_imports_little(words: str, own: int, every: int, home: Path) -> None:
