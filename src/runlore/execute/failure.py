@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 from runlore.model.run import Failure
 from runlore.plan.redaction import Redaction
+from runlore.values import codec
+
+#: Characters of an exception's arguments and attributes, beyond which they are not kept.
+STATE_LIMIT = 32 * 1024
 
 
 def failure_of(error: BaseException, redaction: Redaction) -> Failure:
@@ -20,8 +25,23 @@ def failure_of(error: BaseException, redaction: Redaction) -> Failure:
     except Exception:
         text = ""
     return Failure(
-        type=f"{cls.__module__}.{cls.__qualname__}", message=redaction.text(message), traceback=redaction.text(text)
-    )
+        type=f"{cls.__module__}.{cls.__qualname__}", message=redaction.text(message), traceback=redaction.text(text),
+        state=_state(error, redaction),
+    )  # fmt: skip
+
+
+def _state(error: BaseException, redaction: Redaction) -> str | None:
+    """What the exception can be made of again, if the codec can carry it; large ones are told by their text alone."""
+    try:
+        reduced: Any = error.__reduce__()
+        kind, args, *attributes = reduced
+        if kind is not type(error) or len(attributes) > 1:
+            return None
+        made = {"args": list(args), "attributes": dict(attributes[0] or {}) if attributes else {}}
+        text = codec.encode(redaction.value(made))
+    except Exception:  # what it holds is no value that can be kept, or code of the user's failed
+        return None
+    return text if len(text) <= STATE_LIMIT and not redaction.is_in(text) else None
 
 
 def annotate(error: BaseException, *, run: str, step: str, attempt: int = 0, item: int | None = None) -> None:

@@ -18,6 +18,8 @@ class Failure:
     message: str
     #: Full traceback, formatted.
     traceback: str = ""
+    #: What the exception can be made of again, if all of it can be kept: typed JSON, ``args`` and ``attributes``.
+    state: str | None = None
 
 
 @noun

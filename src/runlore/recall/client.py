@@ -259,8 +259,16 @@ class Client(Container[Pipeline]):
 
     # -- pathspecs -----------------------------------------------------------------------------------------------
 
-    def get(self, pathspec: str) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
-        """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``."""
+    def get(
+        self, pathspec: str, *, attempt: int | None = None
+    ) -> Pipeline | Run | Step | Task | Artifact | ArtifactVersion:
+        """Whatever ``pathspec`` names, such as ``training/12/train/0/model`` or ``artifact:model@3``.
+
+        ``attempt`` chooses a try of the task that it names, or that made the output that it names; the last without it.
+        Raises `NotFound`, which says what there is, and `PathspecInvalid`.
+        """
+        if attempt is not None:
+            return self._get_attempt(pathspec, attempt)
         try:
             path = parse_pathspec(pathspec)
             if isinstance(path, ArtifactPath):
@@ -280,6 +288,21 @@ class Client(Container[Pipeline]):
                 raise
             pipeline, path = found
         return self._get_in_run(path, pipeline.name, path.run or "")
+
+    def _get_attempt(self, pathspec: str, attempt: int) -> Task | ArtifactVersion:
+        try:
+            found = self.get(pathspec)
+        except NotFound:  # it may be an output that only another attempt has
+            found = None
+        if isinstance(found, Task):
+            return found.attempt_number(attempt)
+        head, _, output = pathspec.rpartition("/")
+        task = self.get(head) if head and (found is None or isinstance(found, ArtifactVersion)) else found
+        if not isinstance(task, Task):
+            raise PathspecInvalid(
+                f"{pathspec!r} is no task; only tasks have attempts, as in get('training/12/train/0', attempt=1)."
+            )
+        return task.attempt_number(attempt).outputs[output]
 
     def _in_run_alone(self, pathspec: str) -> tuple[model.Pipeline, RunPath] | None:
         """Read ``12/train`` and ``latest/train/0/model``: a run that alone is unambiguous, and what is in it."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runlore.model.lineage import Key
     from runlore.model.trigger import TriggerEvent
     from runlore.recall.data import Data
+    from runlore.recall.exception import RecordedException
     from runlore.recall.listing import Listing
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
@@ -281,9 +282,11 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         return next((failure for failure in failures if failure is not None), None)
 
     @property
-    def exception(self) -> model.Failure | None:
-        """The same as `failure`."""
-        return self.failure
+    def exception(self) -> RecordedException | None:
+        """What made it fail: type, message and traceback as text, and ``load()`` for the object; else ``None``."""
+        from runlore.recall.exception import exception_of  # not imported by who only lists
+
+        return exception_of(self.failure, self.pathspec)
 
     @property
     def previous(self) -> Run | None:

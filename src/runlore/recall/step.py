@@ -27,6 +27,7 @@ from runlore.recall.task import Task
 if TYPE_CHECKING:
     from runlore.model.lineage import Key
     from runlore.recall.code import Code
+    from runlore.recall.exception import RecordedException
     from runlore.recall.explanation import Explanation
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
@@ -325,9 +326,11 @@ class Step(Notes, Logged, Container[Task], Timed, Traceable):
         return next((task.failure for task in self.tasks if task.failure is not None), None)
 
     @property
-    def exception(self) -> model.Failure | None:
-        """The same as `failure`."""
-        return self.failure
+    def exception(self) -> RecordedException | None:
+        """What made it fail: type, message and traceback as text, and ``load()`` for the object; else ``None``."""
+        from runlore.recall.exception import exception_of  # not imported by who only lists
+
+        return exception_of(self.failure, self.pathspec)
 
     def _logged_steps(self) -> Iterable[Step]:
         return (self,)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runlore.model.lineage import Key
     from runlore.recall.code import Code
     from runlore.recall.data import Data
+    from runlore.recall.events import TaskEvent
+    from runlore.recall.exception import RecordedException
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
@@ -156,13 +158,37 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed, Traceable):
         return self._now().failure
 
     @property
-    def exception(self) -> model.Failure | None:
-        """The same as `failure`."""
-        return self._now().failure
+    def exception(self) -> RecordedException | None:
+        """What made it fail: type, message and traceback as text, and ``load()`` for the object; else ``None``."""
+        from runlore.recall.exception import exception_of  # not imported by who only lists
+
+        return exception_of(self.failure, self.pathspec)
+
+    @property
+    def events(self) -> tuple[TaskEvent, ...]:
+        """What is known of how it went, of all attempts: ``attempt``, ``status``, ``host``, ``memory``, …"""
+        from runlore.recall.events import events_of  # few ask
+
+        return events_of(self)
+
+    @property
+    def metadata(self) -> Named[Any]:
+        """The latest of its `events` by name, as plain values; of an attempt, as of that one."""
+        found = {event.name: event.value for event in self.events if event.attempt in (None, self.attempt)}
+        return Named(found, kind="event", owner=self.pathspec)
+
+    def _attempts_logged(self) -> tuple[tuple[int, int, int], ...]:
+        noun = self._noun
+        return self._reader.record.logged(noun.run, noun.step, noun.item, noun.item + 1)
 
     @property
     def outputs(self) -> Named[ArtifactVersion]:
-        """What it made, by name; for an item of a mapped step, its element of each collection."""
+        """What it made, by name; for an item of a mapped step, its element of each collection.
+
+        An attempt that failed has none.
+        """
+        if not self.successful:  # what is recorded as output is that of the attempt that was
+            return Named({}, kind="output", owner=self.pathspec)
         element = self.index if self._step.mapped else None
         return self._versions("output", -1 if self._step.mapped else 0, element)
 

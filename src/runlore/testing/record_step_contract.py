@@ -82,7 +82,7 @@ class RecordStepContract:
         run, fence = begun(record)
         receipt = record.commit([VersionSaved(version=new_version("data"))])
         ((seq, _),) = receipt.versions.values()
-        failure = Failure(type="builtins.OSError", message="no", traceback="tb")
+        failure = Failure(type="builtins.OSError", message="no", traceback="tb", state='{"args":["\\u0000"]}')
         usage = Usage(wall=1.5, cpu=0.5, memory=2**40, gpu_memory=None)
         inputs = (Input(name="data", version=seq),)
         record.commit(

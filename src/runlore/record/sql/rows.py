@@ -28,15 +28,18 @@ _NAN = float("nan")
 
 def pack_failure(failure: Failure | None) -> str | None:
     """An exception as a JSON list."""
-    return None if failure is None else json.dumps([failure.type, failure.message, failure.traceback])
+    if failure is None:
+        return None
+    parts = [failure.type, failure.message, failure.traceback]
+    return json.dumps(parts if failure.state is None else [*parts, failure.state])
 
 
 def unpack_failure(text: str | None) -> Failure | None:
     """Undo `pack_failure`."""
     if text is None:
         return None
-    type_, message, traceback = json.loads(text)
-    return Failure(type=type_, message=message, traceback=traceback)
+    type_, message, traceback, *rest = json.loads(text)
+    return Failure(type=type_, message=message, traceback=traceback, state=rest[0] if rest else None)
 
 
 def to_pipeline(row: Any) -> Pipeline:
