@@ -38,6 +38,8 @@ class NewRun:
     git_commit: str | None = None
     origin: UUID | None = None
     trigger: str | None = None
+    #: Of a run that happened in another record; the pipeline's own version and fingerprint then stay as they are.
+    pipeline_version: int | None = None
     tags: tuple[str, ...] = ()
     system_tags: tuple[str, ...] = ()
     #: Identity of the owning process; the store adds the token.
@@ -93,6 +95,10 @@ class NewVersion:
     metadata: tuple[tuple[str, str], ...] = ()
     #: Searchable form of ``metadata``: dotted key → int, float, bool, str.
     facts: tuple[tuple[str, object], ...] = ()
+    #: When it was made; by default when its task or step ended, or now.
+    created: datetime | None = None
+    #: Its bytes are not here, and it reads as one whose bytes were deleted.
+    deleted: bool = False
 
 
 @noun

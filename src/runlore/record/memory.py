@@ -66,7 +66,7 @@ class MemoryRecord(PrunedMemory):
                 seq=seq,
                 id=new.id,
                 pipeline=new.pipeline,
-                pipeline_version=pipeline.version,
+                pipeline_version=new.pipeline_version or pipeline.version,
                 number=pipeline.last_number,
                 name=name,
                 status=Status.RUNNING,

@@ -43,18 +43,18 @@ class MemoryWriter(MemoryNotes):
     def _count_run(self, new: NewRun) -> Pipeline:
         known = self._t.pipelines.get(new.pipeline)
         if known is None:
+            version, fingerprint = new.pipeline_version or 1, new.fingerprint
             pipeline = Pipeline(
-                id=self._next("pipeline"), name=new.pipeline, version=1, runs=1, last_number=1, created=new.created
+                id=self._next("pipeline"), name=new.pipeline, version=version, runs=1, last_number=1, created=new.created
             )
         else:
             old, fingerprint = known
-            pipeline = changed(
-                old,
-                version=old.version + (fingerprint != new.fingerprint),
-                runs=old.runs + 1,
-                last_number=old.last_number + 1,
-            )
-        self._put(self._t.pipelines, new.pipeline, (pipeline, new.fingerprint))
+            version = old.version
+            if new.pipeline_version is None:
+                version += fingerprint != new.fingerprint
+                fingerprint = new.fingerprint
+            pipeline = changed(old, version=version, runs=old.runs + 1, last_number=old.last_number + 1)
+        self._put(self._t.pipelines, new.pipeline, (pipeline, fingerprint))
         return pipeline
 
     def _apply(self, run: int, changes: Sequence[Change]) -> dict[UUID, tuple[int, str]]:
@@ -298,7 +298,7 @@ class MemoryWriter(MemoryNotes):
             seq = self._t.seqs[new.id]
             made[new.id] = (seq, self._t.versions[seq].version)
             return seq
-        label = self._label(new)
+        label, at = self._label(new), new.created or at
         artifact = self._t.artifacts.get(new.artifact)
         if artifact is None:
             artifact = Artifact(id=self._next("artifact"), name=new.artifact, versions=0, created=at)
@@ -311,9 +311,10 @@ class MemoryWriter(MemoryNotes):
             version=label,
             created=at,
             save_type=new.save_type,
-            content=changed(self._kept(new.content), pictures=()),
+            content=changed(new.content if new.deleted else self._kept(new.content), pictures=()),
             producer=producer,
             origin=new.origin,
+            deleted=new.deleted,
         )
         self._put(self._t.versions, seq, version)
         self._put(self._t.seqs, new.id, seq)

@@ -32,6 +32,7 @@ from runlore.model.status import Status
 from runlore.record.port import Record
 from runlore.testing.record_alias_contract import RecordAliasContract
 from runlore.testing.record_batch_contract import RecordBatchContract
+from runlore.testing.record_elsewhere_contract import RecordElsewhereContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
 from runlore.testing.record_lineage_contract import RecordLineageContract
 from runlore.testing.record_metric_contract import RecordMetricContract
@@ -70,6 +71,7 @@ class RecordContract(
     RecordLineageContract,
     RecordPictureContract,
     RecordBatchContract,
+    RecordElsewhereContract,
 ):
     """What every record promises. Give a ``record`` fixture: an empty store."""
 

@@ -230,8 +230,8 @@ class Gathering:
         row: Row | None = self._read(SQL["find_pipeline"], (name,)).fetchone()
         return row
 
-    def add_pipeline(self, name: str, at: int, fingerprint: bytes) -> int:
-        self.cursor.execute(SQL["add_pipeline"], (name, at, fingerprint))
+    def add_pipeline(self, name: str, at: int, version: int, fingerprint: bytes) -> int:
+        self.cursor.execute(SQL["add_pipeline"], (name, version, at, fingerprint))
         return int(self.cursor.lastrowid or 0)
 
     def count_run(self, name: str, pipeline: int, version: int, number: int, fingerprint: bytes) -> None:

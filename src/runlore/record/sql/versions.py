@@ -16,7 +16,7 @@ from runlore.record.sql.kinds import VERSION_METADATA
 from runlore.record.sql.notes import Notes
 from runlore.record.sql.rows import FORMS, SAVE_TYPES, element_code
 from runlore.record.sql.tables import Tables
-from runlore.record.sql.text import pack, pack_digest, to_uid
+from runlore.record.sql.text import micros, pack, pack_digest, to_uid
 
 _FORM = {form: code for code, form in enumerate(FORMS)}
 
@@ -32,6 +32,7 @@ class Versions:
     def add(self, new: NewVersion, at: int, producer: tuple[int | None, ...]) -> int:
         """Make a version, unless its id is there; return its seq."""
         tables = self._tables
+        at = at if new.created is None else micros(new.created)
         artifact = tables.artifact(new.artifact, at)
         last, nth = tables.newest(artifact) or (0, 0)
         number, label = (last + 1, None) if new.version is None else self._labelled(new, artifact, last)
@@ -52,13 +53,15 @@ class Versions:
                 _FORM[content.form],
                 *producer,
                 to_uid(new.origin),
+                int(new.deleted),
                 pack(content.meta),
             )
         )
         if seq is None:
             self._find(new.id)
             return self.seq_of(new.id)
-        self.add_payload(digest, content)
+        if not new.deleted:
+            self.add_payload(digest, content)
         if content.pictures:
             self._add_pictures(seq, None, content.pictures)
         if new.origin is not None:

@@ -116,13 +116,16 @@ class Writer:
         return seq
 
     def _count_run(self, new: NewRun, at: int) -> tuple[int, int, int]:
-        row = self._tables.pipeline(new.pipeline)
+        row, told = self._tables.pipeline(new.pipeline), new.pipeline_version
         if row is None:
-            return self._tables.add_pipeline(new.pipeline, at, new.fingerprint), 1, 1
+            pipeline = self._tables.add_pipeline(new.pipeline, at, told or 1, new.fingerprint)
+            return pipeline, told or 1, 1
         pipeline, version, number, fingerprint = row
-        version += fingerprint != new.fingerprint
-        self._tables.count_run(new.pipeline, pipeline, version, number + 1, new.fingerprint)
-        return pipeline, version, number + 1
+        if told is None:
+            version += fingerprint != new.fingerprint
+            fingerprint = new.fingerprint
+        self._tables.count_run(new.pipeline, pipeline, version, number + 1, fingerprint)
+        return pipeline, told or version, number + 1
 
     def _free_name(self, new: NewRun) -> str:
         name, suffix = new.name, 1

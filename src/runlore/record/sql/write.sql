@@ -22,7 +22,7 @@ select id from artifact where name = ?
 -- name: find_pipeline
 select id, version, last_number, fingerprint from pipeline where name = ?
 -- name: add_pipeline
-insert into pipeline(name, version, runs, last_number, created, fingerprint) values (?, 1, 1, 1, ?, ?)
+insert into pipeline(name, version, runs, last_number, created, fingerprint) values (?, ?, 1, 1, ?, ?)
 -- name: count_run
 update pipeline set version = ?, runs = runs + ?, last_number = ?, fingerprint = ? where id = ?
 -- name: uncount_run
@@ -124,8 +124,8 @@ select 1 from version where artifact = ? and label = ? and deleted < 2
 select 1 from version where artifact = ? and number = ? and label is null and deleted < 2
 -- name: add_version
 insert or ignore into version(uid, artifact, number, nth, label, created, save_type, kind, digest, size, form, run, step, item, pos,
-  origin, meta)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  origin, deleted, meta)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_entry
 insert into entry(kind, owner, step, key, value, at) values (?, ?, ?, ?, ?, ?)
@@ -195,7 +195,7 @@ insert into step values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: put_executed
 insert into executed values (?, ?, ?, ?)
 -- name: put_version
-insert into version values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+insert into version values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_tag
 insert or ignore into tag(kind, word, owner, step, system) values (?, ?, ?, ?, ?)
