@@ -24,6 +24,7 @@
     ├── ArtifactCorrupt          the bytes are there but are not what was recorded
     ├── ArtifactMissing          the bytes are not there
     ├── ArtifactChanged          a registered file or folder is not what it was
+    ├── ExportInvalid            a folder is no exported run, or a damaged one; nothing was imported
     ├── StepContextError         there is no running step here
     ├── RunFailed                a run failed and there is no exception to raise again
     ├── LeaseLost                another process owns this run now
@@ -129,6 +130,10 @@ class ArtifactMissing(RunloreError):
 
 class ArtifactChanged(RunloreError):
     """A file or folder that stays where it is differs from what was registered; the message names the first file."""
+
+
+class ExportInvalid(RunloreError, ValueError):
+    """A folder is no exported run, or one that is damaged or was tampered with. Nothing of it was imported."""
 
 
 class StepContextError(RunloreError):

@@ -45,7 +45,12 @@ class MemoryWriter(MemoryNotes):
         if known is None:
             version, fingerprint = new.pipeline_version or 1, new.fingerprint
             pipeline = Pipeline(
-                id=self._next("pipeline"), name=new.pipeline, version=version, runs=1, last_number=1, created=new.created
+                id=self._next("pipeline"),
+                name=new.pipeline,
+                version=version,
+                runs=1,
+                last_number=1,
+                created=new.created,
             )
         else:
             old, fingerprint = known
