@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -179,6 +180,20 @@ class Client(Container[Pipeline]):
     def delete_pipeline_run(self, name_id_or_prefix: str | int | UUID) -> None:
         """Delete a finished run; the artifact versions that it made stay."""
         self.get_pipeline_run(name_id_or_prefix).delete()
+
+    def import_run(self, path: str | os.PathLike[str]) -> Run:
+        """Read the run in the folder ``path``, which `Run.export` wrote, into this record; return it.
+
+        It comes wholly or not at all, and nothing of it is executed. It gets the next number of its pipeline, and a
+        suffix to its name if that is taken; a version keeps its label if that is free. A run that is here already is
+        returned as it is. Pickles in it load with ``trust=True`` only.
+
+        Raises:
+            ExportInvalid: the folder is no exported run, is damaged or was tampered with. Nothing was imported.
+        """
+        from runlore.recall.portable import import_run  # not imported by who only reads
+
+        return import_run(self._reader, path)[0]
 
     # -- artifacts -----------------------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -346,6 +347,24 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     def delete(self) -> None:
         """Delete the run with its steps, logs, tags and metadata; artifact versions stay."""
         self._record.delete_run(self.seq)
+
+    def export(
+        self, path: str | os.PathLike[str], *, artifacts: bool = True, only: Collection[str] | str | None = None
+    ) -> Path:
+        """Write the run to the folder ``path``, new or empty, with all that is known of it; return the folder.
+
+        `Client.import_run` reads it, in any record. The bytes of what the run read and made go along; with
+        ``artifacts=False`` none do, with ``only`` those of the artifacts of these names.
+
+        Raises:
+            AlreadyExists: something is in the folder.
+            StoreError: the run has not ended.
+            NotFound: it has no artifact of a name in ``only``.
+            ArtifactMissing, ArtifactCorrupt: bytes that should go along are not there, or are damaged.
+        """
+        from runlore.recall.portable import export_run  # not imported by who only reads
+
+        return export_run(self, path, artifacts=artifacts, only=only)
 
     def to_row(self) -> dict[str, Any]:
         """Facts, parameters and metadata for a table, by column.

@@ -1,4 +1,4 @@
-"""The contract of a record, about what happened elsewhere: runs and versions of another record that are written here."""
+"""The contract of a record, about what happened elsewhere: runs and versions of another record, written here."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -356,6 +356,6 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
-def _filled(**members: Any) -> Mapping[str, Any] | Any:
+def _filled(**members: Any) -> dict[str, Any]:
     """Members that say something."""
     return {name: value for name, value in members.items() if value is not None and value != [] and value != {}}

@@ -6,7 +6,6 @@ import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any

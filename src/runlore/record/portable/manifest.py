@@ -312,7 +312,7 @@ class Folder:
             origin=_origin(told), edges=_edges(told, known),
             looked_up=tuple(
                 (
-                    one.text("artifact", check=lambda name: checked_name("artifact", name, slash=True)),
+                    one.text("artifact", check=_artifact),
                     one.text_or_none("asked"),
                     _known(one, known) if one.has("version") else None,
                 )
@@ -326,7 +326,7 @@ class Folder:
         if any(form.form == "registered" or not there for form, there in items):
             raise ExportInvalid(f"{told.where}.items have no bytes. Nothing was imported.")
         return VersionTold(
-            id=told.id("id"), artifact=told.text("artifact", check=lambda name: checked_name("artifact", name, slash=True)),
+            id=told.id("id"), artifact=told.text("artifact", check=_artifact),
             version=told.text("version", check=checked_version), created=told.time("created"),
             save_type=SaveType(told.one_of("save_type", *SaveType)), origin=told.id_or_none("origin"),
             content=content, whole=whole, items=tuple(item for item, _ in items),
@@ -348,6 +348,10 @@ def failure_of(told: Fields) -> Failure | None:
     if len(parts) not in (0, 3):
         raise told.wrong("failure", "a class, a message and a traceback")
     return Failure(type=parts[0], message=parts[1], traceback=parts[2]) if parts else None
+
+
+def _artifact(name: Any) -> str:
+    return checked_name("artifact", name, slash=True)
 
 
 def _tag(name: Any) -> str:
@@ -397,5 +401,5 @@ def _points(data: bytes, where: str) -> Iterator[Point]:
             yield Point(value=float(value), progress=None if progress == "-" else int(progress), at=moment)
         except (ValueError, OverflowError):
             raise ExportInvalid(
-                f"{where}.points has the line {line[:60]!r}, which is no time, progress and value. Nothing was imported."
+                f"{where}.points has the line {line[:60]!r}, no time, progress and value. Nothing was imported."
             ) from None

@@ -58,11 +58,13 @@ def pipeline() -> None:
         "logs": (_HERE + "run:logs", "Print what the steps of a run wrote."),
         "report": (_HERE + "report:report", "Write a report of a run: one HTML file."),
         "tag": (_HERE + "tag:tag_run", "Show or change the tags of a run."),
+        "export": (_HERE + "portable:export", "Write a run to a folder, to be imported elsewhere."),
+        "import": (_HERE + "portable:import_", "Read an exported run into this record."),
         "delete": (_HERE + "run:delete", "Delete finished runs; artifact versions stay."),
     },
 )
 def run() -> None:
-    """Runs: list, show, logs, report, delete."""
+    """Runs: list, show, logs, report, export, import, delete."""
 
 
 @main.group(

@@ -1,0 +1,204 @@
+"""A run with everything in it, and workspaces to export it from and import it into."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from runlore import log_metadata, pipeline, register_artifact, save_artifact, step
+from runlore.author import current
+from runlore.recall.run import Run
+from runlore.recall.version import ArtifactVersion
+from runlore.record.memory import MemoryRecord
+from runlore.record.ownership import Ownership
+from runlore.record.port import Record
+from runlore.record.sql.sqlite import SQLiteRecord
+from runlore.settings import Settings
+from runlore.workspace import Workspace
+
+Make = Callable[[str], Workspace]
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def target_kind(request: pytest.FixtureRequest) -> str:
+    """What an import is tried on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def workspace_at(tmp_path: Path) -> Make:
+    """Make a workspace of its own, with a key of its own, on a record of a kind: ``sqlite`` or ``memory``."""
+    made = []
+
+    def make(kind: str) -> Workspace:
+        home = tmp_path / f"home{len(made)}"
+        home.mkdir()
+        record: Record = MemoryRecord() if kind == "memory" else SQLiteRecord(home / "record.db")
+        settings = Settings(home=home, user_folder=tmp_path / f"user{len(made)}", progress="quiet")
+        workspace = Workspace(settings, record, Ownership(home / "leases"))
+        made.append(workspace)
+        return workspace
+
+    return make
+
+
+@pytest.fixture
+def source(workspace_at: Make) -> Workspace:
+    """Where the run was made."""
+    return workspace_at("sqlite")
+
+
+@step
+def load(n: int) -> Annotated[list[int], "numbers"]:
+    """Numbers, and words on every stream."""
+    print("loading\t", n, "\x1b[31mred\x1b[0m", "é")
+    print("careful", file=sys.stderr)
+    logging.getLogger("story").warning("two\nlines")
+    log_metadata({"rows": n, "group": {"a": 1.5, "b": float("nan")}})
+    log_metadata({"rows": n + 1})
+    save_artifact({"by": "hand"}, "noted", tags=["kept"], metadata={"why": "so"})
+    return list(range(n))
+
+
+@step
+def big(n: int) -> Annotated[bytes, "bytes"]:
+    """More than a row of the record holds."""
+    return bytes(n)
+
+
+@step
+def both(data: list[int]) -> tuple[Annotated[int, "total"], Annotated[str, "word"]]:
+    """Two outputs."""
+    return sum(data), "word"
+
+
+@step
+def square(x: int) -> Annotated[int, "squares"]:
+    """One item."""
+    print("squaring", x)
+    return x * x
+
+
+@step
+def folder(word: str) -> Annotated[Path, "folder"]:
+    """Files."""
+    made = Path(word)
+    (made / "deep").mkdir(parents=True, exist_ok=True)
+    (made / "deep" / "a.txt").write_text(word, encoding="utf-8")
+    (made / "b.bin").write_bytes(bytes(70_000))
+    return made
+
+
+@step
+def code() -> Annotated[Any, "code"]:
+    """What only a pickle holds."""
+    return lambda: 42
+
+
+@step
+def take(squares: list[int], given: Path, numbers: list[int]) -> int:
+    """Reads a collection, files in place, and a list."""
+    return len(squares) + len(numbers)
+
+
+@pipeline
+def everything(n: int = 3, lr: float = 0.5):
+    """A bit of each."""
+    numbers = load(n)
+    big(100_000)
+    _, word = both(numbers)
+    squares = square.map(numbers)
+    folder(word)
+    code()
+    from runlore.client import Client
+
+    return take(squares, Client().get_artifact_version("given"), numbers)
+
+
+@pytest.fixture
+def ran(source: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The run: of a pipeline whose steps do a bit of everything."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "given.csv"
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    with current.use_workspace(source):
+        register_artifact(file, "given", outside=True)
+        run: Run = everything(lr=float("inf"))
+    run.add_tags("nightly", "with / slash")
+    run.log_metadata({"accuracy": 0.5})
+    run.log_metadata({"accuracy": 0.75, "note": "é\ud800"})
+    run.steps["load"].outputs["numbers"].add_tags("gold")
+    run.steps["load"].outputs["numbers"].log_metadata({"checked": True})
+    return run
+
+
+@pytest.fixture
+def portrait() -> Callable[[Run], dict[str, Any]]:
+    """All that recall says of a run, to be compared."""
+    return portrait_of
+
+
+def portrait_of(run: Run) -> dict[str, Any]:
+    """All that recall says of a run, but for what is the record's own: sequences, numbers, names of others."""
+    told = {
+        name: getattr(run, name)
+        for name in (
+            "id", "name", "status", "created", "ended", "duration", "user", "host", "git_commit", "environment",
+            "pipeline_version", "tags", "system_tags", "trigger", "failure",
+        )
+    }  # fmt: skip
+    told["parameters"] = repr(dict(run.parameters))
+    told["config"] = repr(run.config)
+    told["metadata"] = _metadata(run)
+    told["code"] = None if run.code is None else {name: run.code[name] for name in run.code}
+    told["outputs"] = list(run.outputs)
+    told["lines"] = [(line.time, line.stream, line.text, line.step, line.item) for line in run.loglines()]
+    told["steps"] = [_step(step) for step in run.steps.values()]
+    return told
+
+
+def _step(step: Any) -> dict[str, Any]:
+    told = {
+        name: getattr(step, name)
+        for name in ("name", "status", "started", "ended", "duration", "cache_note", "tags", "definition_body", "failure")
+    }  # fmt: skip
+    told["parameters"] = repr(dict(step.parameters))
+    told["metadata"] = _metadata(step)
+    told["upstream"] = [one.name for one in step.upstream] if hasattr(step, "upstream") else None
+    for kind in ("inputs", "outputs", "saved_artifacts"):
+        told[kind] = {name: _version(version) for name, version in getattr(step, kind).items()}
+    told["tasks"] = [
+        [
+            (one.status, one.started, one.ended, one.attempt, one.usage, one.failure, list(one.outputs))
+            for one in task.attempts
+        ]
+        for task in step.tasks
+    ]
+    return told
+
+
+def _version(version: ArtifactVersion) -> dict[str, Any]:
+    names = ("id", "artifact", "version", "type", "size", "digest", "created", "save_type", "materializer", "deleted", "tags")
+    told: dict[str, Any] = {name: str(getattr(version, name)) for name in names}
+    told["metadata"] = _metadata(version)
+    if version.save_type == "registered":
+        del told["deleted"]  # such files do not travel
+    elif not version.deleted:
+        value = version.load(trust=True)
+        told["value"] = value() if callable(value) else _files(value) if isinstance(value, Path) else value
+    return told
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(path)): one.read_bytes() for one in sorted(path.rglob("*")) if one.is_file()}
+
+
+def _metadata(owner: Any) -> dict[str, list[tuple[str, Any]]]:
+    return {
+        key: [(repr(entry.value), entry.created) for entry in owner.metadata_history(key)] for key in owner.metadata
+    }
