@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 from collections.abc import Callable
@@ -33,18 +34,16 @@ def target_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def workspace_at(tmp_path: Path) -> Make:
     """Make a workspace of its own, with a key of its own, on a record of a kind: ``sqlite`` or ``memory``."""
-    made = []
+    numbers = itertools.count()
+    return lambda kind: workspace_in(tmp_path / f"home{next(numbers)}", kind)
 
-    def make(kind: str) -> Workspace:
-        home = tmp_path / f"home{len(made)}"
-        home.mkdir()
-        record: Record = MemoryRecord() if kind == "memory" else SQLiteRecord(home / "record.db")
-        settings = Settings(home=home, user_folder=tmp_path / f"user{len(made)}", progress="quiet")
-        workspace = Workspace(settings, record, Ownership(home / "leases"))
-        made.append(workspace)
-        return workspace
 
-    return make
+def workspace_in(home: Path, kind: str) -> Workspace:
+    """A workspace in a new folder."""
+    home.mkdir()
+    record: Record = MemoryRecord() if kind == "memory" else SQLiteRecord(home / "record.db")
+    settings = Settings(home=home, user_folder=home / "user", progress="quiet")
+    return Workspace(settings, record, Ownership(home / "leases"))
 
 
 @pytest.fixture
@@ -124,7 +123,21 @@ def everything(n: int = 3, lr: float = 0.5):
 def ran(source: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The run: of a pipeline whose steps do a bit of everything."""
     monkeypatch.chdir(tmp_path)
-    file = tmp_path / "given.csv"
+    return run_in(source, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of such a run, to be copied."""
+    folder = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return run_in(workspace_in(folder / "home", "sqlite"), folder).export(folder / "out")
+
+
+def run_in(source: Workspace, folder: Path) -> Run:
+    """Run it, and note things on it."""
+    file = folder / "given.csv"
     file.write_text("a,b\n1,2\n", encoding="utf-8")
     with current.use_workspace(source):
         register_artifact(file, "given", outside=True)
@@ -135,6 +148,12 @@ def ran(source: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     run.steps["load"].outputs["numbers"].add_tags("gold")
     run.steps["load"].outputs["numbers"].log_metadata({"checked": True})
     return run
+
+
+@pytest.fixture
+def again_in() -> Callable[[], Run]:
+    """Run the same pipeline once more, in the workspace in force."""
+    return lambda: everything(lr=float("inf"))
 
 
 @pytest.fixture
@@ -165,7 +184,9 @@ def portrait_of(run: Run) -> dict[str, Any]:
 def _step(step: Any) -> dict[str, Any]:
     told = {
         name: getattr(step, name)
-        for name in ("name", "status", "started", "ended", "duration", "cache_note", "tags", "definition_body", "failure")
+        for name in (
+            "name", "status", "started", "ended", "duration", "cache_note", "tags", "definition_body", "failure",
+        )
     }  # fmt: skip
     told["parameters"] = repr(dict(step.parameters))
     told["metadata"] = _metadata(step)
@@ -183,7 +204,19 @@ def _step(step: Any) -> dict[str, Any]:
 
 
 def _version(version: ArtifactVersion) -> dict[str, Any]:
-    names = ("id", "artifact", "version", "type", "size", "digest", "created", "save_type", "materializer", "deleted", "tags")
+    names = (
+        "id",
+        "artifact",
+        "version",
+        "type",
+        "size",
+        "digest",
+        "created",
+        "save_type",
+        "materializer",
+        "deleted",
+        "tags",
+    )
     told: dict[str, Any] = {name: str(getattr(version, name)) for name in names}
     told["metadata"] = _metadata(version)
     if version.save_type == "registered":

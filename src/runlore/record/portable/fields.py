@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from runlore.errors import ExportInvalid, NameInvalid
+from runlore.errors import ExportInvalid, NameInvalid, RunloreError
 from runlore.model.digest import is_digest
 from runlore.model.status import Status
+from runlore.values.codec import decode_notes
 
 #: Greatest number of anything in an export: positions, attempts, versions of a pipeline.
 MOST = 2**31 - 1
@@ -121,8 +122,15 @@ class Fields:
         """The text of a JSON value."""
         return json_of(self._data.get(name, default), f"{self.where}.{name}")
 
-    def json_or_none(self, name: str) -> str | None:
-        return self.json(name) if self.has(name) else None
+    def typed(self, name: str, kind: type = dict) -> str:
+        """The text of a typed JSON value of a kind; an empty one if it is missing."""
+        text = self.json(name)
+        if not isinstance(decoded(text, f"{self.where}.{name}"), kind):
+            raise self.wrong(name, f"typed JSON of a {kind.__name__}")
+        return text
+
+    def typed_or_none(self, name: str) -> str | None:
+        return self.typed(name, object) if self.has(name) else None
 
     def flag(self, name: str) -> bool:
         """True or false; false if it is missing."""
@@ -171,6 +179,14 @@ def time_of(value: object, where: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise _wrong(where, "a time in ISO 8601 with a zone", value)
+
+
+def decoded(text: str, where: str) -> Any:
+    """What typed JSON says, without importing what it names."""
+    try:
+        return decode_notes(text)
+    except (RunloreError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise _wrong(where, "typed JSON", text) from error
 
 
 def json_of(value: object, where: str) -> str:

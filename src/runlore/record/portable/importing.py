@@ -107,6 +107,8 @@ class _OneImport:
         self._exported = exported
         self._limit = limit
         self._told = {version.id: version for version in exported.versions}
+        #: Place in the order in which they were made.
+        self._place = {version.id: position for position, version in enumerate(exported.versions)}
         #: Versions that are here already.
         self._here: dict[UUID, Version] = {}
         self._runs: dict[UUID, Run | None] = {}
@@ -229,7 +231,7 @@ class _OneImport:
             parameters=parameters, facts=tuple(_facts_of(parameters)), config=run.json("config"),
             environment=run.digest_or_none("environment"), code=run.digest_or_none("code"),
             user=run.text_or_none("user"), host=run.text_or_none("host"), git_commit=run.text_or_none("git_commit"),
-            origin=run.id_or_none("origin"), trigger=run.json_or_none("trigger"), tags=noted.tags,
+            origin=run.id_or_none("origin"), trigger=run.typed_or_none("trigger"), tags=noted.tags,
             system_tags=noted.system_tags,
         )  # fmt: skip
 
@@ -268,7 +270,7 @@ class _OneImport:
 
     def _in_order(self) -> Iterator[tuple[int, StepTold, TaskTold | None]]:
         """Attempts and ends of steps: those first that made the older versions, and each after what it read."""
-        place = {told.id: position for position, told in enumerate(self._exported.versions)}
+        place = self._place
         units: list[tuple[int, StepTold, TaskTold | None]] = []
         for index, step in enumerate(self._exported.steps):
             units += [(index, step, task) for task in sorted(step.tasks, key=lambda task: (task.item, task.attempt))]
@@ -338,12 +340,13 @@ class _OneImport:
         )  # fmt: skip
 
     def _outputs(self, edges: Iterable[EdgeTold]) -> tuple[Output, ...]:
+        # positions count per direction; between the two, what was made first comes first again
+        made, saved = ([edge for edge in edges if edge.direction == way] for way in ("output", "saved"))
         return tuple(
             Output(name=edge.name, direction=edge.direction,
                    value=self._here[edge.version].seq if edge.version in self._here
                    else self._new_version(self._told[edge.version]))
-            for edge in edges
-            if edge.direction != "input"
+            for edge in heapq.merge(made, saved, key=lambda edge: self._place[edge.version])
         )  # fmt: skip
 
     def _seq(self, id: UUID) -> int | None:

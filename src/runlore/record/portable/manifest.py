@@ -22,7 +22,7 @@ from runlore.model.noun import noun
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
 from runlore.record.portable.export import FORMAT, MANIFEST, blob_path
-from runlore.record.portable.fields import MOST_BYTES, Fields, time_of
+from runlore.record.portable.fields import MOST_BYTES, Fields, decoded, time_of
 
 #: Bytes of a manifest, at most.
 MOST_MANIFEST = 256 * 1024 * 1024
@@ -183,6 +183,9 @@ class Folder:
         run = fields.within("run")
         run.text("pipeline", check=lambda name: checked_name("pipeline", name))
         run.text("name", check=checked_run_name)
+        for name in ("parameters", "config"):
+            run.typed(name)
+        _check_outputs(run, len(steps))
         return Exported(run=run, noted=self._noted(run), steps=steps, versions=versions)
 
     def _manifest(self) -> Fields:
@@ -261,7 +264,7 @@ class Folder:
                 raise ExportInvalid(f"{where} should be a key, a value and a time. Nothing was imported.")
             entry = Fields({"key": one[0], "value": one[1]}, where)
             key = entry.text("key", check=checked_metadata_key)
-            entries.append((key, entry.json("value"), time_of(one[2], where)))
+            entries.append((key, entry.typed("value", object), time_of(one[2], where)))
         return Noted(
             tags=told.texts("tags", _tag), system_tags=told.texts("system_tags", _tag), metadata=tuple(entries),
             metrics=tuple(self._series(one) for one in told.each("metrics")),
@@ -291,7 +294,7 @@ class Folder:
             name=told.text("name", check=checked_step_id), status=told.status("status"),
             started=told.time_or_none("started"), ended=told.time_or_none("ended"),
             duration=told.number_or_none("duration"), definition=told.json("definition"),
-            parameters=told.json("parameters"), config=told.json("config"),
+            parameters=told.typed("parameters"), config=told.typed("config"),
             upstream=tuple(Fields({"it": one}, where).whole("it") for where, one in told.items("upstream")),
             mapped=told.whole_or_none("mapped"), cache_note=told.text_or_none("cache_note"), origin=_origin(told),
             edges=_edges(told, known), tasks=tasks, noted=self._noted(told),
@@ -342,6 +345,14 @@ class Folder:
         )  # fmt: skip
 
 
+def _check_outputs(run: Fields, steps: int) -> None:
+    """What the body returned: name → step and output, by name or position."""
+    for one in decoded(run.typed("outputs"), "run.outputs").values():
+        pair = one if isinstance(one, list) and len(one) == 2 else (None, None)
+        if type(pair[0]) is not int or not 0 <= pair[0] < steps or type(pair[1]) not in (int, str):
+            raise run.wrong("outputs", "names with a step and one of its outputs")
+
+
 def failure_of(told: Fields) -> Failure | None:
     """Class, message and traceback of a run or attempt."""
     parts = told.texts("failure", str)
@@ -386,7 +397,7 @@ def _content(told: Fields) -> tuple[Content, bool]:
     content = Content(
         materializer=told.text("materializer"), type=told.text("type"), artifact_type=told.text("artifact_type"),
         digest=told.digest("digest"), size=told.whole("size", most=MOST_BYTES), form=told.one_of("form", *_FORMS),
-        meta=told.json("meta"),
+        meta=told.typed("meta"),
     )  # fmt: skip
     return content, told.flag("bytes") and content.form != "registered"
 
