@@ -1,53 +1,50 @@
-"""Where steps stand in a drawing, for any graph of steps."""
+"""Where nodes stand in a drawing, for any graph."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runlore.model.run import Step
-from runlore.model.status import Status
 from runlore.recall.html.layout import layout
+
+#: For each node those that lead to it, and the kind of each.
+Graph = tuple[list[tuple[int, ...]], list[int]]
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> list[Step]:
-    """Steps that wait for any earlier ones, of a few definitions."""
-    steps: list[Step] = []
+def graphs(draw: st.DrawFn) -> Graph:
+    """Nodes to which any earlier ones lead, of a few kinds."""
+    sources: list[tuple[int, ...]] = []
     for index in range(draw(st.integers(0, 40))):
-        upstream = draw(st.sets(st.integers(0, index - 1), max_size=4)) if index else set()
-        definition = draw(st.integers(0, 3))
-        status = draw(st.sampled_from(list(Status)))
-        one = Step(run=1, index=index, name=f"s{index}", definition=definition, status=status, upstream=tuple(upstream))
-        steps.append(one)
-    return steps
+        sources.append(tuple(draw(st.sets(st.integers(0, index - 1), max_size=4))) if index else ())
+    return sources, [draw(st.integers(0, 3)) for _ in sources]
 
 
 @settings(max_examples=40)
 @given(graphs(), st.integers(1, 30))
-def test_every_step_has_one_place_or_is_counted(steps: list[Step], most: int) -> None:
-    """No step is drawn twice, at most so many places are drawn, and what is left out is counted."""
-    found = layout(steps, most)
-    drawn = [step.index for place in found.places for step in place.steps]
+def test_every_node_has_one_place_or_is_counted(graph: Graph, most: int) -> None:
+    """No node is drawn twice, at most so many places are drawn, and what is left out is counted."""
+    found = layout(*graph, most)
+    drawn = [node for place in found.places for node in place.nodes]
 
     assert len(found.places) <= most
-    assert len(drawn) == len(set(drawn)) == len(steps) - found.left_out
-    if len(steps) <= most:
+    assert len(drawn) == len(set(drawn)) == len(graph[0]) - found.left_out
+    if len(graph[0]) <= most:
         assert found.left_out == 0
 
 
 @settings(max_examples=40)
 @given(graphs(), st.integers(1, 30))
-def test_lines_lead_down_and_places_stand_apart(steps: list[Step], most: int) -> None:
-    """A line leads level by level from a step to one that waits for it; places of a level do not overlap."""
-    found = layout(steps, most)
+def test_lines_lead_down_and_places_stand_apart(graph: Graph, most: int) -> None:
+    """A line leads level by level from a node to one that it leads to; places of a level do not overlap."""
+    sources, kinds = graph
+    found = layout(sources, kinds, most)
 
     for line in found.lines:
         levels = [level for _, level in line.points]
         assert levels == sorted(set(levels)) and len(levels) >= 2
         upper, lower = found.places[line.upper], found.places[line.lower]
-        waited = {index for step in lower.steps for index in step.upstream}
-        assert waited & {step.index for step in upper.steps}
+        assert {source for node in lower.nodes for source in sources[node]} & set(upper.nodes)
     for level in range(found.levels):
         xs = sorted(place.x for place in found.places if place.level == level)
         assert all(right - left > 0.999 for left, right in zip(xs, xs[1:], strict=False))
@@ -56,27 +53,19 @@ def test_lines_lead_down_and_places_stand_apart(steps: list[Step], most: int) ->
 
 @settings(max_examples=40)
 @given(graphs())
-def test_all_dependencies_are_drawn(steps: list[Step]) -> None:
-    """Where every step has a place of its own, the lines are exactly the dependencies."""
-    found = layout(steps, 10_000)
-    if any(len(place.steps) > 1 for place in found.places):
-        return
-    index_of = {number: place.steps[0].index for number, place in enumerate(found.places)}
+def test_all_links_are_drawn(graph: Graph) -> None:
+    """Where every node is of a kind of its own, the lines are exactly the links."""
+    sources, _ = graph
+    found = layout(sources, range(len(sources)), 10_000)
+    node_of = {number: place.nodes[0] for number, place in enumerate(found.places)}
 
-    drawn = {(index_of[line.upper], index_of[line.lower]) for line in found.lines}
-    assert drawn == {(index, step.index) for step in steps for index in step.upstream}
+    drawn = {(node_of[line.upper], node_of[line.lower]) for line in found.lines}
+    assert drawn == {(source, node) for node, found in enumerate(sources) for source in found}
 
 
 def test_many_alike_become_one_place() -> None:
-    """A level of many steps of one definition is one place that says how many, and the worst state of them."""
-    first = Step(run=1, index=0, name="load", definition=1, status=Status.COMPLETED)
-    others = [
-        Step(run=1, index=n, name=f"t_{n}", definition=2, status=Status.COMPLETED, upstream=(0,)) for n in range(1, 400)
-    ]
-    failed = Step(run=1, index=400, name="t_400", definition=2, status=Status.FAILED, upstream=(0,))
-    found = layout([first, *others, failed], 40)
+    """A level of many nodes of one kind is one place, with one line to it."""
+    found = layout([(), *[(0,)] * 400], [1, *[2] * 400], 40)
 
-    assert [len(place.steps) for place in found.places] == [1, 400]
-    assert found.places[1].status is Status.FAILED
-    assert found.places[1].states == ((Status.FAILED, 1), (Status.COMPLETED, 399))
+    assert [len(place.nodes) for place in found.places] == [1, 400]
     assert len(found.lines) == 1 and found.left_out == 0

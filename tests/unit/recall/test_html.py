@@ -138,6 +138,24 @@ def test_a_large_run_stays_small(book: Any, read_html: Read) -> None:
         assert len(repr(handle.steps)) < 4_000 and "9,970 more" in repr(handle.steps)
 
 
+def test_many_steps_of_one_kind_are_told_together(book: Any, read_html: Read) -> None:
+    """Steps of a loop that stand beside each other are one place that says how many are in which state."""
+    run, fence = book.begin()
+    steps = tuple(_step(index, f"t_{index}") for index in range(12))
+    book.workspace.record.commit(
+        [
+            StepsPlanned(steps=steps),
+            StepFinished(index=3, status=Status.FAILED, ended=run.created),
+            *(StepFinished(index=n, status=Status.COMPLETED, ended=run.created) for n in range(12) if n != 3),
+            RunFinished(status=Status.FAILED, ended=run.created),
+        ],
+        fence=fence,
+    )
+    _, text = read_html(book.client.get("training/1")._repr_html_())
+
+    assert "t_0 to t_11: 1 failed, 11 completed" in text and "t_0 ×12" in text
+
+
 def test_a_wide_map_stays_small(book: Any) -> None:
     """A step of 10,000 tasks is shown in a few lines that say how many did what."""
     book.mapped(list(range(10_000)))

@@ -1,60 +1,35 @@
-"""Layout: where the steps of a run stand in a drawing, by levels, with every number bounded.
+"""Layout: where the nodes of a graph stand in a drawing, by levels, with every number bounded.
 
-A step's level is one more than the highest of those that it waits for. Within a level steps stand in an order that
+A node's level is one more than the highest of those that lead to it. Within a level nodes stand in an order that
 crosses few lines, found by moving each to the mean place of its neighbours, some times down and up (the barycentre
 method of Sugiyama, Tagawa and Toda, 1981). A line that passes levels by bends there through a place of its own.
 
-Many are drawn as few: where there are more steps than can be drawn, or a level is too wide to be read, those of a level
-that run the same definition become one place with a number; what is then still too much is left out, and counted.
+Many are drawn as few: where there are more nodes than can be drawn, or a level is too wide to be read, those of a level
+that are of one kind become one place with a number; what is then still too much is left out, and counted.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from runlore.model.noun import noun
-from runlore.model.run import Step
-from runlore.model.status import Status
 
-#: Steps of one definition in a level from which on they are drawn as one.
+#: Nodes of one kind in a level up to which each has a place of its own.
 _WIDE = 8
 #: Bends in lines at most; beyond, lines run straight.
 _BENDS = 400
 #: How often the order is improved, down and up.
 _SWEEPS = 4
-#: Which state of several is told: what needs attention first.
-_WORST = (
-    Status.FAILED,
-    Status.INTERRUPTED,
-    Status.CANCELLED,
-    Status.RUNNING,
-    Status.PENDING,
-    Status.SKIPPED,
-    Status.COMPLETED,
-    Status.CACHED,
-)
 
 
 @noun(kw_only=False)
 class Place:
-    """One step, or several of one definition, and where it stands: the middle, in units of a place's width."""
+    """One node, or several of one kind, and where it stands: the middle, in units of a place's width."""
 
-    steps: tuple[Step, ...]
+    #: Positions of the nodes.
+    nodes: tuple[int, ...]
     level: int
     x: float
-
-    @property
-    def status(self) -> Status:
-        """Of several, the one that needs attention most."""
-        states = {step.status for step in self.steps}
-        return next(state for state in _WORST if state in states)
-
-    @property
-    def states(self) -> tuple[tuple[Status, int], ...]:
-        """How many are in which state, the most urgent first."""
-        counts = Counter(step.status for step in self.steps)
-        return tuple((state, counts[state]) for state in _WORST if counts[state])
 
 
 @noun(kw_only=False)
@@ -62,14 +37,14 @@ class Line:
     """From a place down to another through its bends: (x, level) of each."""
 
     points: tuple[tuple[float, int], ...]
-    #: The step at its upper end that failed, if one did, decides how it is drawn.
+    #: Positions of the places at its ends.
     upper: int
     lower: int
 
 
 @noun(kw_only=False)
 class Layout:
-    """Places and lines; ``left_out`` steps are not among them."""
+    """Places and lines; ``left_out`` nodes are not among them."""
 
     places: tuple[Place, ...]
     lines: tuple[Line, ...]
@@ -79,48 +54,39 @@ class Layout:
     levels: int
 
 
-def layout(steps: Sequence[Step], most: int) -> Layout:
-    """Find a place for each step, at most ``most`` of them; ``steps`` stand in declared order."""
-    levels = _levels(steps)
-    groups = _groups(steps, levels, most)
+def layout(sources: Sequence[Sequence[int]], kinds: Sequence[Hashable], most: int) -> Layout:
+    """Find a place for each node, at most ``most`` places in all.
+
+    ``sources`` are, for each node, the positions of those that lead to it; all of them stand before it.
+    """
+    levels: list[int] = []
+    for found in sources:
+        levels.append(1 + max((levels[index] for index in found), default=-1))
+    groups = _groups(kinds, levels, most)
     kept = groups[:most]
     left_out = sum(len(group) for group in groups[most:])
-    place_of = {index: number for number, group in enumerate(kept) for index in group}
+    place_of = {node: number for number, group in enumerate(kept) for node in group}
     level_of = [levels[group[0]] for group in kept]
     links = sorted(
-        {
-            (place_of[source], place_of[target])
-            for target in place_of
-            for source in steps[target].upstream
-            if source in place_of and place_of[source] != place_of[target]
-        }
+        {(place_of[source], place_of[node]) for node in place_of for source in sources[node] if source in place_of}
     )
     chains = _chains(links, level_of)
     xs = _positions(len(kept), level_of, chains)
     left = min(xs.values(), default=0.0)
     xs = {node: x - left + 0.5 for node, x in xs.items()}
-    places = tuple(
-        Place(tuple(steps[index] for index in group), level_of[number], xs[number]) for number, group in enumerate(kept)
-    )
+    places = tuple(Place(tuple(group), level_of[number], xs[number]) for number, group in enumerate(kept))
     lines = tuple(
         Line(tuple((xs[node], level) for node, level in chain), chain[0][0], chain[-1][0]) for chain in chains
     )
     return Layout(places, lines, left_out, max(xs.values(), default=0.0) + 0.5, max(level_of, default=-1) + 1)
 
 
-def _levels(steps: Sequence[Step]) -> list[int]:
-    levels: list[int] = []
-    for step in steps:  # each waits for earlier ones only
-        levels.append(1 + max((levels[index] for index in step.upstream if index < len(levels)), default=-1))
-    return levels
-
-
-def _groups(steps: Sequence[Step], levels: Sequence[int], most: int) -> list[list[int]]:
-    """Indices of steps that are drawn as one, by level."""
-    same: dict[tuple[int, int], list[int]] = {}
-    for index, step in enumerate(steps):
-        same.setdefault((levels[index], step.definition), []).append(index)
-    least = 2 if len(steps) > most else _WIDE + 1
+def _groups(kinds: Sequence[Hashable], levels: Sequence[int], most: int) -> list[list[int]]:
+    """Nodes that are drawn as one, by level."""
+    same: dict[tuple[int, Hashable], list[int]] = {}
+    for node, kind in enumerate(kinds):
+        same.setdefault((levels[node], kind), []).append(node)
+    least = 2 if len(kinds) > most else _WIDE + 1
     groups = [
         part for group in same.values() for part in ([group] if len(group) >= least else [[one] for one in group])
     ]

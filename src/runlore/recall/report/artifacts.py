@@ -113,15 +113,20 @@ def _figures(kept: Sequence[KeptPicture], room: Room) -> Iterator[Html]:
             said = f"{cut(one.name, 60)}: {shown_size(one.size)}, too large to be kept; visualize(large=True) shows it."
             figure = tag("p", said, class_="soft small")
         else:
-            figure = Html(
-                tag("figure", tag("figcaption", cut(one.name, 80)), Html(drawn_in_page(_light(one, one.data))))
-            )
+            drawn = Html(drawn_in_page(_light(one, one.data)))
+            caption = tag("figcaption", cut(one.name, 80))
+            figure = tag("figure", caption, drawn, class_="tiny" if _is_tiny(one.data) else None)
         if not room.take(figure):
             yield tag("p", f"{cut(one.name, 60)}: not in this report, which has many pictures", class_="soft small")
         else:
             yield figure
     if len(kept) > _EACH:
         yield tag("p", f"… and {len(kept) - _EACH} more pictures", class_="soft small")
+
+
+def _is_tiny(data: bytes) -> bool:
+    """Whether an image has so few pixels that one would look for it (PNG, third edition, 11.2.1)."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and int.from_bytes(data[16:20], "big") < 64
 
 
 def _light(kept: KeptPicture, data: bytes) -> Picture:

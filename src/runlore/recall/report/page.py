@@ -11,7 +11,6 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.config import Parameters
 from runlore.recall.decoding import decode_notes
 from runlore.recall.html.graph import graph
-from runlore.recall.html.layout import Place
 from runlore.recall.html.markup import Html, cut, tag
 from runlore.recall.html.value import shown, when
 from runlore.recall.page import POLICY
@@ -88,9 +87,8 @@ def _failure(account: Account, room: Room) -> Html | None:
 def _graph(account: Account) -> Html:
     told = {step.index for step in account.told}
 
-    def target(place: Place) -> str | None:
-        index = place.steps[0].index
-        return f"#step-{index}" if index in told else None
+    def target(step: model.Step) -> str | None:
+        return f"#step-{step.index}" if step.index in told else None
 
     most = _PLACES
     while True:

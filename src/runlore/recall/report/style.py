@@ -56,11 +56,13 @@ summary:hover{color:var(--link)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1.1rem;
 align-items:start}
 .card{border:1px solid var(--line);border-radius:8px;padding:.9rem 1.05rem;min-width:0;overflow:hidden}
+.cards+.wide{margin-top:1.3rem}.tiny img{width:8rem;image-rendering:pixelated}
 .card h3{margin:0 0 .3rem}.card p{margin:.15rem 0}
 .card .facts{margin:.4rem 0;font-size:.86rem}.card .facts th,.card .facts td{border:0;padding:.06rem .9rem .06rem 0}
 figure{margin:.7rem 0 0}figcaption{color:var(--soft);font-size:.85rem}
 img{max-width:100%;height:auto;background:#fff;border-radius:4px}
-iframe{width:100%;height:20em;border:1px solid var(--line);border-radius:4px;background:#fff;color-scheme:light}
+iframe{width:100%;height:14em;resize:vertical;border:1px solid var(--line);border-radius:4px;
+background:#fff;color-scheme:light}
 .runlore-wide{overflow:auto;max-width:100%}.runlore-note{color:var(--soft);font-size:.9rem}
 .note blockquote{margin:.6rem 0;padding-left:1em;border-left:3px solid var(--line);color:var(--soft)}
 .note h1,.note h2,.note h3{font-size:1rem;border:0;padding:0;margin:1rem 0 .3rem}
