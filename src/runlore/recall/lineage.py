@@ -96,9 +96,9 @@ class Lineage:
         return described(self)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from runlore.recall.html.lineage import lineage_html  # what only notebooks need
 
-        return f"<pre style='overflow:auto'>{escape(self.to_tree())}</pre>"
+        return lineage_html(self)
 
     def __str__(self) -> str:
         return self.to_tree()

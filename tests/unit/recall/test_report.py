@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from runlore.errors import AlreadyExists
 from runlore.model.artifact import KeptPicture
 from runlore.model.change import (
+    Input,
     LogWritten,
     NewStep,
     PicturesKept,
@@ -334,3 +335,26 @@ def test_nothing_acts_in_a_browser(book: Any, tmp_path: Path) -> None:
 
     assert found is not None, done.stderr
     assert found[1] != "owned" and found[1].endswith("· failed")
+
+
+def test_lineage_tells_what_came_from_elsewhere_and_went_there(book: Any, read_html: Read) -> None:
+    """A run that took from another, or gave to one, is drawn between them; one that did neither has no such section."""
+    first = book.run()
+    alone = report_of(book, first)
+    assert 'id="lineage"' not in alone
+
+    made = book.client.get_artifact_version("model")
+    run, fence = book.begin("judging")
+    changes = [
+        StepsPlanned(steps=(_step(0, "judge"),)),
+        book._task(0, run.created, inputs=(Input(name="model", version=made.id),)),
+        StepFinished(index=0, status=Status.COMPLETED, ended=run.created),
+        RunFinished(status=Status.COMPLETED, ended=run.created),
+    ]
+    book.workspace.record.commit(changes, fence=fence)
+    for page, others in ((report_of(book, first), ("judging/1/judge",)), (report_of(book, run), ("training/1/train",))):
+        found, _ = read_html(page)
+        drawn = page[page.index('id="lineage"') : page.index('id="steps"')]
+        assert "this run" in drawn and "model@1" in drawn
+        assert all(other in drawn for other in others)
+    assert "artifact:model@1" in text_of(book.client.get("judging/1").lineage()._repr_html_())

@@ -49,7 +49,11 @@ def facts(told: Mapping[str, object]) -> Html:
         )
         for name, fact in rows
     ]
-    return tag("table", tag("tbody", *body), style="border-collapse:collapse;border:0;margin:0") if body else Html("")
+    return (
+        tag("table", tag("tbody", *body), style="border-collapse:collapse;font:inherit;border:0;margin:0")
+        if body
+        else Html("")
+    )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, more: int = 0) -> Html:
@@ -67,7 +71,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, more: int
         "table",
         tag("thead", tag("tr", *head, style="background:none")),
         tag("tbody", *body),
-        style="border-collapse:collapse;border:0;margin:.2em 0",
+        style="border-collapse:collapse;font:inherit;border:0;margin:.2em 0",
     )
     return joined([tag("div", drawn, style=SCROLLING), remark(f"… and {more:,} more") if more > 0 else None])
 

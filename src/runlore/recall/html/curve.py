@@ -159,10 +159,14 @@ def _word(text: str, x: float, y: float, anchor: str) -> Html:
 
 
 def _legend(series: Sequence[Series]) -> Html:
-    parts = []
-    for number, one in enumerate(series):
-        line = f"display:inline-block;width:1em;height:2px;margin:0 .4em 0 0;vertical-align:middle;background:{COLORS[number % len(COLORS)]}"
-        parts.append(
-            tag("span", tag("span", style=line), cut(one.name, 60), style="margin-right:1em;white-space:nowrap")
+    line = "display:inline-block;width:1em;height:2px;margin:0 .4em 0 0;vertical-align:middle;background:"
+    parts = [
+        tag(
+            "span",
+            tag("span", style=line + COLORS[number % len(COLORS)]),
+            cut(one.name, 60),
+            style="margin-right:1em;white-space:nowrap",
         )
+        for number, one in enumerate(series)
+    ]
     return tag("div", *parts, style="font-size:.85em;opacity:.85")

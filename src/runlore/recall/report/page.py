@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runlore.model import run as model
+from runlore.model.lineage import StepKey
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.config import Parameters
 from runlore.recall.decoding import decode_notes
 from runlore.recall.html.graph import graph
+from runlore.recall.html.lineage import lineage_graph
 from runlore.recall.html.markup import Html, cut, tag
 from runlore.recall.html.value import shown, when
+from runlore.recall.lineage import lineage_of
 from runlore.recall.page import POLICY
 from runlore.recall.report.account import Account
 from runlore.recall.report.artifacts import artifacts
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 BEGINNING = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="runlore report">'
 )
+#: Nodes of the lineage that are followed each way, places of its drawing, and its bytes.
+_TRACED, _PLACES_OF_LINEAGE, _LINEAGE = 300, 20, 14_000
 #: Places of the graph, and its bytes.
 _PLACES, _GRAPH = 60, 40_000
 
@@ -46,6 +52,7 @@ def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = Fals
         ("graph", "Graph", _graph(account)),
         ("timeline", "Timeline", timeline(account, Room(16_000))),
         ("parameters", "Parameters", _parameters(account, Room(6_000), Room(6_000))),
+        ("lineage", "Lineage", _lineage(account)),
         ("artifacts", "Artifacts", artifacts(account, Room(24_000))),
         ("steps", "Steps", steps(account, Room(95_000), Room(26_000), Room(32_000))),
         ("code", "Code", sources(account, Room(20_000))),
@@ -90,12 +97,29 @@ def _graph(account: Account) -> Html:
     def target(step: model.Step) -> str | None:
         return f"#step-{step.index}" if step.index in told else None
 
-    most = _PLACES
+    drawn = _fitting(lambda most: graph(account.steps, most=most, target=target, height="54rem"), _PLACES, _GRAPH)
+    return section("graph", "Graph", drawn)
+
+
+def _fitting(draw: Callable[[int], Html | None], places: int, size: int) -> Html | None:
+    """A drawing of as many places as take no more than so many bytes."""
     while True:
-        drawn = graph(account.steps, most=most, target=target, height="54rem")
-        if most == 1 or Room(_GRAPH).take(drawn):
-            return section("graph", "Graph", drawn)
-        most //= 2
+        drawn = draw(places)
+        if drawn is None or places == 1 or Room(size).take(drawn):
+            return drawn
+        places //= 2
+
+
+def _lineage(account: Account) -> Html | None:
+    """What came from other runs and what other runs took; ``None`` if there is nothing of that."""
+    start = [StepKey(account.run.seq, step.index) for step in account.told]
+    if not start:
+        return None
+    found = lineage_of(account.record, account.pathspec, start, "both", depth=2, breadth=8, limit=_TRACED)
+    drawn = _fitting(
+        lambda most: lineage_graph(found, most=most, run=account.run.seq, height="40rem"), _PLACES_OF_LINEAGE, _LINEAGE
+    )
+    return None if drawn is None else section("lineage", "Lineage", drawn)
 
 
 def _parameters(account: Account, parameters: Room, metadata: Room) -> Html | None:
