@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Sequence
@@ -248,7 +249,9 @@ def test_names_cannot_break_out_of_any_form(book: Book, name: str) -> None:
     assert mermaid_labels(found.to_mermaid()) == (shown, links)
     assert dot_labels(found.to_dot()) == (shown, links)
     assert all(line.isprintable() for line in found.to_tree().split("\n"))
-    assert not re.search(r"<(?!/?pre)", found._repr_html_())
+    page = found._repr_html_()
+    elements = "div|strong|span|svg|title|g|path|rect|circle|text|details|summary|pre"
+    assert not re.search(rf"<(?!/?(?:{elements})[ >])", page) and html.escape(printable(name)) in page
     json.dumps(found.to_dict())
 
 

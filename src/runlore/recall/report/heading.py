@@ -55,8 +55,9 @@ def _origins(account: Account) -> Iterator[str]:
             yield f"Resumes {account.reader.lookup.run(str(run.origin)).name}"
         except RunloreError:
             yield f"Resumes run {run.origin}, which was deleted"
-    if run.trigger is not None:
-        yield f"Started by {shown(decode(run.trigger), 200)}"
+    trigger = account.handle.trigger
+    if trigger is not None:
+        yield f"Started by {cut(str(trigger), 200)}"
     git = _git(account)
     if git:
         yield git

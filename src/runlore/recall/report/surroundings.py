@@ -48,10 +48,10 @@ def _files(found: Code, room: Room) -> Iterator[Html | None]:
 def environment(account: Account, room: Room) -> Html | None:
     """Python, the machine, and the packages, folded."""
     try:
-        found: Any = account.handle.environment
+        found = account.handle.environment
     except RunloreError as error:
         return section("environment", "Environment", tag("p", cut(str(error), 400), class_="soft"))
-    if not isinstance(found, dict):
+    if found.keys() <= {"host", "user"}:  # which the head of the page tells
         return None
     packages = found.get("packages")
     told = {cut(str(key), 60): shown(value, 200) for key, value in found.items() if key not in ("packages", "form")}
