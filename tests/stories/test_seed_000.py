@@ -275,3 +275,96 @@ def test_pictures_of_an_output() -> None:
     shown = Path(str(output.visualize())).read_text(encoding="utf-8")
 
     assert "first_pipeline" in shown or "output_name" in shown
+
+
+def test_runs_by_filters_and_pages() -> None:
+    """`get_runs` takes what the client's list takes: conditions, an order, pages."""
+    for gamma in (0.1, 0.2, 0.3):
+        first_pipeline(gamma=gamma)
+    with pytest.raises(ArithmeticError):
+        unsteady(fail=True)
+    pipeline_model = Client().get_pipeline("first_pipeline")
+
+    assert [run.number for run in pipeline_model.get_runs(size=2)] == [3, 2]
+    assert [run.number for run in pipeline_model.get_runs(page=2, size=2)] == [1]
+    assert [run.number for run in pipeline_model.get_runs(sort_by="asc:created")] == [1, 2, 3]
+    assert [run.config.parameters["gamma"] for run in pipeline_model.get_runs(parameters={"gamma": 0.2})] == [0.2]
+    assert not pipeline_model.get_runs(status="failed")
+    assert [run.number for run in Client().list_pipeline_runs(pipeline_name="unsteady", status="failed")] == [1]
+
+
+def test_lists_read_as_lists() -> None:
+    """The last run is also the first of the list; the list has a length, an end, and can be sliced."""
+    for gamma in (0.1, 0.2, 0.3):
+        first_pipeline(gamma=gamma)
+    pipeline_model = first_pipeline.model
+    runs = pipeline_model.runs
+
+    last_run = pipeline_model.last_run  # OR: pipeline_model.runs[0]
+
+    assert last_run == pipeline_model.runs[0] and last_run in runs
+    assert (len(runs), runs[-1].number, [run.number for run in runs[1:]]) == (3, 1, [2, 1])
+
+
+def test_all_states_that_the_guide_names() -> None:
+    """A run reads running while it runs; failed, completed and cached once it has ended."""
+    seen: list[str] = []
+
+    @step
+    def look() -> int:
+        seen.append(Client().get_pipeline_run(get_step_context().pipeline_run.name).status)
+        return 1
+
+    @pipeline
+    def looking() -> None:
+        look()
+
+    looking()
+    first_pipeline()
+    first_pipeline()
+    with pytest.raises(ArithmeticError):
+        unsteady(fail=True)
+
+    statuses = [run.status for run in Client().list_pipeline_runs()]
+    assert (seen, statuses) == (["running"], ["failed", "cached", "completed", "completed"])
+
+
+def test_metadata_of_a_run() -> None:
+    """What a component noted on a run is read from its `metadata` by key."""
+    run = first_pipeline()
+    run.log_metadata({"orchestrator_url": "https://dashboard.example/runs/1"})
+
+    run_metadata = Client().get_pipeline_run(run.name).metadata
+    orchestrator_url = run_metadata["orchestrator_url"]
+
+    assert orchestrator_url == "https://dashboard.example/runs/1"
+
+
+def test_several_outputs_have_no_short_cut() -> None:
+    """`.output` is for a single output; of several it names them."""
+
+    @step
+    def split() -> tuple[Annotated[int, "low"], Annotated[int, "high"]]:
+        return 1, 2
+
+    @pipeline
+    def splitting() -> None:
+        split()
+
+    step_run = splitting().steps["split"]
+
+    assert (step_run.outputs["low"].load(), step_run.outputs["high"].load()) == (1, 2)
+    with pytest.raises(ValueError, match="2 outputs.*'low', 'high'"):
+        step_run.output
+
+
+def test_a_step_called_twice_has_two_invocation_ids() -> None:
+    """Steps called more than once, or under a custom id, are found by invocation id."""
+
+    @pipeline
+    def twice() -> None:
+        may_fail(False)
+        may_fail(False)
+        may_fail(False, id="third")
+
+    assert list(twice().steps) == ["may_fail", "may_fail_2", "third"]
