@@ -259,6 +259,12 @@ COMMANDS = {
     "run list": [[], ["--json"]],
     "run show": [["dangerous/1"], ["dangerous/1", "--json"]],
     "run logs": [["dangerous/1"]],
+    "run report": [["dangerous/1", "-o", "{path}/report.html"]],
+    "run export": [["dangerous/1", "-o", "{path}/exported"]],
+    "run tag": [["dangerous/1", "--add", "x"]],
+    "pipeline tag": [["dangerous"]],
+    "step tag": [["dangerous/1/bomb"]],
+    "artifact tag": [["bomb"], ["bomb@1", "--add", "x"]],
     "step show": [[f"dangerous/1/{name}"] for name in ("bomb", "each", "use")],
     "step logs": [["dangerous/1/bomb"]],
     "artifact list": [[], ["--json"]],
@@ -268,7 +274,7 @@ COMMANDS = {
     "artifact download": [[name, "{path}/" + name] for name in NAMES],
 }
 #: Commands that load a value, run a pipeline, or have nothing to do with values.
-OTHERS = {"artifact visualize", "pipeline run", "init", "run delete"}
+OTHERS = {"artifact visualize", "pipeline run", "init", "run delete", "run import"}
 
 
 def leaves(command: click.Command, path: str = "") -> Iterator[str]:
