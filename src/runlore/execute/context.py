@@ -63,6 +63,11 @@ class StepContext:
         return self.pipeline_run.pipeline
 
     @property
+    def trigger(self) -> Any:
+        """What started the running run, as `Run.trigger`; ``None`` if nobody said and no step did."""
+        return self.pipeline_run.trigger
+
+    @property
     def step_run(self) -> Any:
         """The running step, as a handle of the client."""
         return self.pipeline_run.steps[self.step_name]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runlore.model.status import Status
 from runlore.recall.loglines import LogLine, LogSource, lines_of
-from runlore.recall.written import taken_over_log
+from runlore.recall.written import Pathspecs, taken_over_log
 
 if TYPE_CHECKING:
     from runlore.recall.logs import Logged
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 def follow(logged: Logged, *, poll: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[LogLine]:
     """Yield the lines of ``logged`` until it has finished."""
     followed: dict[int, _Followed] = {}
+    pathspecs: Pathspecs = {}
     item, _ = logged._logged_task()
     while True:
         finished = logged.finished  # looked at before reading: what came before the end is read after it
         fresh: list[LogLine] = []
         for step in logged._logged_steps():
             if step.status is not Status.PENDING:
-                known = followed.setdefault(step.index, _Followed(item))
+                known = followed.setdefault(step.index, _Followed(item, pathspecs))
                 fresh += known.fresh(step)
         fresh.sort(key=lambda line: line.time)
         yield from fresh
@@ -40,8 +41,9 @@ def follow(logged: Logged, *, poll: float, sleep: Callable[[float], None] = time
 class _Followed:
     """How far the log of one step has been read."""
 
-    def __init__(self, item: int | None) -> None:
+    def __init__(self, item: int | None, pathspecs: Pathspecs) -> None:
         self._item = item
+        self._pathspecs = pathspecs
         #: The first item that had not ended at the last look.
         self._open = item or 0
         #: (item, attempt) → number of chunks that were read.
@@ -65,7 +67,8 @@ class _Followed:
                 lines += lines_of(chunks, source)
         if over:
             self._over = True
-            lines += [line for _, found in taken_over_log(step, self._item) for line in found]
+            taken_over = taken_over_log(step, self._item, self._pathspecs)
+            lines += [line for _, found in taken_over for line in found]
         return lines
 
     def _first_open(self, step: Step) -> int:

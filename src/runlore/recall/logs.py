@@ -61,17 +61,18 @@ class Logged:
             NotFound: there is no such attempt.
         """
         from runlore.recall.loglines import checked_stream  # lists of runs do without
-        from runlore.recall.written import step_log
+        from runlore.recall.written import Pathspecs, step_log
 
         checked_stream(stream)
         note_read(f"the log of {self.pathspec}")
         item, own = self._logged_task()
         attempt = own if attempt is None else attempt
         found: list[LogLine] = []
+        known: Pathspecs = {}
         writers = 0
         wrote = attempt is None
         for step in self._logged_steps():
-            for source, lines in step_log(step, item, attempt):
+            for source, lines in step_log(step, item, attempt, known):
                 writers += 1
                 wrote = wrote or source.attempt == attempt
                 found += lines

@@ -76,12 +76,18 @@ class Reader:
             raise NotFound(f"The run with sequence {run} has no step at position {index}.")
         return steps[index]
 
+    def pathspecs_of(self, run: int) -> tuple[str, ...]:
+        """The pathspecs of a run's steps, in declared order; none when it was deleted."""
+        try:
+            whole = self.run(self.record.run(run)).pathspec
+        except NotFound:
+            return ()
+        return tuple(f"{whole}/{step.name}" for step in self.record.steps(run))
+
     def pathspec_at(self, run: int, index: int) -> str | None:
         """The pathspec of the step at this position; ``None`` when its run was deleted."""
-        try:
-            return self.step_at(run, index).pathspec
-        except NotFound:
-            return None
+        found = self.pathspecs_of(run)
+        return found[index] if index < len(found) else None
 
     def version_at(self, seq: int, element: int | None = None) -> ArtifactVersion:
         return self.version(self.record.version(seq), element)

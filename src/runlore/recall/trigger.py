@@ -52,7 +52,7 @@ class Trigger:
     def _run(self, event: TriggerEvent) -> Run | None:
         note_read(f"what started {self._owner}")
         try:
-            return self._reader.run(self._reader.lookup.run(str(event.id)))
+            return self._reader.run(self._reader.lookup.anywhere.run(str(event.id)))
         except NotFound:
             return None
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runlore import pipeline, step
 from runlore.errors import NotFound
 from runlore.model.change import LogWritten, RunFinished, StepFinished, StepsPlanned, StepStarted, TaskFinished
-from runlore.model.run import Failure
+from runlore.model.log import format_line
+from runlore.model.run import Failure, LogChunk
 from runlore.model.status import Status
+from runlore.recall.loglines import LogSource, lines_of
 from runlore.testing.record_stories import START, new_step
 
 #: The `Book` of this folder's conftest, which cannot be imported by name.
@@ -233,6 +238,49 @@ def test_a_mapped_step_shows_the_logs_of_the_origins_of_its_items(book: Book) ->
     assert sorted(text for _, text in speaking.loglines()) == ["saying b", "saying c", "saying d"]
     assert [task.logs_from for task in speaking.tasks] == ["chorus/2/speak/0", None, "chorus/1/speak/1"]
     assert [task.logs for task in speaking.tasks] == ["saying c\n", "saying d\n", "saying b\n"]
+
+
+def test_logs_of_cached_runs_ask_once_for_their_origin(book: Book) -> None:
+    """Reading the log of a run that took everything over costs a few questions per step, whatever its origin's size."""
+
+    @pipeline
+    def chain(length: int) -> None:
+        for number in range(length):
+            speak(str(number))
+
+    asked = {}
+    for length in (5, 20):
+        with _in(book):
+            chain(length)
+            run = chain(length)
+        record, counts = book.workspace.record, Counter[str]()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("logs", "logged", "tasks", "steps", "run"):
+                patch.setattr(record, name, _counting(getattr(record, name), name, counts))
+            assert len(run.loglines()) == length
+        asked[length] = counts
+
+    # the two lengths have five origins in common, in a run of their own
+    assert asked[20]["steps"] - asked[5]["steps"] <= 1 and asked[20]["run"] - asked[5]["run"] <= 1
+    assert asked[20].total() <= 4 * 20 + 8
+
+
+def _counting(verb: Any, name: str, counts: Counter[str]) -> Any:
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        counts[name] += 1
+        return verb(*args, **kwargs)
+
+    return counted
+
+
+@given(st.binary().filter(lambda data: b"\n" not in data and b"\r" not in data))
+def test_bytes_come_back_as_they_were_written(data: bytes) -> None:
+    """Whatever bytes a step writes, text or not, ``text=False`` gives these bytes."""
+    text = data.decode("utf-8", "surrogateescape")  # as a captured stream takes them
+    chunk = LogChunk(step=0, item=0, attempt=0, part=0, text=format_line(5, "o", text))
+    (line,) = lines_of([chunk], LogSource(step=0, item=0, attempt=0, task="a/1/b/0"))
+
+    assert line.data == data and line.text == text and line.shaped(text=False, meta=False)[1] == data
 
 
 # -- following -------------------------------------------------------------------------------------------------------

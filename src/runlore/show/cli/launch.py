@@ -18,6 +18,7 @@ from runlore.show.cli.table import print_json
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False), help="YAML configuration.")
 @click.option("--run-name", help="Name of the run.")
+@click.option("--trigger", multiple=True, metavar="EVENT", help="Event that starts the run; repeat for several.")
 @click.option("--cache/--no-cache", "enable_cache", default=None, help="Use the cache or run every step.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.argument("target", metavar="FILE.PY:PIPELINE")
@@ -35,7 +36,7 @@ def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json:
     this command stand before the pipeline.
     """
     pipeline = find_pipeline(target)
-    chosen = {name: value for name, value in options.items() if value is not None}
+    chosen = {name: value for name, value in options.items() if value not in (None, ())}
     if chosen:
         pipeline = pipeline.with_options(**chosen)
     given = _read_arguments(f"{ctx.command_path.split(' FILE.PY')[0]} {target}", pipeline, arguments)
