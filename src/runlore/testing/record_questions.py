@@ -1,0 +1,103 @@
+"""Questions: every field of every noun, with every operator and kind of operand that it can be asked with."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
+from runlore.model.status import Status
+from runlore.testing.record_stories import at
+
+#: Few and close to each other, so that questions meet what is there.
+WORDS = ["", "a", "A", "ab", "b", "é", "x.y", "7", "1", "%", "\uffff", "\U0001f600", "a\x00b", "\x00"]
+NUMBERS: list[Any] = [
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    0.5,
+    1.0,
+    2.5,
+    -0.0,
+    1e300,
+    float("inf"),
+    float("-inf"),
+    2**53 + 1,
+    2**70,
+    True,
+]
+NAMES = ["m", "m.x", "m.x.y", "loss", "lr"]
+#: Moments, also one that is not in UTC, and one with microseconds.
+MOMENTS = [*(at(second) for second in range(8)), at(2.5).astimezone(timezone(timedelta(hours=5))), at(3.000001)]
+
+_ORDERED = (Operator.EQ, Operator.NE, Operator.LT, Operator.LE, Operator.GT, Operator.GE)
+_TEXTUAL = (Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH)
+_SEVERAL = (Operator.IN, Operator.NOT_IN)
+
+
+def id_of(number: int) -> UUID:
+    """Ids that are the same whenever a history is told again, and in no order."""
+    return UUID(int=(number + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
+
+
+_NAN = float("nan")
+_IDS = st.integers(0, 12).map(id_of)
+#: Operands by kind of field.
+_OPERANDS: dict[str, st.SearchStrategy[Any]] = {
+    "text": st.sampled_from([*WORDS, *(f"run-{number}" for number in range(4)), "manual", "output", "json", "sha256:"]),
+    "int": st.sampled_from([*NUMBERS, _NAN]) | st.integers(0, 20),
+    "float": st.sampled_from([*NUMBERS, _NAN]),
+    "bool": st.booleans(),
+    "status": st.sampled_from([*Status, *map(str, Status)]),
+    "uuid": _IDS | _IDS.map(str),
+    "time": st.sampled_from(MOMENTS),
+    "fact": st.sampled_from([*NUMBERS, *WORDS, _NAN]),
+}
+_PREFIXES = st.sampled_from(["", "9e3779b9-7f4a", "3", "F", "00", "x"])
+
+
+def conditions(noun: str) -> st.SearchStrategy[Condition]:
+    """Any condition that a noun can be asked about."""
+    keyed = {f"{prefix}:{name}": "fact" for prefix in KEYED.get(noun, ()) for name in NAMES}
+    several = [field for field in keyed if field.startswith(("metadata", "metric"))] + [*SEVERAL]
+    fields = FIELDS[noun] | keyed
+    weighted = st.sampled_from([*fields, *(field for field in several if field in fields)])
+    return weighted.flatmap(lambda field: _condition(field, fields[field]))
+
+
+def _condition(field: str, kind: str) -> st.SearchStrategy[Condition]:
+    operands = _OPERANDS[kind]
+    built = [
+        st.builds(Condition, st.just(field), st.sampled_from(_ORDERED), operands),
+        st.builds(Condition, st.just(field), st.sampled_from(_SEVERAL), st.lists(operands, max_size=3).map(tuple)),
+        st.builds(Condition, st.just(field), st.just(Operator.NULL), st.booleans()),
+    ]
+    if kind in ("text", "fact"):
+        built.append(st.builds(Condition, st.just(field), st.sampled_from(_TEXTUAL), st.sampled_from(WORDS)))
+    if kind == "uuid":
+        built.append(st.builds(Condition, st.just(field), st.just(Operator.STARTSWITH), _PREFIXES))
+    return st.one_of(built)
+
+
+def queries() -> st.SearchStrategy[Query]:
+    """Any question: any conditions, any order, pages of any size."""
+    return st.sampled_from(["run", "run", "run", "version", "version", "pipeline", "artifact"]).flatmap(_queries)
+
+
+def _queries(noun: str) -> st.SearchStrategy[Query]:
+    orders = [field for field in FIELDS[noun] if field not in SEVERAL]
+    return st.builds(
+        Query,
+        noun=st.just(noun),
+        conditions=st.lists(conditions(noun), max_size=3).map(tuple),
+        any=st.booleans(),
+        order=st.none() | st.sampled_from(orders),
+        descending=st.booleans(),
+        limit=st.integers(1, 8),
+    )
