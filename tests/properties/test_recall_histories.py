@@ -44,7 +44,7 @@ from runlore.record.memory import MemoryRecord
 from runlore.record.ownership import Ownership
 from runlore.record.port import Record
 from runlore.record.prune import Pruner
-from runlore.record.sql import select, sqlite, zones
+from runlore.record.sql import lists, zones
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.settings import Settings
 from runlore.testing.record_questions import MOMENTS, NAMES, NUMBERS, WORDS, id_of, queries
@@ -79,8 +79,7 @@ class RecallHistories(RuleBasedStateMachine):
         patch = self.closing.enter_context(pytest.MonkeyPatch.context())
         # so few rows are common already, and so few runs a block, that short histories walk as long ones do
         patch.setattr(zones, "SIZE", 2)
-        patch.setattr(select, "ENOUGH", 2)
-        patch.setattr(sqlite, "ENOUGH", 2)
+        patch.setattr(lists, "ENOUGH", 2)
         self.folder = Path(self.closing.enter_context(TemporaryDirectory()))
         self.now = 0
         self.made = 0

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from runlore.model.query import FIELDS, KEYED, SEVERAL, Condition, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.testing.record_stories import at
 
@@ -85,6 +85,16 @@ def _condition(field: str, kind: str) -> st.SearchStrategy[Condition]:
     return st.one_of(built)
 
 
+def filters(noun: str) -> st.SearchStrategy[Filter]:
+    """A condition, or several put together in any way."""
+
+    def compound(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
+        parts = st.lists(inner, max_size=3).map(tuple)
+        return st.one_of(st.builds(AnyOf, parts), st.builds(AllOf, parts), st.builds(Not, inner))
+
+    return st.one_of(conditions(noun), st.recursive(conditions(noun), compound, max_leaves=4))
+
+
 def queries() -> st.SearchStrategy[Query]:
     """Any question: any conditions, any order, pages of any size."""
     return st.sampled_from(["run", "run", "run", "version", "version", "pipeline", "artifact"]).flatmap(_queries)
@@ -92,12 +102,13 @@ def queries() -> st.SearchStrategy[Query]:
 
 def _queries(noun: str) -> st.SearchStrategy[Query]:
     orders = [field for field in FIELDS[noun] if field not in SEVERAL]
+    orders += [f"{prefix}:{name}" for prefix in KEYED.get(noun, ()) for name in ("m", "loss", "lr")]
     return st.builds(
         Query,
         noun=st.just(noun),
-        conditions=st.lists(conditions(noun), max_size=3).map(tuple),
-        any=st.booleans(),
+        conditions=st.lists(filters(noun), max_size=3).map(tuple),
         order=st.none() | st.sampled_from(orders),
         descending=st.booleans(),
+        missing_first=st.booleans(),
         limit=st.integers(1, 8),
     )

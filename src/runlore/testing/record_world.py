@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cmp_to_key
 from typing import Any
 from uuid import UUID
 
-from runlore.model.query import FIELDS, Condition, Operator, Query
+from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 
 Thing = dict[str, Any]
@@ -148,18 +147,19 @@ class World:
             return list(thing["tag"])
         return [] if thing[field] is None else [thing[field]]
 
-    def _keyed(self, thing: Thing, prefix: str, key: str) -> Iterable[Any]:
+    def _keyed(self, thing: Thing, prefix: str, key: str) -> list[Any]:
+        """Those in force, in the order of the steps that told them."""
         if prefix == "parameter":
             return [value for name, value in thing["parameters"] if name == key]
         if prefix == "metadata":
-            found = thing["noted"].items()
-            return [value for (step, name), value in found if name == key and (step is None or not _hidden(thing, key))]
-        own = (None, key) in thing["measured"]
-        return [
-            sums[prefix]
-            for (step, name), sums in thing["measured"].items()
-            if name == key and (step is None or not own)
-        ]
+            found = {step: value for (step, name), value in thing["noted"].items() if name == key}
+            hidden = _hidden(thing, key)
+        else:
+            found = {step: sums[prefix] for (step, name), sums in thing["measured"].items() if name == key}
+            hidden = None in found
+        if hidden:
+            return [value for step, value in found.items() if step is None]
+        return [found[step] for step in sorted(found, key=lambda step: -1 if step is None else step)]
 
     def answer(self, query: Query) -> list[Thing]:
         """All that a question finds, in order."""
@@ -167,37 +167,48 @@ class World:
         if query.noun == "artifact":
             there = [version["artifact"] for version in self.versions]
             things = [thing for thing in things if thing["name"] in there]
-        found = [thing for thing in things if self._meets(query, thing)]
-        place = {id(thing): number for number, thing in enumerate(things)}
+        found = [thing for thing in things if self._meets_all(query.noun, thing, query.conditions)]
+        if query.descending:
+            found.reverse()
+        if query.order is None:
+            return found
+        known = [(self._sorted_by(query.noun, thing, query.order), thing) for thing in found]
+        valued = [(rank, thing) for rank, thing in known if rank is not None]
+        missing = [thing for rank, thing in known if rank is None]
+        # things with one and the same value stay in the order of creation, or in that backwards
+        valued.sort(key=lambda entry: entry[0], reverse=query.descending)
+        ordered = [thing for _, thing in valued]
+        return [*missing, *ordered] if query.missing_first else [*ordered, *missing]
 
-        def compared(one: Thing, other: Thing) -> int:
-            order = 0 if query.order is None else self._compared(query.noun, query.order, one, other)
-            return order or place[id(one)] - place[id(other)]
+    def _sorted_by(self, noun: str, thing: Thing, field: str) -> tuple[bool, Any] | None:
+        """Numbers before texts; of several values that of the last step; ``None``: there is nothing to sort by."""
+        values = self.values(noun, thing, field)
+        if not values or values[-1] != values[-1]:
+            return None
+        return isinstance(values[-1], str) and not isinstance(values[-1], Status), ranked(values[-1])
 
-        return sorted(found, key=cmp_to_key(compared), reverse=query.descending)
-
-    def _compared(self, noun: str, field: str, one: Thing, other: Thing) -> int:
-        mine, others = self.values(noun, one, field), self.values(noun, other, field)
-        if not mine or not others:  # what is missing is the least
-            return len(mine) - len(others)
-        left, right = ranked(mine[0]), ranked(others[0])
-        return int(left > right) - int(left < right)
-
-    def _meets(self, query: Query, thing: Thing) -> bool:
-        if query.any and query.conditions:
-            return any(self.holds(query.noun, thing, one) for one in query.conditions)
+    def _meets_all(self, noun: str, thing: Thing, parts: Iterable[Filter]) -> bool:
+        """All parts hold; several ranges over one field are met by one and the same value."""
         ranges: dict[str, list[Condition]] = {}
-        for one in query.conditions:
-            if one.operator in _ORDERS and one.field not in LABELS:
-                ranges.setdefault(one.field, []).append(one)
-            elif not self.holds(query.noun, thing, one):
+        for part in _flat_parts(parts):
+            if isinstance(part, Condition) and part.operator in _RANGES and part.field not in LABELS:
+                ranges.setdefault(part.field, []).append(part)
+            elif not self._meets(noun, thing, part):
                 return False
-        # several ranges over one field are met by one and the same value
         return all(
             any(all(compares(one.operator, value, one.operand) for one in several) for value in values)
             for field, several in ranges.items()
-            for values in [self.values(query.noun, thing, field)]
+            for values in [self.values(noun, thing, field)]
         )
+
+    def _meets(self, noun: str, thing: Thing, part: Filter) -> bool:
+        if isinstance(part, Condition):
+            return self.holds(noun, thing, part)
+        if isinstance(part, Not):
+            return not self._meets_all(noun, thing, [part.part])
+        if isinstance(part, AnyOf):
+            return any(self._meets_all(noun, thing, [one]) for one in part.parts)
+        return self._meets_all(noun, thing, part.parts)
 
     def holds(self, noun: str, thing: Thing, condition: Condition) -> bool:
         """Whether a thing meets one condition."""
@@ -214,7 +225,7 @@ class World:
 
 
 _NEGATIVE = {Operator.NE: Operator.EQ, Operator.NOT_IN: Operator.IN, Operator.NOT_CONTAINS: Operator.CONTAINS}
-_ORDERS = (Operator.LT, Operator.LE, Operator.GT, Operator.GE)
+_RANGES = (Operator.LT, Operator.LE, Operator.GT, Operator.GE)
 
 
 _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {
@@ -227,6 +238,14 @@ _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {
     Operator.STARTSWITH: lambda value, operand: value.startswith(operand),
     Operator.ENDSWITH: lambda value, operand: value.endswith(operand),
 }
+
+
+def _flat_parts(parts: Iterable[Filter]) -> Iterable[Filter]:
+    for part in parts:
+        if isinstance(part, AllOf):
+            yield from _flat_parts(part.parts)
+        else:
+            yield part
 
 
 def compares(operator: Operator, value: Any, operand: Any) -> bool:
