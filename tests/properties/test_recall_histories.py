@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ from runlore.model.run import Fence
 from runlore.model.status import Status
 from runlore.recall.client import Client
 from runlore.recall.listing import Listing
+from runlore.recall.reader import Reader
 from runlore.record.blobs.local import LocalBlobs
 from runlore.record.memory import MemoryRecord
 from runlore.record.ownership import Ownership
@@ -95,9 +96,10 @@ class RecallHistories(RuleBasedStateMachine):
             self.file.close()
         self.file = SQLiteRecord(self.folder / "record.db", durability="relaxed", clock=self.clock)
         self.records: tuple[Record, ...] = (self.memory, self.file)
-        place = Settings(home=self.folder, durability="relaxed", progress="quiet")
+        where = Settings(home=self.folder, durability="relaxed", progress="quiet")
         ownership = Ownership(self.folder / "leases")
-        self.clients = [Client(Workspace(place, record, ownership)) for record in self.records]
+        places = [Workspace(where, record, ownership) for record in self.records]
+        self.clients, self.readers = [Client(place) for place in places], [Reader(place) for place in places]
 
     def teardown(self) -> None:
         if hasattr(self, "closing"):
@@ -394,15 +396,17 @@ class RecallHistories(RuleBasedStateMachine):
     def listed(self, query: Query, bounds: tuple[int | None, int | None], step: int | None) -> None:
         """The answers as a list: how many, in both directions, by place, in slices, and whether one is among them."""
         expected = [name_of(query.noun, thing) for thing in self.world.answer(query)]
-        others = [name_of(query.noun, thing) for thing in self.world.things[query.noun]]
-        for record in self.records:
-            found: Listing[Any] = Listing(record, query, lambda noun: key_of(query.noun, noun), what=query.noun)
+        for reader in self.readers:
+            found: Listing[Any] = Listing(reader.record, query, getattr(reader, query.noun), what=query.noun)
+            everything = Listing(reader.record, Query(noun=query.noun), getattr(reader, query.noun), what=query.noun)
             part = slice(*bounds, step)
             assert (len(found), bool(found)) == (len(expected), bool(expected))
-            assert found[part] == expected[part]
-            assert [*found] == expected and [*reversed(found)] == expected[::-1]
-            assert [other in found for other in others] == [other in expected for other in others]
-            assert [found[place] for place in range(-len(expected), len(expected))] == expected * 2
+            assert keys_of(query, found[part]) == expected[part]
+            assert keys_of(query, found) == expected
+            assert keys_of(query, reversed(found)) == expected[::-1]
+            for handle in everything:
+                assert (handle in found) is (key_of(query.noun, handle) in expected)
+            assert keys_of(query, map(found.__getitem__, range(-len(expected), len(expected)))) == expected * 2
             with pytest.raises(IndexError):
                 found[len(expected)]
 
@@ -432,6 +436,11 @@ class RecallHistories(RuleBasedStateMachine):
 def key_of(noun: str, found: Any) -> Any:
     """What tells things of one kind apart, in a record."""
     return found.id if noun in ("run", "version") else found.name
+
+
+def keys_of(query: Query, found: Iterable[Any]) -> list[Any]:
+    """The same of several."""
+    return [key_of(query.noun, one) for one in found]
 
 
 def name_of(noun: str, thing: Thing) -> Any:
