@@ -381,7 +381,7 @@ class RecallHistories(RuleBasedStateMachine):
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
-    @rule(asked=st.lists(queries(), min_size=1, max_size=3))
+    @rule(asked=st.lists(queries(), min_size=2, max_size=8))
     def ask(self, asked: list[Query]) -> None:
         """Any question, in pages of any size: the right things in the right order, and their number."""
         for query in asked:

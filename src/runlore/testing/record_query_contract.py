@@ -258,6 +258,48 @@ class RecordQueryContract:
             assert ask(record, "run", ("parameter:text", "eq", text)) == [seq]
         assert ask(record, "run", ("tag", "eq", "tag 1'")) == [seqs[1]]
 
+    def test_parts_of_texts_are_found_beyond_a_nul(self, record: Record) -> None:
+        """A beginning or an end may hold NUL, and is compared whole."""
+        seq = done(record, facts=(("text", "a\0b"),), user="a\0b").seq
+        done(record, facts=(("text", "a\0cb"),), user="a\0cb")
+
+        for field in ("parameter:text", "user"):
+            for operator, part in (("startswith", "a\0b"), ("endswith", "\0b"), ("endswith", "a\0b")):
+                assert ask(record, "run", (field, operator, part)) == [seq]
+
+    def test_digests_are_searched_as_they_are_written(self, record: Record) -> None:
+        """A digest is found by its beginning, its end, a part of it, and by what it comes after."""
+        new = [new_version(data=b"%d" % number) for number in range(3)]
+        record.commit([VersionSaved(version=version) for version in new])
+        seqs = {one.content.digest: one.seq for one in record.select(Query(noun="version")).items}
+        first, *_, last = sorted(seqs)
+
+        assert ask(record, "version", ("digest", "startswith", first[:12])) == [seqs[first]]
+        assert ask(record, "version", ("digest", "endswith", last[-8:])) == [seqs[last]]
+        assert ask(record, "version", ("digest", "contains", "256:")) == sorted(seqs.values(), reverse=True)
+        assert ask(record, "version", ("digest", "not_contains", "256:")) == []
+        assert ask(record, "version", ("digest", "le", first)) == [seqs[first]]
+        assert ask(record, "version", ("digest", "in", (first, last)), order="digest") == [seqs[last], seqs[first]]
+
+    def test_users_and_hosts_may_be_no_utf_8(self, record: Record) -> None:
+        """What an operating system calls a user comes back, and finds the run, although UTF-8 cannot say it."""
+        run = done(record, user="j\udcf6rg", host="b\udcfcro")
+
+        assert (record.run(run.seq).user, record.run(run.seq).host) == ("j\udcf6rg", "b\udcfcro")
+        assert ask(record, "run", ("user", "eq", "j\udcf6rg"), ("host", "endswith", "ro")) == [run.seq]
+
+    def test_what_is_no_number_equals_nothing(self, record: Record) -> None:
+        """A value, or none, is not NaN, whichever way it is asked; and no value is within a range to it."""
+        ended, running = done(record).seq, begun(record)[0].seq
+        nan = float("nan")
+
+        assert ask(record, "run", ("duration", "ne", nan)) == [running, ended]
+        assert ask(record, "run", ("duration", "not_in", (nan,))) == [ended]
+        assert ask(record, "run", ("duration", "not_in", (nan, 8.5))) == []
+        assert ask(record, "run", ("duration", "in", (nan, 8.5))) == [ended]
+        for operator in ("eq", "lt", "le", "gt", "ge"):
+            assert ask(record, "run", ("duration", operator, nan)) == []
+
     def test_typed_json_comes_back_as_it_went_in(self, record: Record) -> None:
         """Big integers, NaN, NUL and lone surrogates in typed JSON survive."""
         text = '{"big":' + "9" * 400 + ',"nan":NaN,"odd":"\ud800\0é"}'

@@ -11,7 +11,7 @@ from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
 from runlore.record.queries import Term, terms
 from runlore.record.sql.kinds import FACT_KINDS, OWNER_KINDS
-from runlore.record.sql.piece import NEVER, Piece, all_of, any_of
+from runlore.record.sql.piece import ALWAYS, NEVER, Piece, all_of, any_of
 from runlore.record.sql.rows import SAVE_TYPES
 from runlore.record.sql.text import micros, pack, pack_digest
 
@@ -75,6 +75,10 @@ _NEGATED = {
     Operator.NOT_CONTAINS: Operator.CONTAINS,
 }
 
+#: Operators that compare the text of a digest, which is kept as bytes; the others compare these.
+_AS_TEXT = frozenset({*COMPARE, Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
+_DIGEST = "case typeof(t.digest) when 'blob' then 'sha256:' || lower(hex(t.digest)) else t.digest end"
+
 #: What a statement demands: terms of a question, or what is demanded besides.
 Wanted = Term | Piece
 
@@ -123,6 +127,8 @@ def predicate(noun: str, *conditions: Condition) -> Piece:
     column = COLUMNS[noun][condition.field]
     if kind == "uuid" and condition.operator is Operator.STARTSWITH:
         return _uuid_prefix(column, str(condition.operand))
+    if condition.field == "digest" and condition.operator in _AS_TEXT:
+        return _compare(_DIGEST, condition.operator, condition.operand, pack)
     return _compare(column, condition.operator, condition.operand, _packer(condition.field, kind))
 
 
@@ -146,11 +152,13 @@ def _compare(column: str, operator: Operator, operand: Any, packed: Callable[[An
     if operator is Operator.NULL:
         return Piece(f"{column} is null" if operand else f"{column} is not null")
     if operator in (Operator.IN, Operator.NOT_IN):
-        values = tuple(packed(value) for value in operand)
+        values = tuple(known for value in operand if (known := packed(value)) is not None)  # NaN is nobody's value
         if operator is Operator.NOT_IN:
             return Piece(f"({column} is not null and {column} not in ({', '.join('?' * len(values))}))", values)
         return _one_of(column, values) if values else NEVER
     value = packed(operand)
+    if value is None:
+        return ALWAYS if operator is Operator.NE else NEVER
     if operator is Operator.EQ:
         return Piece(f"{column} = ?", (value,))
     if operator is Operator.NE:
@@ -158,15 +166,19 @@ def _compare(column: str, operator: Operator, operand: Any, packed: Callable[[An
     if operator in COMPARE:
         return Piece(f"{column} {COMPARE[operator]} ?", (value,))
     if operator is Operator.STARTSWITH:
-        return Piece(f"substr({column}, 1, length(?)) = ?", (value, value))
+        return _has_part(column, str(operand), "1, ?")
     if operator is Operator.ENDSWITH:
-        # Not substr(x, -length(y)): for an empty y that is the whole text.
-        return Piece(
-            f"(length({column}) >= length(?) and substr({column}, length({column}) - length(?) + 1) = ?)",
-            (value, value, value),
-        )
+        return _has_part(column, str(operand), "-?")
     found = "> 0" if operator is Operator.CONTAINS else "= 0"
     return Piece(f"instr({column}, ?) {found}", (value,))
+
+
+def _has_part(column: str, part: str, place: str) -> Piece:
+    """Whether a text has a part at its beginning or end; as bytes, since for a text NUL is its end."""
+    data = part.encode("utf-8", "surrogatepass")
+    if not data:
+        return Piece(f"{column} is not null")
+    return Piece(f"substr(cast({column} as blob), {place}) = ?", (len(data), data))
 
 
 def _uuid_prefix(column: str, prefix: str) -> Piece:
