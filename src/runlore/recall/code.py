@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import AlreadyExists, ArtifactCorrupt
 from runlore.model.counted import counted
+from runlore.model.name import shortened
 from runlore.recall.named import Named
 
 if TYPE_CHECKING:
@@ -189,9 +190,14 @@ class Code(Mapping[str, str]):
     def _text(self, digest: str) -> str:
         return self._read(digest).decode("utf-8", "replace")
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.provenance import code_html  # what only notebooks need
+
+        return code_html(self, self._owner)
+
     def __repr__(self) -> str:
         cells = f", {counted(len(self._cells), 'cell')}" if self._cells else ""
-        return f"<Code of {self._owner}: {counted(len(self), 'file')}{cells}>"
+        return f"<Code of {shortened(self._owner, 60)}: {counted(len(self), 'file')}{cells}>"
 
 
 def _inside(name: str) -> str:

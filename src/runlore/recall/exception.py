@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runlore.errors import ValueUnloadable
+from runlore.model.name import printable, shortened
 from runlore.model.run import Failure
 
 #: Where the classes come from that fill in what they are made of by themselves.
@@ -62,8 +63,15 @@ class RecordedException:
     def __str__(self) -> str:
         return self.message
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.provenance import exception_html  # what only notebooks need
+
+        return exception_html(self, self._owner)
+
     def __repr__(self) -> str:
-        return f"<{self.type.removeprefix('builtins.')} of {self._owner}: {self.message.partition(chr(10))[0]}>"
+        kind = shortened(printable(self.type.removeprefix("builtins.")), 30)
+        said = shortened(printable(self.message.partition("\n")[0]), 40)
+        return f"<{kind} of {shortened(printable(self._owner), 26)}: {said}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RecordedException) and self._failure == other._failure

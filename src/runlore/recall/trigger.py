@@ -93,6 +93,11 @@ class Trigger:
             str(event.payload.get("run", event.name)) if event.type == RUN else event.name for event in self._events
         )
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.provenance import trigger_html  # what only notebooks need
+
+        return trigger_html(self, self._owner)
+
     def __repr__(self) -> str:
         return f"<Trigger of {self._owner}: {self}>"
 

@@ -21,6 +21,7 @@ def test_a_report_is_written_where_one_says(cli: Callable[..., Result], tmp_path
     result = cli("run", "report", "training/1", "-o", "deep/report.html")
     assert (result.exit_code, result.stdout) == (0, "deep/report.html\n")
     page = (tmp_path / "deep" / "report.html").read_text(encoding="utf-8")
+    assert "flow.py" in page and "def training(" in page
     assert page.startswith("<!doctype html>") and "training/1" in page and "loading 3" in page
 
     assert cli("run", "report", "training/latest").stdout == "training-1.html\n"

@@ -26,7 +26,17 @@ def everything(book: Any) -> Iterator[Any]:
     """A handle of each kind, and each kind of list and mapping."""
     client = book.client
     for run in client.runs():
-        yield from (run, run.steps, run.parameters, run.metadata, run.run_metadata, run.outputs, run.pipeline)
+        yield from (
+            run,
+            run.code,
+            *([run.exception] if run.exception else []),
+            run.steps,
+            run.parameters,
+            run.metadata,
+            run.run_metadata,
+            run.outputs,
+            run.pipeline,
+        )
         for step in run.steps.values():
             yield from (step, step.inputs, step.outputs, *step.tasks, *step.outputs.values())
     yield from (client.runs(), client.list_pipelines(), client.list_artifacts(), client.list_artifact_versions())

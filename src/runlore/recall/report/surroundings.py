@@ -13,8 +13,8 @@ from runlore.recall.report.account import Account
 from runlore.recall.report.part import code, facts, more, section
 from runlore.recall.report.room import Room
 
-#: Source files and bytes of each; packages.
-_FILES, _FILE = 40, 8_000
+#: Source files and bytes of each, and of the difference to the commit; packages.
+_FILES, _FILE, _DIFF = 40, 8_000, 6_000
 _PACKAGES = 400
 
 
@@ -24,10 +24,21 @@ def sources(account: Account, room: Room) -> Html | None:
         found = account.handle.code
         if found is None or not (len(found) or found.cells):
             return None
-        parts = list(_files(found, room))
+        changes = _changes(found, room)
+        parts = [*_files(found, room), changes]
     except RunloreError as error:  # damaged, or not here
         return section("code", "Code", tag("p", cut(str(error), 400), class_="soft"))
     return section("code", "Code", *parts)
+
+
+def _changes(found: Code, room: Room) -> Html | None:
+    diff = found.diff
+    if diff is None:
+        return None
+    share = Room(min(_DIFF, room.left // 2))
+    changes = tag("details", tag("summary", "Changes that were not committed"), code(diff, share))
+    room.left -= len(changes.encode("utf-8", "replace"))
+    return changes
 
 
 def _files(found: Code, room: Room) -> Iterator[Html | None]:
@@ -39,7 +50,7 @@ def _files(found: Code, room: Room) -> Iterator[Html | None]:
             return
         room.left -= 200 + 6 * len(name)
         text = found[path] if path is not None else found.cells[number - 1]
-        entry = " · the script that was started" if path is not None and path == found.entry else ""
+        entry = " · the script that was started" if path is not None and path == found.entry_path else ""
         summary = tag("summary", tag("span", cut(name, 255), class_="mono"), tag("span", entry, class_="soft"))
         yield tag("details", summary, code(text, room, _FILE))
     yield more(found.omitted, "files that were not kept")
