@@ -38,7 +38,7 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.noun import noun
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
@@ -177,8 +177,8 @@ def _one_run(record: Record, random: Random, shape: _Shape, number: int) -> Meta
         versions = [_version(random, name) for name in names]
         changes += _steps_end(random, index, at, taken, versions)
         taken = (Input(name=names[0], version=versions[0].id),)
-    point = Point(value=score, at=at)
-    changes.append(MetricsLogged(step=shape.steps - 1, part=0, points=(("score", point),)))
+    points = Points(values=(score,), progress=(None,), times=(round(at.timestamp() * 1e6),))
+    changes.append(MetricsLogged(step=shape.steps - 1, part=0, series=(("score", points),)))
     status = Status.FAILED if number % shape.good == 1 else Status.COMPLETED
     changes.append(RunFinished(status=status, ended=at + 2 * SECOND, duration=2.0))
     run, _ = record.begin_run(new, also=changes)

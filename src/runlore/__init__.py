@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runlore.author.secret import Secret
     from runlore.author.step import step
     from runlore.execute.context import get_step_context
+    from runlore.execute.measuring import log_metric, log_metrics
     from runlore.execute.noting import log_artifact_metadata, log_metadata
     from runlore.model.status import Status
     from runlore.model.trigger import TriggerEvent
@@ -53,6 +54,8 @@ __all__ = [
     "load_artifact",
     "log_artifact_metadata",
     "log_metadata",
+    "log_metric",
+    "log_metrics",
     "mapped",
     "pipeline",
     "register_artifact",
@@ -81,6 +84,8 @@ _HOMES = {
     "load_artifact": "runlore.workspace",
     "log_artifact_metadata": "runlore.execute.noting",
     "log_metadata": "runlore.execute.noting",
+    "log_metric": "runlore.execute.measuring",
+    "log_metrics": "runlore.execute.measuring",
     "mapped": "runlore.author.handle",
     "pipeline": "runlore.author.pipeline",
     "register_artifact": "runlore.workspace",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from runlore.recall.artifact import Artifact
 from runlore.recall.client import Client
 from runlore.recall.listing import Listing
@@ -12,4 +14,27 @@ from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
 
-__all__ = ["Artifact", "ArtifactVersion", "Client", "Listing", "Pipeline", "Run", "Step", "Task", "use_namespace"]
+if TYPE_CHECKING:
+    from runlore.recall.metric import Metric, MetricPoint
+
+__all__ = [
+    "Artifact",
+    "ArtifactVersion",
+    "Client",
+    "Listing",
+    "Metric",
+    "MetricPoint",
+    "Pipeline",
+    "Run",
+    "Step",
+    "Task",
+    "use_namespace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Metric", "MetricPoint"):
+        from runlore.recall import metric  # listings do without it
+
+        return getattr(metric, name)
+    raise AttributeError(f"module 'runlore.client' has no attribute {name!r}; it has {', '.join(__all__)}")

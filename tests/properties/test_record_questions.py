@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from runlore.model.change import AliasMoved, MetadataSet, MetricsLogged, RunFinished, StepsPlanned, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.record.memory import MemoryRecord
@@ -77,8 +77,14 @@ def notes(random: Random, run: int, number: int) -> list[MetadataSet | MetricsLo
         made.append(MetadataSet(owner=owner, values=((key.split(".")[0], "{}"),), at=at(turn), facts=((key, value),)))
     for part in range(2):
         values = [random.choice([number / 10, -number, 7, float("nan"), float("-inf")]) for _ in range(2)]
-        points = tuple((random.choice(["loss", "a.b"]), Point(value=value, at=at(part))) for value in values)
-        made.append(MetricsLogged(step=random.choice([None, 0, 0, 1, 1]), part=part, points=points))
+        series: dict[str, list[float]] = {}
+        for value in values:
+            series.setdefault(random.choice(["loss", "a.b"]), []).append(value)
+        stretches = tuple(
+            (name, Points(values=measured, progress=[None] * len(measured), times=[part] * len(measured)))
+            for name, measured in series.items()
+        )
+        made.append(MetricsLogged(step=random.choice([None, 0, 0, 1, 1]), part=part, series=stretches))
     return made
 
 

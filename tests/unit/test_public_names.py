@@ -28,6 +28,8 @@ PUBLIC = [
     "load_artifact",
     "log_artifact_metadata",
     "log_metadata",
+    "log_metric",
+    "log_metrics",
     "mapped",
     "pipeline",
     "register_artifact",

@@ -18,11 +18,12 @@ from runlore.execute.failure import annotate
 from runlore.execute.hooks import call_hook
 from runlore.execute.ledger import Ledger
 from runlore.execute.logs import LogCapture
+from runlore.execute.metric_log import MetricLog
 from runlore.execute.services import Services
 from runlore.execute.ticker import TICKER
 from runlore.model.article import with_article
 from runlore.model.artifact import Content, LookedUp
-from runlore.model.change import LogWritten, NewVersion, Output
+from runlore.model.change import LogWritten, MetricsLogged, NewVersion, Output
 from runlore.model.noun import changed
 from runlore.model.plan import Literal, PlannedOutput, PlannedStep
 from runlore.model.run import Run, Usage
@@ -44,6 +45,8 @@ class Attempt:
     looked_up: tuple[LookedUp, ...] = ()
     #: What it printed last, to be recorded with its end.
     logs: list[LogWritten] = field(default_factory=list)
+    #: What it measured last, to be recorded with its end.
+    measured: tuple[MetricsLogged, ...] = ()
     usage: Usage = Usage()
     started: datetime | None = None
     ended: datetime | None = None
@@ -67,6 +70,14 @@ class Attempts:
     def make(self, step: PlannedStep, resolved: Mapping[str, Resolved], *, item: int | None) -> Attempt:
         """Load the arguments, call the function, store what it returned."""
         attempt = Attempt(Status.RUNNING, started=self._services.clock())
+        try:
+            self._make(step, resolved, item, attempt)
+        finally:
+            if attempt.context is not None:
+                attempt.measured = attempt.context.metric_log.close()
+        return attempt
+
+    def _make(self, step: PlannedStep, resolved: Mapping[str, Resolved], item: int | None, attempt: Attempt) -> None:
         clock, processor = time.perf_counter(), time.process_time()
         try:
             values = {name: one.load() for name, one in resolved.items()}
@@ -92,7 +103,6 @@ class Attempts:
         self._hook(step, attempt)
         if attempt.context is not None:
             attempt.saved = (*attempt.saved, *attempt.context.saved)
-        return attempt
 
     def _call(self, step: PlannedStep, values: Mapping[str, Any], item: int, attempt: Attempt) -> Any:
         literals = {
@@ -100,9 +110,12 @@ class Attempts:
             for name, argument in step.arguments.items()
             if isinstance(argument, Literal) and not argument.secret
         }
+        metrics = MetricLog(
+            self._ledger.write_beside, later=TICKER.after, step=step.index, item=item, kept=self._redaction.text
+        )
         context = step_context.StepContext(
             self._run.name, self._run.id, step.name, item, 0, literals,
-            tuple(output.name for output in step.outputs), self._open_run,
+            tuple(output.name for output in step.outputs), self._open_run, metrics,
             _task=f"{self._run.pipeline}/{self._run.number}/{step.name}/{item}",
         )  # fmt: skip
         attempt.context = context
@@ -115,8 +128,12 @@ class Attempts:
             else:
                 self._ledger.write(written)
 
+        def settle() -> None:
+            metrics.hand_over()
+            self._ledger.settle()
+
         token = step_context.enter(context)
-        attempt.reads, watching = watch(self._ledger.settle, self._redaction.value)
+        attempt.reads, watching = watch(settle, self._redaction.value)
         try:
             with use_trace(None), LogCapture(write, limit=self._services.log_limit, ticker=TICKER) as capture:
                 try:

@@ -11,6 +11,7 @@ from uuid import UUID
 from runlore.author.artifact_config import checked_tags
 from runlore.author.reads import note_read
 from runlore.errors import StepContextError
+from runlore.execute.metric_log import MetricLog
 from runlore.model.article import with_article
 from runlore.model.change import Output
 from runlore.model.suggest import did_you_mean
@@ -32,6 +33,8 @@ class StepContext:
     parameters: Mapping[str, Any]
     output_names: tuple[str, ...]
     _open_run: Callable[[], Any]
+    #: Takes what the step measures.
+    metric_log: MetricLog
     metadata: dict[str, Any] = field(default_factory=dict)
     output_metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     output_tags: dict[str, list[str]] = field(default_factory=dict)
@@ -75,6 +78,14 @@ class StepContext:
     def log_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Note ``metadata`` on this step; a later value of a key wins. `ValueUnstorable` for what cannot be kept."""
         self.metadata.update(kept_metadata(metadata))
+
+    def log_metric(self, name: str, value: Any, step: int | None = None) -> None:
+        """Add a point to a series of this step, from whichever thread; see `runlore.log_metric`."""
+        self.metric_log.log(name, value, step)
+
+    def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Add a point to each of several series of this step, or to none; see `runlore.log_metrics`."""
+        self.metric_log.log_all(values, step)
 
     def add_output_metadata(self, metadata: Mapping[str, Any], output_name: str | None = None) -> None:
         """Note ``metadata`` on the version that will be made of an output; the only one if none is named."""
@@ -120,9 +131,8 @@ def get_step_context() -> StepContext:
     return context
 
 
-def current_step_context() -> StepContext | None:
-    """Return the context of the step that is running here, if any."""
-    return _current.get()
+#: Returns the context of the step that is running here, if any.
+current_step_context: Callable[[], StepContext | None] = _current.get
 
 
 def enter(context: StepContext | None) -> object:

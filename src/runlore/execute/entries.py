@@ -66,9 +66,11 @@ class Entries:
         resolved: Mapping[str, Resolved],
         outputs: tuple[Output, ...],
     ) -> None:
-        """A task that ran, with its log, and with what the step noted about itself."""
+        """A task that ran, with its log and series, and with what the step noted about itself."""
         for written in attempt.logs:
             self._ledger.note(written)
+        for measured in attempt.measured:
+            self._ledger.note(measured)
         self._ledger.note(
             TaskFinished(
                 step=step.index, item=item, attempt=0, status=attempt.status, started=attempt.started,

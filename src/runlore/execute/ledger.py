@@ -176,6 +176,16 @@ class Ledger:
                 self.flush()
             self._record.commit((change,), fence=self._fence, durable=False)
 
+    def write_beside(self, change: Change) -> bool:
+        """As `write`, if the ledger is closed; tell whether it was. Nothing is written in a fork."""
+        if self.inherited:
+            return False
+        with self._lock:
+            if self._opener is not None:
+                return False
+            self.write(change)
+            return True
+
     def _flush(self, durable: bool | None) -> None:
         changes, events = self._changes, self._events
         if changes:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from runlore.model.artifact import Content, KeptPicture, LookedUp, SaveType
 from runlore.model.metadata import Owner
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.noun import field, noun
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
@@ -207,10 +207,20 @@ class MetadataSet:
 
 
 @noun
+class NoteWritten:
+    """Write the note of a run, step or version in place of what it was; ``None`` takes it away."""
+
+    owner: Owner
+    text: str | None
+    at: datetime
+    user: str | None = None
+
+
+@noun
 class MetricsLogged:
     """Points of metrics, in the order in which they were measured; see `runlore.model.metric`.
 
-    A part that is there already is not written again, so a repeated commit is harmless.
+    A part of a series that is there already is not written again, so a repeated commit is harmless.
     """
 
     #: The step that measured; ``None`` for the run itself.
@@ -219,8 +229,8 @@ class MetricsLogged:
     attempt: int = 0
     #: Counts from 0 within the attempt.
     part: int
-    #: name → point; the points of one name form one series.
-    points: tuple[tuple[str, Point], ...]
+    #: name → what follows in the series of this name; each name once, and at least one point of it.
+    series: tuple[tuple[str, Points], ...]
 
 
 @noun
@@ -276,6 +286,7 @@ Change = (
     | LogWritten
     | MetricsLogged
     | MetadataSet
+    | NoteWritten
     | TagsChanged
     | AliasMoved
     | PicturesKept

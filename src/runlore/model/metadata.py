@@ -1,4 +1,4 @@
-"""Metadata and tags: what people note about runs, steps and artifact versions."""
+"""Metadata, tags and notes: what people say about runs, steps and artifact versions."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ class Entry:
     #: Typed JSON (`docs/design/codec.md`).
     value: str
     created: datetime
+
+
+@noun
+class Note:
+    """What somebody wrote about something, in Markdown. Each writing takes the place of the one before."""
+
+    #: ``None`` where the note was taken away.
+    text: str | None
+    at: datetime
+    #: Who wrote it, if that is known.
+    user: str | None = None
 
 
 @noun

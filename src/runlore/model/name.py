@@ -69,6 +69,13 @@ def checked_metadata_key(key: object) -> str:
     return _checked("A metadata key", key, slash=True)
 
 
+def checked_metric_name(name: object) -> str:
+    """Return the name of a metric, which obeys the rules of a name and may hold ``/``."""
+    if type(name) is str and name.isascii() and name.isprintable() and 0 < len(name) <= LONGEST and not name.isspace():
+        return name
+    return _checked("A metric's name", name, slash=True)
+
+
 def checked_version(label: object) -> str:
     """Return the label of an artifact version; an int is taken as its decimal text, and ``latest`` is refused."""
     if isinstance(label, bool) or not isinstance(label, (str, int)):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from runlore.recall.data import Data
     from runlore.recall.exception import RecordedException
     from runlore.recall.listing import Listing
+    from runlore.recall.metric import Metric
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.step import Step
@@ -260,6 +261,17 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         from runlore.recall.data import Data  # not imported by who only lists
 
         return Data(self.outputs)
+
+    @property
+    def metrics(self) -> Named[Metric]:
+        """Series that its steps measured, by name: of several steps under one name, the last step's in declared order.
+
+        ``run.metrics["loss"].last``. Those of another step are ``run.steps["train"].metrics``.
+        """
+        from runlore.recall.measured import metrics_of_run  # listings do without it
+
+        note_read(f"the metrics of {self.pathspec}")
+        return metrics_of_run(self._record, self.seq, self.pathspec)
 
     def artifact_versions(self) -> tuple[ArtifactVersion, ...]:
         """Every version that its steps made or took over, in declared order."""

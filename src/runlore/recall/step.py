@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runlore.recall.code import Code
     from runlore.recall.exception import RecordedException
     from runlore.recall.explanation import Explanation
+    from runlore.recall.metric import Metric
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
@@ -285,6 +286,14 @@ class Step(Notes, Logged, Container[Task], Timed, Traceable):
     def input(self) -> ArtifactVersion:
         """The only input. Raises ValueError naming all when there is not exactly one."""
         return self.inputs.only("input")
+
+    @property
+    def metrics(self) -> Named[Metric]:
+        """Series that it measured, by name; those of all its tasks together. A cached step shows its origin's."""
+        from runlore.recall.measured import metrics_of_step  # listings do without it
+
+        note_read(f"the metrics of {self.pathspec}")
+        return metrics_of_step(self._record, self._now(), self.pathspec)
 
     @property
     def saved_artifacts(self) -> Named[ArtifactVersion]:

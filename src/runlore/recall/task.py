@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runlore.author.reads import note_read
 from runlore.model import run as model
 from runlore.model.metadata import Owner
 from runlore.model.name import shortened
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runlore.recall.data import Data
     from runlore.recall.events import TaskEvent
     from runlore.recall.exception import RecordedException
+    from runlore.recall.metric import Metric
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
@@ -230,6 +232,14 @@ class Task(Tagged, Logged, Container["ArtifactVersion"], Timed, Traceable):
     def input(self) -> ArtifactVersion:
         """The only input. Raises ValueError naming all when there is not exactly one."""
         return self.inputs.only("input")
+
+    @property
+    def metrics(self) -> Named[Metric]:
+        """Series that this attempt measured, by name. What was served from the cache shows its origin's."""
+        from runlore.recall.measured import metrics_of_task  # listings do without it
+
+        note_read(f"the metrics of {self.pathspec}")
+        return metrics_of_task(self._reader.record, self._noun, self.pathspec)
 
     def _versions(self, direction: str, item: int, element: int | None) -> Named[ArtifactVersion]:
         found = {}

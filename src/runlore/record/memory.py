@@ -18,8 +18,8 @@ from runlore.model.change import (
     Receipt,
 )
 from runlore.model.digest import digest_of
-from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
-from runlore.model.metric import Metric, Point
+from runlore.model.metadata import Entry, Note, Owner, OwnerKind, Tag
+from runlore.model.metric import Metric, Points, joined
 from runlore.model.noun import changed
 from runlore.model.query import AnyOf, Condition, Filter, Not, Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
@@ -140,6 +140,8 @@ class MemoryRecord(PrunedMemory):
             kinds = (OwnerKind.RUN, OwnerKind.STEP)
             for owner in [owner for owner in self._t.entries if owner.kind in kinds and owner.seq == seq]:
                 self._drop(self._t.entries, owner)
+            for owner in [owner for owner in self._t.notes if owner.kind in kinds and owner.seq == seq]:
+                self._drop(self._t.notes, owner)
             for tagged in [key for key in self._t.tags if key[0].kind in kinds and key[0].seq == seq]:
                 self._drop(self._t.tags, tagged)
             self._drop(self._t.facts, ("run", seq))
@@ -301,6 +303,9 @@ class MemoryRecord(PrunedMemory):
             found = (tag for (tagged, _), tag in self._t.tags.items() if tagged.seq == owner.seq and tagged == owner)
             return tuple(sorted(found, key=lambda tag: tag.name))
 
+    def notes(self, owner: Owner) -> tuple[Note, ...]:
+        return self._t.notes.get(owner, ())
+
     def logs(
         self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
     ) -> tuple[LogChunk, ...]:
@@ -326,18 +331,28 @@ class MemoryRecord(PrunedMemory):
 
     def metrics(self, run: int) -> tuple[Metric, ...]:
         with self._lock:
-            found = sorted({(key[1], key[4]) for key in self._t.points if key[0] == run})
-            return tuple(self._metric(run, step, name) for step, name in found)
+            own = {(key[1], key[4]): self._metric(run, key[1], key[4]) for key in self._t.points if key[0] == run}
+            facts: dict[tuple[str, str, int], Any] = dict(self._t.facts.get(("run", run), {}))
+            taken = {
+                (step, name): Metric(
+                    run=run, step=step, name=name, count=facts["metric.count", name, step], last=last,
+                    min=facts["metric.min", name, step], max=facts["metric.max", name, step],
+                )
+                for (prefix, name, step), last in facts.items()
+                if prefix == "metric" and step != OWN
+            }  # fmt: skip
+            return tuple(metric for _, metric in sorted((taken | own).items(), key=lambda found: found[0]))
 
     def points(
         self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
-    ) -> tuple[Point, ...]:
+    ) -> Points:
         place = (run, OWN if step is None else step, item)
         with self._lock:
             keys = sorted(key for key in self._t.points if key[:3] == place and key[4] == name)
             if attempt is None and keys:
                 attempt = keys[-1][3]
-            return tuple(point for key in keys if key[3] == attempt and key[5] >= part for point in self._t.points[key])
+            parts = [self._t.points[key] for key in keys if key[3] == attempt and key[5] >= part]
+        return joined(parts)
 
     def aliases(self, artifact: str) -> tuple[Alias, ...]:
         return self._aliases(lambda alias: alias.artifact == artifact)

@@ -15,9 +15,8 @@ from runlore.model.change import (
     PicturesKept,
 )
 from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
-from runlore.model.metric import Metric, Point
+from runlore.model.metric import Metric, Points
 from runlore.model.name import checked_alias
-from runlore.model.noun import changed
 from runlore.record.memory_tables import OWN, MemoryTables
 
 
@@ -65,14 +64,15 @@ class MemoryNotes(MemoryTables):
 
     def _log_metrics(self, run: int, change: MetricsLogged) -> None:
         step = OWN if change.step is None else self._step(run, change.step).index
-        series: dict[str, tuple[Point, ...]] = {}
-        for name, point in change.points:
-            point = changed(point, value=float(point.value))
-            series[name] = (*series.get(name, ()), point)
-        for name, points in series.items():
+        for name, points in change.series:
             key = (run, step, change.item, change.attempt, name, change.part)
             if key not in self._t.points:
-                self._put(self._t.points, key, points)
+                kept = Points(
+                    values=tuple(map(float, points.values)),
+                    progress=tuple(points.progress),
+                    times=tuple(points.times),
+                )
+                self._put(self._t.points, key, kept)
                 self._sum_up(run, step, name)
 
     def _sum_up(self, run: int, step: int, name: str) -> None:
@@ -104,7 +104,7 @@ class MemoryNotes(MemoryTables):
 
     def _metric(self, run: int, step: int, name: str) -> Metric:
         parts = [p for k, p in self._t.points.items() if (k[0], k[1], k[4]) == (run, step, name)]
-        values = [point.value for points in parts for point in points]
+        values = [value for points in parts for value in points.values]
         known = [value for value in values if not math.isnan(value)] or [math.nan]
         own = None if step == OWN else step
         return Metric(run=run, step=own, name=name, count=len(values), last=values[-1], min=min(known), max=max(known))

@@ -146,6 +146,7 @@ class PrunedMemory(MemoryWriter, Record):
     def _forget(self, version: Version) -> None:
         owner = Owner(kind=OwnerKind.VERSION, seq=version.seq)
         self._drop(self._t.entries, owner)
+        self._drop(self._t.notes, owner)
         self._drop(self._t.facts, ("version", version.seq))
         for tagged in [key for key in self._t.tags if key[0] == owner]:
             self._drop(self._t.tags, tagged)

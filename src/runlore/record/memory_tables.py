@@ -12,8 +12,8 @@ from uuid import UUID
 
 from runlore.errors import NotFound
 from runlore.model.artifact import Alias, Artifact, Content, Edge, KeptPicture, LookedUp, Version
-from runlore.model.metadata import Entry, Owner, Tag
-from runlore.model.metric import Point
+from runlore.model.metadata import Entry, Note, Owner, Tag
+from runlore.model.metric import Points
 from runlore.model.run import Definition, Event, Lease, LogChunk, Pipeline, Run, Step, Task
 
 #: Stands in a step's place for what belongs to the run or version itself.
@@ -43,10 +43,11 @@ class _Tables:
     pictures: dict[tuple[int, int | None], tuple[KeptPicture, ...]] = field(default_factory=dict)
     definitions: dict[bytes, Definition] = field(default_factory=dict)
     entries: dict[Owner, tuple[Entry, ...]] = field(default_factory=dict)
+    notes: dict[Owner, tuple[Note, ...]] = field(default_factory=dict)
     #: (noun, sequence) → (prefix of the field, key, step or `OWN`) → value.
     facts: dict[tuple[str, int], dict[tuple[str, str, int], object]] = field(default_factory=dict)
     #: (run, step or `OWN`, item, attempt, name, part) → points.
-    points: dict[tuple[int, int, int, int, str, int], tuple[Point, ...]] = field(default_factory=dict)
+    points: dict[tuple[int, int, int, int, str, int], Points] = field(default_factory=dict)
     aliases: dict[tuple[str, str], Alias] = field(default_factory=dict)
     alias_moves: dict[int, Alias] = field(default_factory=dict)
     tags: dict[tuple[Owner, str], Tag] = field(default_factory=dict)

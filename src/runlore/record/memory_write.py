@@ -17,6 +17,7 @@ from runlore.model.change import (
     MetricsLogged,
     NewRun,
     NewVersion,
+    NoteWritten,
     Output,
     PicturesKept,
     RunDescribed,
@@ -28,7 +29,7 @@ from runlore.model.change import (
     TaskFinished,
     VersionSaved,
 )
-from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.metadata import Note, Owner, OwnerKind
 from runlore.model.noun import changed
 from runlore.model.run import Definition, Event, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
@@ -103,6 +104,9 @@ class MemoryWriter(MemoryNotes):
                     self._keep_pictures(change)
                 case MetadataSet():
                     self._set_metadata(change)
+                case NoteWritten():
+                    note = Note(text=change.text, at=change.at, user=change.user)
+                    self._put(self._t.notes, change.owner, (*self._t.notes.get(change.owner, ()), note))
                 case TagsChanged():
                     for tag in change.remove:
                         held = self._t.tags.get((change.owner, tag))

@@ -24,8 +24,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
-from runlore.model.metadata import Entry, Owner, Tag
-from runlore.model.metric import Metric, Point
+from runlore.model.metadata import Entry, Note, Owner, Tag
+from runlore.model.metric import Metric, Points
 from runlore.model.noun import noun
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
@@ -199,6 +199,10 @@ class Record(ABC):
         """By name."""
 
     @abstractmethod
+    def notes(self, owner: Owner) -> tuple[Note, ...]:
+        """Every writing of its note, oldest first, the one in force last."""
+
+    @abstractmethod
     def logs(
         self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
     ) -> tuple[LogChunk, ...]:
@@ -218,12 +222,15 @@ class Record(ABC):
 
     @abstractmethod
     def metrics(self, run: int) -> tuple[Metric, ...]:
-        """What was measured: by the run itself first, then by its steps in order; by name."""
+        """What was measured: by the run itself first, then by its steps in order; by name.
+
+        A step that took its result over has what its origin had measured by then, as what sums it up.
+        """
 
     @abstractmethod
     def points(
         self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
-    ) -> tuple[Point, ...]:
+    ) -> Points:
         """One series in the order of measuring, from ``part`` on; of the given attempt, or of the last with any."""
 
     # -- aliases -------------------------------------------------------------------------------------------------

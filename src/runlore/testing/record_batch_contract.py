@@ -19,7 +19,7 @@ from runlore.model.change import (
     VersionSaved,
 )
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.query import Query
 from runlore.model.run import Fence
 from runlore.model.status import Status
@@ -37,6 +37,9 @@ from runlore.testing.record_stories import (
     new_version,
     step_end,
 )
+
+_MEASURED = Points(values=(1.5,), progress=(None,), times=(0,))
+_LOST = Points(values=(9.0,), progress=(None,), times=(2,))
 
 
 class RecordBatchContract:
@@ -117,7 +120,7 @@ class RecordBatchContract:
             run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
             owner = Owner(kind=OwnerKind.STEP, seq=run.seq, step=0)
             kept = MetadataSet(owner=owner, values=(("m", "1"),), at=at(1), facts=(("m", 1),))
-            measured = MetricsLogged(step=0, part=0, points=(("loss", Point(value=1.5, at=at(1))),))
+            measured = MetricsLogged(step=0, part=0, series=(("loss", _MEASURED),))
             record.commit([StepStarted(index=0, at=at(1)), kept, measured, finished(0, new_version())], fence=fence)
             refused: list[Change] = [
                 finished(1, new_version("lost", b"2")),
@@ -126,7 +129,7 @@ class RecordBatchContract:
                 TagsChanged(owner=Owner(kind=OwnerKind.RUN, seq=run.seq), add=("lost",)),
                 RunDescribed(run=run.seq, git_commit="lost"),
                 LogWritten(step=0, item=0, attempt=0, part=0, text="lost"),
-                MetricsLogged(step=0, part=1, points=(("loss", Point(value=9.0, at=at(2))),)),
+                MetricsLogged(step=0, part=1, series=(("loss", _LOST),)),
                 step_end(0),
                 END,
                 finished(1, 4711, attempt=1),
@@ -214,7 +217,7 @@ def _history(record: Record, name: str) -> tuple[int, int]:
     for item in (1, 0):
         record.commit([finished(1, inline(b"%d" % item), item=item)], fence=fence)
     record.commit([LogWritten(step=1, item=0, attempt=0, part=0, text="hello")], fence=fence)
-    record.commit([MetricsLogged(step=0, part=0, points=(("loss", Point(value=1.5, at=at(1))),))], fence=fence)
+    record.commit([MetricsLogged(step=0, part=0, series=(("loss", _MEASURED),))], fence=fence)
     record.commit([RunDescribed(run=run.seq, git_commit="abc")])
     record.commit([END], fence=fence)
     record.commit([RunDescribed(run=run.seq, config='{"late":1}')])

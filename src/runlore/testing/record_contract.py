@@ -36,6 +36,7 @@ from runlore.testing.record_elsewhere_contract import RecordElsewhereContract
 from runlore.testing.record_lease_contract import RecordLeaseContract
 from runlore.testing.record_lineage_contract import RecordLineageContract
 from runlore.testing.record_metric_contract import RecordMetricContract
+from runlore.testing.record_note_contract import RecordNoteContract
 from runlore.testing.record_picture_contract import RecordPictureContract
 from runlore.testing.record_prune_contract import RecordPruneContract
 from runlore.testing.record_query_contract import RecordQueryContract
@@ -66,6 +67,7 @@ class RecordContract(
     RecordStepContract,
     RecordVersionContract,
     RecordMetricContract,
+    RecordNoteContract,
     RecordAliasContract,
     RecordLeaseContract,
     RecordLineageContract,

@@ -10,7 +10,7 @@ import pytest
 from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.change import MetadataSet, MetricsLogged
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Metric, Point
+from runlore.model.metric import Metric, Points
 from runlore.model.query import Condition, Operator, Query
 from runlore.record.port import Record
 from runlore.testing.record_stories import END, ask, at, begun, new_step
@@ -18,8 +18,13 @@ from runlore.testing.record_stories import END, ask, at, begun, new_step
 
 def logged(name: str, *values: float, part: int = 0, **given: Any) -> MetricsLogged:
     """Values of one metric, a second apart, counted from 0."""
-    points = tuple((name, Point(value=value, progress=number, at=at(number))) for number, value in enumerate(values))
-    return MetricsLogged(part=part, points=points, **given)
+    return MetricsLogged(part=part, series=((name, counted(*values)),), **given)
+
+
+def counted(*values: float) -> Points:
+    """Points of these values, a second apart, counted from 0."""
+    count = range(len(values))
+    return Points(values=values, progress=tuple(count), times=tuple(number * 1_000_000 for number in count))
 
 
 def noted(run: int, step: int | None = None, **facts: object) -> MetadataSet:
@@ -35,19 +40,26 @@ class RecordMetricContract:
     def test_a_series_comes_back_exactly_and_in_order(self, record: Record) -> None:
         """Every float, counter of any size and time survives, in the order of measuring, whatever else is logged."""
         run, fence = begun(record)
-        odd = (0.1, -0.0, math.inf, -math.inf, 5e-324, 3.0)
-        points = [Point(value=value, progress=10**30 - number, at=at(number)) for number, value in enumerate(odd)]
-        points.append(Point(value=math.nan, at=at(2)))
-        mixed = tuple(pair for point in points for pair in (("los\ud800s", point), ("other", Point(value=7, at=at(0)))))
-        record.commit([MetricsLogged(step=0, part=0, points=mixed)], fence=fence, durable=False)
-        record.commit([MetricsLogged(step=0, part=1, points=(("los\ud800s", points[0]),))], fence=fence)
+        odd = (0.1, -0.0, math.inf, -math.inf, 5e-324, 3.0, math.nan)
+        progress: list[list[int | None]] = [
+            [10**30, -1, None, 0, 2**63, 7, 7],
+            [None] * 7,
+            [2**63 - 1, -(2**63), *range(5)],
+        ]
+        times = (0, 1, 1_800_000_000_123_456, 3, 2, 5, -1)
+        for part, said in enumerate(progress):
+            odds = Points(values=odd, progress=said, times=times)
+            mixed: tuple[tuple[str, Points], ...] = (("los\ud800s", odds), (f"other {part}", counted(7)))
+            record.commit([MetricsLogged(step=0, part=part, series=mixed)], fence=fence, durable=part == 2)
 
         found = record.points(run.seq, "los\ud800s", step=0)
+        later = record.points(run.seq, "los\ud800s", step=0, part=1)
 
-        assert [repr(point) for point in found] == [repr(point) for point in [*points, points[0]]]
-        assert record.points(run.seq, "los\ud800s", step=0, part=1) == (points[0],)
-        assert len(record.points(run.seq, "other", step=0)) == len(points)
-        assert record.points(run.seq, "los\ud800s") == () and record.points(run.seq, "none", step=0) == ()
+        assert repr(tuple(found.values)) == repr(odd * 3) and tuple(found.times) == times * 3
+        assert list(found.progress) == [each for said in progress for each in said]
+        assert repr(tuple(later.values)) == repr(odd * 2) and list(later.progress) == progress[1] + progress[2]
+        assert record.points(run.seq, "other 1", step=0) == counted(7)
+        assert record.points(run.seq, "los\ud800s") == record.points(run.seq, "none", step=0) == counted()
 
     def test_series_belong_to_a_task_and_an_attempt(self, record: Record) -> None:
         """Items and attempts have series of their own; without an attempt the last with any is meant."""
@@ -63,7 +75,7 @@ class RecordMetricContract:
         )
 
         def values(**given: Any) -> list[float]:
-            return [point.value for point in record.points(run.seq, "loss", **given)]
+            return list(record.points(run.seq, "loss", **given).values)
 
         assert values(step=0) == values(step=0, attempt=1) == [9]
         assert values(step=0, attempt=0) == [3, 2]
@@ -98,7 +110,7 @@ class RecordMetricContract:
         for _ in range(2):
             record.commit([logged("loss", 1, 2, step=0)], fence=fence)
 
-        assert [point.value for point in record.points(run.seq, "loss", step=0)] == [1, 2]
+        assert record.points(run.seq, "loss", step=0) == counted(1, 2)
         assert record.metrics(run.seq)[0].count == 2
 
     def test_metrics_need_their_step_and_their_owner(self, record: Record) -> None:
@@ -156,7 +168,7 @@ class RecordMetricContract:
         record.commit([logged("loss", 1, step=0), END], fence=fence)
         record.delete_run(run.seq)
 
-        assert record.metrics(run.seq) == () and record.points(run.seq, "loss", step=0) == ()
+        assert record.metrics(run.seq) == () and record.points(run.seq, "loss", step=0) == counted()
         assert ask(record, "run", ("metric:loss", "null", False)) == []
 
     # -- metadata of steps ---------------------------------------------------------------------------------------

@@ -8,7 +8,16 @@ import pytest
 
 from runlore.errors import NotFound
 from runlore.model.artifact import KeptPicture, LookedUp, SaveType
-from runlore.model.change import AliasMoved, Input, MetadataSet, NewVersion, Output, PicturesKept, VersionSaved
+from runlore.model.change import (
+    AliasMoved,
+    Input,
+    MetadataSet,
+    NewVersion,
+    NoteWritten,
+    Output,
+    PicturesKept,
+    VersionSaved,
+)
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.pruning import Pruning
@@ -118,13 +127,14 @@ class RecordPruneContract:
         first, second = _loose(record, 2)
         owner = Owner(kind=OwnerKind.VERSION, seq=first)
         record.commit([MetadataSet(owner=owner, values=(("loss", "1"),), at=at(1), facts=(("loss", 1),))])
+        record.commit([NoteWritten(owner=owner, text="diverged", at=at(1))])
 
         assert _pruned(record) == (first, second)
 
         for seq in (first, second):
             with pytest.raises(NotFound):
                 record.version(seq)
-        assert record.metadata(owner) == ()
+        assert record.metadata(owner) == () and record.notes(owner) == ()
         assert list(record.payloads()) == [] and list(record.references()) == []
         assert record.count(Query(noun="version")) == record.count(Query(noun="artifact")) == 0
         assert record.select(Query(noun="version")).items == record.select(Query(noun="artifact")).items == ()

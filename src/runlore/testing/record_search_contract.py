@@ -7,7 +7,7 @@ import pytest
 from runlore.errors import QueryInvalid
 from runlore.model.change import MetadataSet, MetricsLogged
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.record.port import Record
 from runlore.testing.record_stories import ask, at, begun, done, new_step, walk
@@ -100,8 +100,8 @@ class RecordSearchContract:
         for number, scores in enumerate(((1, 9), (5, 5), (8, 2))):
             run, fence = begun(record, new_step(0, "a"), new_step(1, "b"))
             record.commit([_noted(run.seq, step, score) for step, score in reversed([*enumerate(scores)])], fence=fence)
-            point = Point(value=float(number % 2), at=at(1))
-            record.commit([MetricsLogged(step=0, part=0, points=(("loss", point),))], fence=fence)
+            points = Points(values=(float(number % 2),), progress=(None,), times=(1,))
+            record.commit([MetricsLogged(step=0, part=0, series=(("loss", points),))], fence=fence)
             seqs.append(run.seq)
 
         assert walk(record, "run", order="metadata:score", descending=False) == [seqs[2], seqs[1], seqs[0]]

@@ -23,7 +23,7 @@ from runlore.model.change import (
 )
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Metric, Points
 from runlore.model.run import Failure, Usage
 from runlore.model.status import Status
 from runlore.record.port import Record
@@ -40,6 +40,8 @@ from runlore.testing.record_stories import (
     new_version,
     step_end,
 )
+
+_MEASURED = Points(values=(0.5, 0.125, 0.25), progress=(0, 1, 2), times=(0, 1, 2))
 
 
 class RecordStepContract:
@@ -202,7 +204,7 @@ class RecordStepContract:
             at=at(1),
             facts=(("accuracy", 0.93), ("kind", "tree")),
         )
-        measured = MetricsLogged(step=0, part=0, points=(("loss", Point(value=0.25, at=at(1))),))
+        measured = MetricsLogged(step=0, part=0, series=(("loss", _MEASURED),))
         record.commit([finished(0), noted, measured, step_end(0), finished(1), step_end(1), END], fence=fence)
         second, fence = begun(record, new_step(0, "z"), new_step(1, "a"))
         hit = step_end(1, status=Status.CACHED, origin=(first.seq, 0))
@@ -217,6 +219,10 @@ class RecordStepContract:
         assert ask(record, "run", ("metadata:accuracy", "ge", 0.9)) == both
         assert ask(record, "run", ("metadata:kind", "eq", "tree")) == both
         assert ask(record, "run", ("metric:loss", "lt", 0.5)) == both
+        shown = Metric(run=second.seq, step=1, name="loss", count=3, last=0.25, min=0.125, max=0.5)
+        assert record.metrics(second.seq) == (shown,)
+        record.delete_run(first.seq)
+        assert record.metrics(second.seq) == (shown,)
         assert record.metadata(Owner(kind=OwnerKind.STEP, seq=second.seq, step=0)) == ()
 
     def test_a_runs_own_note_hides_what_its_cached_step_brings(self, record: Record) -> None:

@@ -20,7 +20,7 @@ from runlore.model.change import (
     TaskFinished,
     VersionSaved,
 )
-from runlore.model.metric import Point
+from runlore.model.metric import Points, joined
 from runlore.model.run import Failure, Run, Usage
 from runlore.model.status import Status
 from runlore.record.port import Record
@@ -31,8 +31,8 @@ from runlore.workspace import Workspace
 Make = Callable[[str], Workspace]
 
 
-def point(value: float, progress: int | None, seconds: float) -> Point:
-    return Point(value=value, progress=progress, at=at(seconds))
+def point(value: float, progress: int | None, seconds: float) -> Points:
+    return Points(values=(value,), progress=(progress,), times=(round(at(seconds).timestamp() * 1e6),))
 
 
 def written(record: Record) -> Run:
@@ -57,8 +57,8 @@ def written(record: Record) -> Run:
     changes += [
         MetricsLogged(
             step=0, item=0, attempt=2, part=0,
-            points=(
-                ("loss", point(math.nan, None, 2)), ("loss", point(math.inf, 10**30, 2.5)), ("acc", point(0.1, -1, 2)),
+            series=(
+                ("loss", joined([point(math.nan, None, 2), point(math.inf, 10**30, 2.5)])), ("acc", point(0.1, -1, 2)),
             ),
         ),
         TaskFinished(
@@ -76,8 +76,8 @@ def written(record: Record) -> Run:
         StepFinished(index=1, status=Status.FAILED, ended=at(4)),
         StepStarted(index=2, at=at(4)),
         LogWritten(step=2, item=0, attempt=0, part=0, text="3000000 e the end\n"),
-        MetricsLogged(step=2, part=0, points=(("loss", point(1.5, 0, 5)),)),
-        MetricsLogged(part=0, points=(("own", point(-0.0, None, 6)),)),
+        MetricsLogged(step=2, part=0, series=(("loss", point(1.5, 0, 5)),)),
+        MetricsLogged(part=0, series=(("own", point(-0.0, None, 6)),)),
         StepFinished(index=2, status=Status.INTERRUPTED, ended=at(7)),
         RunFinished(status=Status.INTERRUPTED, ended=at(7), failure=failure),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def test_attempts_metrics_and_look_ups_travel(workspace_at: Make, target_kind: s
         step = {(0, "acc"): (1, 0.1), (0, "loss"): (2, math.inf)}
         assert summaries == {**step, (None, "own"): (1, -0.0), (2, "loss"): (1, 1.5)}
         points = one.points(other, "loss", step=0, attempt=2)
-        assert [point.progress for point in points] == [None, 10**30] and math.isnan(points[0].value)
+        assert list(points.progress) == [None, 10**30] and math.isnan(points.values[0])
         assert [task.attempt for task in one.tasks(other, 0)] == [0, 1, 2]
         assert [found.version is None for found in one.looked_up(other, 0)] == [False, True]
         assert [chunk.text[8:] for chunk in one.logs(other, 0, 0, 1)][0].startswith("o try 1\n")

@@ -363,8 +363,14 @@ def test_checkpoints_keep_the_log_small(record: SQLiteRecord, path: Path, monkey
         ("insert into metric(run, step, key, count) values (5, -1, 1, 0)", "metric-without-run"),
         ("insert into metric(run, step, key, count) values (5, -1, 1, 1)", "metric-count"),
         (
-            "insert into point(run, step, item, attempt, key, part, pos, at) values (5, -1, 0, 0, 1, 0, 0, 1)",
+            "insert into point(run, step, item, attempt, key, part, count, value, at) "
+            "values (5, -1, 0, 0, 1, 0, 1, zeroblob(8), zeroblob(8))",
             "point-without-metric",
+        ),
+        (
+            "insert into point(run, step, item, attempt, key, part, count, value, at) "
+            "values (5, -1, 0, 0, 1, 0, 2, zeroblob(16), zeroblob(8))",
+            "point-columns",
         ),
         ("insert into alias(artifact, word, version, at) values (1, 1, 9, 0)", "alias-without-version"),
         ("update pipeline set runs = 2; insert into pipeline values (9, 'p', 1, 1, 1, 0, x'')", "run-count"),

@@ -16,7 +16,7 @@ from runlore.errors import AlreadyExists, ArtifactCorrupt, ArtifactMissing, NotF
 from runlore.model.artifact import Content, Edge, Version
 from runlore.model.digest import digest_of
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Metric, Point
+from runlore.model.metric import Metric, Points
 from runlore.model.run import Failure, Run, Step, Task
 from runlore.record.blobs.port import Blobs
 from runlore.record.blobs.tree import decode_tree
@@ -253,8 +253,8 @@ class _OneRun:
         for metric in metrics:
             for item, attempt in sorted(places):
                 points = self._record.points(run, metric.name, step=step, item=item, attempt=attempt)
-                if points:
-                    series.append((points[-1].at, _series(metric, item, attempt, self._put(_lines(points)))))
+                if points.values:
+                    series.append((points.times[-1], _series(metric, item, attempt, self._put(_lines(points)))))
         # in the order in which they came to an end, so that the last of all is the last again
         return [told for _, told in sorted(series, key=lambda one: one[0])]
 
@@ -335,10 +335,10 @@ def _series(metric: Metric, item: int, attempt: int, points: str) -> dict[str, A
     return {"name": metric.name, "item": item, "attempt": attempt, "points": points}
 
 
-def _lines(points: Iterable[Point]) -> bytes:
+def _lines(points: Points) -> bytes:
     lines = (
-        f"{_micros(point.at)} {'-' if point.progress is None else point.progress} {float(point.value)!r}\n"
-        for point in points
+        f"{at} {'-' if progress is None else progress} {float(value)!r}\n"
+        for at, progress, value in zip(points.times, points.progress, points.values, strict=True)
     )
     return "".join(lines).encode()
 

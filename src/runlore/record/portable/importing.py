@@ -438,8 +438,9 @@ def _measured(step: int | None, noted: Noted) -> Iterator[MetricsLogged]:
     for series in noted.metrics:
         place = series.item, series.attempt
         parts[place] = parts.get(place, -1) + 1
-        points = tuple((series.name, point) for point in series.points)
-        yield MetricsLogged(step=step, item=series.item, attempt=series.attempt, part=parts[place], points=points)
+        if series.points.values:
+            told = ((series.name, series.points),)
+            yield MetricsLogged(step=step, item=series.item, attempt=series.attempt, part=parts[place], series=told)
 
 
 def _noted(owner: Owner, noted: Noted, *, tags: bool = True) -> Iterator[Change]:

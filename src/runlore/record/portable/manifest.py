@@ -16,7 +16,7 @@ from runlore.errors import ExportInvalid
 from runlore.model.artifact import Content, SaveType
 from runlore.model.digest import is_digest
 from runlore.model.log import parse_log
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.name import checked_metadata_key, checked_name, checked_run_name, checked_step_id, checked_version
 from runlore.model.noun import noun
 from runlore.model.run import Failure, Usage
@@ -40,7 +40,7 @@ class Series:
     name: str
     item: int
     attempt: int
-    points: tuple[Point, ...]
+    points: Points
 
 
 @noun
@@ -273,7 +273,7 @@ class Folder:
     def _series(self, told: Fields) -> Series:
         return Series(
             name=told.text("name", check=checked_metadata_key), item=told.whole("item"), attempt=told.whole("attempt"),
-            points=tuple(_points(self.read(told.digest("points")), told.where)),
+            points=_points(self.read(told.digest("points")), told.where),
         )  # fmt: skip
 
     def _log(self, told: Fields) -> LogText:
@@ -402,15 +402,21 @@ def _content(told: Fields) -> tuple[Content, bool]:
     return content, told.flag("bytes") and content.form != "registered"
 
 
-def _points(data: bytes, where: str) -> Iterator[Point]:
+def _points(data: bytes, where: str) -> Points:
+    values: list[float] = []
+    counted: list[int | None] = []
+    times: list[int] = []
     for line in data.split(b"\n"):
         if not line:
             continue
         try:
             at, progress, value = line.decode("ascii").split(" ")
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(at))
-            yield Point(value=float(value), progress=None if progress == "-" else int(progress), at=moment)
+            datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(at))
+            times.append(int(at))
+            counted.append(None if progress == "-" else int(progress))
+            values.append(float(value))
         except (ValueError, OverflowError):
             raise ExportInvalid(
                 f"{where}.points has the line {line[:60]!r}, no time, progress and value. Nothing was imported."
             ) from None
+    return Points(values=values, progress=counted, times=times)

@@ -87,12 +87,15 @@ where z.level = 0 and (y.lo is null or z.lo < y.lo or z.hi > y.hi)
 -- name: metric_without_run
 select 'run ' || run, 'A metric belongs to a run that is not there.' from metric where run not in (select seq from run)
 -- name: metric_count
-select 'run ' || m.run || ' metric ' || w.text, 'It counts ' || m.count || ' points and has ' || count(p.at) || '.'
+select 'run ' || m.run || ' metric ' || w.text, 'It counts ' || m.count || ' points and has ' || coalesce(sum(p.count), 0) || '.'
 from metric m join word w on w.id = m.key left join point p on p.run = m.run and p.step = m.step and p.key = m.key
-group by m.run, m.step, m.key having m.count <> count(p.at)
+group by m.run, m.step, m.key having m.count <> coalesce(sum(p.count), 0)
 -- name: point_without_metric
 select distinct 'run ' || p.run || ' step ' || p.step, 'A measured value belongs to no metric.' from point p
 where not exists (select 1 from metric m where m.run = p.run and m.step = p.step and m.key = p.key)
+-- name: point_columns
+select 'run ' || run || ' step ' || step, 'A stretch of measured values is not as long as it says.' from point
+where length(value) <> 8 * count or length(at) <> 8 * count or (typeof(progress) = 'blob' and length(progress) <> 8 * count)
 -- name: alias_without_version
 select 'alias ' || w.text || ' of ' || a.name, 'It stands for a version that its artifact does not have.' from alias l
 join word w on w.id = l.word join artifact a on a.id = l.artifact

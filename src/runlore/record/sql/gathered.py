@@ -396,7 +396,7 @@ class Gathering:
 
     def log_metrics(self, run: int, change: MetricsLogged) -> None:
         self._measured.append((run, change))
-        self._size += len(change.points) + 5
+        self._size += 5 * len(change.series)
 
 
 def _place_of_payload(item: tuple[bytes | str, bytes]) -> bytes:

@@ -1,10 +1,10 @@
-"""Notes: metadata, tags, logs, metrics and aliases, written within one transaction."""
+"""Notes: metadata, tags, texts, logs, metrics and aliases, written within one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runlore.model.change import AliasMoved, LogWritten, MetadataSet, MetricsLogged, TagsChanged
+from runlore.model.change import AliasMoved, LogWritten, MetadataSet, MetricsLogged, NoteWritten, TagsChanged
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.record.sql.aliases import Aliases
 from runlore.record.sql.intern import SQL
@@ -32,6 +32,16 @@ class Notes:
 
     def add_entries(self, owner: Owner, values: Iterable[tuple[str, str]], at: int) -> None:
         self._tables.add_entries(_OWNER_KIND[owner.kind], owner.seq, owner.step, values, at)
+
+    def write_note(self, change: NoteWritten) -> None:
+        owner, text, user = change.owner, change.text, change.user
+        self._tables.cursor.execute(
+            SQL["add_note"],
+            (
+                *(_OWNER_KIND[owner.kind], owner.seq, owner.step),
+                *(None if text is None else pack(text), None if user is None else pack(user), micros(change.at)),
+            ),
+        )
 
     def log_metrics(self, run: int, change: MetricsLogged) -> None:
         self._tables.log_metrics(run, change)

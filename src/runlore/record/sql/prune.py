@@ -107,7 +107,7 @@ class Upkeep:
     def _forget(self, cursor: sqlite3.Cursor, versions: Sequence[int]) -> None:
         """Delete rows, and what was noted on them."""
         keys = [(seq,) for seq in versions]
-        for notes in ("drop_entries", "drop_tags", "drop_facts"):
+        for notes in ("drop_entries", "drop_notes", "drop_tags", "drop_facts"):
             cursor.executemany(PRUNE[notes], keys)
         gone = Counter(artifact for _, artifact in _many(cursor, PRUNE["artifacts_of"], versions))
         cursor.executemany(PRUNE["drop_version"], sorted(keys, reverse=True))  # while the newest that stays is there

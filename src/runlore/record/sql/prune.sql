@@ -52,6 +52,8 @@ delete from item where run = ? and step = ? and pos = ?
 delete from picture where version = ?
 -- name: drop_entries
 delete from entry where kind = 4 and owner = ?
+-- name: drop_notes
+delete from note where kind = 4 and owner = ?
 -- name: drop_tags
 delete from tag where kind = 4 and owner = ?
 -- name: drop_facts

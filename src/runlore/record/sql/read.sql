@@ -75,6 +75,8 @@ where p.version = ? and p.element = ? order by p.pos
 -- name: definition
 select id, digest, body from definition where id = ?
 
+-- name: notes
+select text, user, at from note where kind = ? and owner = ? and step = ? order by id
 -- The current value of a key is its newest row; keys come in the order of their first rows.
 -- name: metadata
 select w.text, e.value, e.at from (select min(id) first, max(id) last from entry where kind = ? and owner = ? and step = ?
@@ -102,13 +104,21 @@ select l.run, r.uid, l.token, l.host, l.boot, l.pid, l.born, l.beat from lease l
 
 -- name: metrics
 select m.run, m.step, w.text, m.count, m.last, m.lo, m.hi from metric m join word w on w.id = m.key where m.run = ?
-order by m.step, w.text
+-- What cached steps took over is in facts alone: kinds 3 to 6 are last, least, greatest and number.
+-- name: metrics_taken
+select f.owner, f.step, w.text, n.num, f.num, lo.num, hi.num from fact f
+join fact n on n.kind = 6 and n.owner = f.owner and n.key = f.key and n.step = f.step
+left join fact lo on lo.kind = 4 and lo.owner = f.owner and lo.key = f.key and lo.step = f.step
+left join fact hi on hi.kind = 5 and hi.owner = f.owner and hi.key = f.key and hi.step = f.step
+join word w on w.id = f.key
+where f.kind = 3 and f.owner = ? and f.step >= 0
+and not exists (select 1 from metric m where m.run = f.owner and m.step = f.step and m.key = f.key)
 -- name: last_measured
 select max(attempt) from point where run = ? and step = ? and item = ?
 and key = (select id from word where text = ?)
 -- name: points
-select value, progress, at from point where run = ? and step = ? and item = ? and attempt = ?
-and key = (select id from word where text = ?) and part >= ? order by part, pos
+select value, progress, at, count from point where run = ? and step = ? and item = ? and attempt = ?
+and key = (select id from word where text = ?) and part >= ? order by part
 -- name: aliases
 select a.name, w.text, l.version, l.at from alias l join artifact a on a.id = l.artifact join word w on w.id = l.word
 where a.name = ? order by w.text

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runlore.model.artifact import Alias, Artifact, Content, Edge, Item, KeptPicture, LookedUp, SaveType, Version
-from runlore.model.metadata import Entry, Tag
-from runlore.model.metric import Metric, Point
+from runlore.model.metadata import Entry, Note, Tag
+from runlore.model.metric import Metric
 from runlore.model.run import Definition, Event, Failure, Lease, LogChunk, Pipeline, Run, Step, Task, Usage
 from runlore.model.status import CODES
 from runlore.record.sql.kinds import OWN
@@ -217,6 +217,11 @@ def to_entry(row: Any) -> Entry:
     return Entry(key=row[0], value=unpack(row[1]), created=moment(row[2]))
 
 
+def to_note(row: Any) -> Note:
+    text, user, at = row
+    return Note(text=None if text is None else unpack(text), at=moment(at), user=None if user is None else unpack(user))
+
+
 def to_tag(row: Any) -> Tag:
     return Tag(name=row[0], system=bool(row[1]))
 
@@ -226,13 +231,6 @@ def to_metric(row: Any) -> Metric:
     last, least, most = [_NAN if value is None else value for value in values]
     own = None if step == OWN else step
     return Metric(run=run, step=own, name=unpack(name), count=count, last=last, min=least, max=most)
-
-
-def to_point(row: Any) -> Point:
-    value, progress, at = row
-    return Point(
-        value=_NAN if value is None else value, progress=None if progress is None else int(progress), at=moment(at)
-    )
 
 
 def to_alias(row: Any) -> Alias:

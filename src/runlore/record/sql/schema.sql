@@ -89,10 +89,16 @@ create table zone(kind int not null, key int not null, level int not null, block
 -- Series of numbers. step: the step that measured, -1 the run itself. metric: one row per name, over all tasks and attempts.
 create table metric(run int not null, step int not null, key int not null, count int not null, last, lo, hi,
   primary key (run, step, key)) without rowid;
--- value: a float, null for NaN. progress: what the user counted by (epoch, batch); text beyond 64 bits.
+-- A stretch of a series. value: 8-byte floats. at: 8-byte integers, microseconds. progress: what the user counted by (epoch,
+-- batch): 8-byte integers, or JSON where some are missing or larger; null where none is said. All little-endian.
 create table point(run int not null, step int not null, item int not null, attempt int not null, key int not null,
-  part int not null, pos int not null, progress, value, at int not null,
-  primary key (run, step, item, attempt, key, part, pos)) without rowid;
+  part int not null, count int not null, value blob not null, at blob not null, progress,
+  primary key (run, step, item, attempt, key, part)) without rowid;
+
+-- What people wrote about something; the newest row is in force, text is null where it was taken away.
+create table note(id integer primary key, kind int not null, owner int not null, step int not null, text, user text,
+  at int not null);
+create index note_owner on note(kind, owner, step);
 
 -- Which version holds an alias of its artifact, and every move there was; version is null where it was taken away.
 create table alias(artifact int not null, word int not null, version int not null, at int not null,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from runlore.errors import LeaseLost, NotFound, StoreError
 from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
-from runlore.model.metadata import Entry, Owner, OwnerKind, Tag
-from runlore.model.metric import Metric, Point
+from runlore.model.metadata import Entry, Note, Owner, OwnerKind, Tag
+from runlore.model.metric import Metric, Points, in_order
 from runlore.model.query import Page, Query
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, Step, Task
 from runlore.model.suggest import did_you_mean
@@ -270,6 +270,9 @@ class SQLiteRecord(PrunedRecord):
     def tags(self, owner: Owner) -> tuple[Tag, ...]:
         return tuple(map(rows.to_tag, self._db.rows(READ["tags"], _owned(owner))))
 
+    def notes(self, owner: Owner) -> tuple[Note, ...]:
+        return tuple(map(rows.to_note, self._db.rows(READ["notes"], _owned(owner))))
+
     def logs(
         self, run: int, step: int, item: int = 0, attempt: int | None = None, part: int = 0
     ) -> tuple[LogChunk, ...]:
@@ -297,16 +300,21 @@ class SQLiteRecord(PrunedRecord):
     # -- metrics and aliases -------------------------------------------------------------------------------------
 
     def metrics(self, run: int) -> tuple[Metric, ...]:
-        return tuple(map(rows.to_metric, self._db.rows(READ["metrics"], (run,))))
+        with self._db.reading():
+            found = [*self._db.rows(READ["metrics"], (run,)), *self._db.rows(READ["metrics_taken"], (run,))]
+        return in_order(map(rows.to_metric, found))
 
     def points(
         self, run: int, name: str, *, step: int | None = None, item: int = 0, attempt: int | None = None, part: int = 0
-    ) -> tuple[Point, ...]:
+    ) -> Points:
         place = (run, OWN if step is None else step, item)
         with self._db.reading():
             if attempt is None:
                 attempt = self._db.row(READ["last_measured"], (*place, pack(name)))[0]
-            return tuple(map(rows.to_point, self._db.rows(READ["points"], (*place, attempt, pack(name), part))))
+            found = self._db.rows(READ["points"], (*place, attempt, pack(name), part))
+        from runlore.record.sql.points import unpack_points  # listings do without it
+
+        return unpack_points(found)
 
     def aliases(self, artifact: str) -> tuple[Alias, ...]:
         return tuple(map(rows.to_alias, self._db.rows(READ["aliases"], (pack(artifact),))))

@@ -16,6 +16,7 @@ from runlore.model.change import (
     MetadataSet,
     MetricsLogged,
     NewRun,
+    NoteWritten,
     PicturesKept,
     RunDescribed,
     RunFinished,
@@ -211,7 +212,19 @@ class Writer:
             raise StoreError(f"Run {seq} is running; it can be deleted once it has ended.")
         self._execute(SQL["delete_run_executed"], (row[0], seq))
         self._execute(SQL["uncount_run"], (row[0],))
-        for part in ("events", "steps", "tasks", "edges", "lookups", "logs", "tags", "entries", "points", "metrics"):
+        for part in (
+            "events",
+            "steps",
+            "tasks",
+            "edges",
+            "lookups",
+            "logs",
+            "tags",
+            "entries",
+            "notes",
+            "points",
+            "metrics",
+        ):
             self._execute(SQL["delete_run_" + part], (seq,))
         Searchable(self._tables.cursor, self._tables.word).forget(seq)
         self._execute(SQL["delete_run"], (seq,))
@@ -241,6 +254,7 @@ _APPLY: dict[type, Callable[[Writer, Any], None]] = {
     LogWritten: lambda writer, change: writer._notes.write_log(writer._tasks.run, change),
     MetricsLogged: Writer._log_metrics,
     MetadataSet: lambda writer, change: writer._notes.set_metadata(change),
+    NoteWritten: lambda writer, change: writer._notes.write_note(change),
     TagsChanged: lambda writer, change: writer._notes.change_tags(change),
     AliasMoved: Writer._move_alias,
     PicturesKept: lambda writer, change: writer._versions.keep_pictures(change),

@@ -129,6 +129,8 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_entry
 insert into entry(kind, owner, step, key, value, at) values (?, ?, ?, ?, ?, ?)
+-- name: add_note
+insert into note(kind, owner, step, text, user, at) values (?, ?, ?, ?, ?, ?)
 -- name: has_entry
 select 1 from entry where kind = ? and owner = ? and step = 0 and key = (select id from word where text = ?)
 -- name: set_fact
@@ -164,7 +166,7 @@ update zone set lo = ?, hi = ? where kind = ? and key = ? and level = ? and bloc
 delete from zone where kind = ? and key = ? and level = ? and block = ?
 
 -- name: add_point
-insert or ignore into point(run, step, item, attempt, key, part, pos, progress, value, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert or ignore into point(run, step, item, attempt, key, part, count, value, at, progress) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: metric_so_far
 select count, lo, hi from metric where run = ? and step = ? and key = ?
 -- name: set_metric
@@ -222,6 +224,8 @@ delete from log where run = ?
 delete from tag where kind in (1, 2) and owner = ?
 -- name: delete_run_entries
 delete from entry where kind in (1, 2) and owner = ?
+-- name: delete_run_notes
+delete from note where kind in (1, 2) and owner = ?
 -- name: delete_run_points
 delete from point where run = ?
 -- name: delete_run_metrics
