@@ -31,7 +31,7 @@ from runlore.model.change import (
     VersionSaved,
 )
 from runlore.model.metadata import Owner, OwnerKind
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.noun import changed
 from runlore.model.pruning import Pruning
 from runlore.model.query import Query
@@ -204,8 +204,9 @@ class RecallHistories(RuleBasedStateMachine):
         self.measure_run(running[pick % len(running)], step, name, values)
 
     def measure_run(self, run: Thing, step: int | None, name: str, values: list[float]) -> None:
-        points = tuple((name, Point(value=value, at=at(self.now))) for value in values)
-        self.commit(MetricsLogged(step=step, part=self.number(), points=points), run=run)
+        times = [round(at(self.now).timestamp() * 1e6)] * len(values)
+        points = Points(values=values, progress=[None] * len(values), times=times)
+        self.commit(MetricsLogged(step=step, part=self.number(), series=((name, points),)), run=run)
         self.world.measure(run, step, name, values)
 
     @precondition(lambda self: self.runs(running=True) and self.runs(running=False))
