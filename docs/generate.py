@@ -54,7 +54,7 @@ the next, where new ones may be added:
 | `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest`, `deleted` |
 | `artifact alias` | `alias`, `version`, `since`, `id`, `deleted` |
 | `run logs` | `time`, `step`, `stream`, `text`, `origin` |
-| `step logs` | `time`, `task`, `stream`, `text` |
+| `step logs` | `time`, `task`, `stream`, `text`, `origin` |
 | `check` | `rule`, `subject`, `message`, `harmless` |
 
 What shows one thing is an object:
@@ -72,8 +72,8 @@ SHOWN = {
     "run show": "run, name, id, status, failure, pipeline_version, created, ended, duration, user, host, git_commit, "
     "parameters, metadata, tags, trigger, steps, outputs",
     "pipeline show": "name, version, runs, id, created, tags, newest_runs",
-    "step show": "pathspec, status, failure, started, ended, duration, tasks, cache_note, parameters, metadata, "
-    "inputs, outputs",
+    "step show": "pathspec, status, failure, started, ended, origin, duration, tasks, cache_note, parameters, "
+    "metadata, inputs, outputs",
     "artifact show": "artifact, version, type, size, created, save_type, id, digest, deleted, annotated_type, aliases, "
     "materializer, producer, consumers, metadata, tags, pickle, pictures",
     "status": "home, because_of, profile, durability, pipelines, runs, artifacts, versions, running",

@@ -33,3 +33,11 @@ def test_logs_that_were_taken_over_say_from_where(cli: Callable[..., Result]) ->
     assert cli("run", "logs", "training/2").stdout == "[load from training/1/load/0] loading 3\n"
     (line,) = json.loads(cli("run", "logs", "training/2", "--json").stdout)
     assert (line["step"], line["text"], line["origin"]) == ("load", "loading 3", "training/1/load/0")
+
+    shown = cli("step", "logs", "training/2/load")
+    assert shown.stdout == "loading 3\n"
+    assert shown.stderr == "Written by training/1/load, whose result was taken over.\n"
+    (line,) = json.loads(cli("step", "logs", "training/2/load/0", "--json").stdout)
+    assert line["origin"] == "training/1/load/0"
+    assert json.loads(cli("step", "show", "training/2/load", "--json").stdout)["origin"] == "training/1/load"
+    assert "origin" not in cli("step", "show", "training/1/load").output

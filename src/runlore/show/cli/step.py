@@ -45,6 +45,7 @@ def _facts(found: Step | Task) -> dict[str, Any]:
         "failure": f"{failure.type}: {failure.message}" if failure else None,
         "started": found.started,
         "ended": found.ended,
+        "origin": found.origin_pathspec,
     }
     if isinstance(found, Task):
         return {**facts, "attempt": found.attempt, "duration": found.usage.wall, "memory": found.usage.memory}
@@ -78,7 +79,10 @@ def logs(pathspec: str, attempt: int | None, as_json: bool) -> None:
     else:
         lines = found.loglines(attempt=attempt)
     if as_json:
-        print_json([{"time": x.time, "task": x.item, "stream": x.stream, "text": x.text} for x in lines])
+        keys = ("time", "task", "stream", "text", "origin")
+        print_json([dict(zip(keys, (x.time, x.item, x.stream, x.text, x.origin), strict=True)) for x in lines])
         return
+    if found.logs_from is not None:
+        click.echo(f"Written by {found.logs_from}, whose result was taken over.", err=True)
     for line in lines:
         echo_line(line.text)
