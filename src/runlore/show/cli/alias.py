@@ -8,6 +8,7 @@ import click
 
 from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.recall.artifact import Artifact
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import client, json_option
 from runlore.show.cli.table import print_json, print_rows
 
@@ -15,8 +16,8 @@ _COLUMNS = ("alias", "version", "since")
 
 
 @click.command()
-@click.argument("artifact")
-@click.argument("alias", required=False)
+@click.argument("artifact", shell_complete=candidates.artifacts)
+@click.argument("alias", required=False, shell_complete=candidates.aliases)
 @click.argument("version", required=False)
 @click.option("--history", is_flag=True, help="List every move of ALIAS, oldest first.")
 @click.option("--roll-back", is_flag=True, help="Give ALIAS back to the version that held it before.")

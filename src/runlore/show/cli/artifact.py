@@ -11,6 +11,7 @@ from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.model.units import shown_size
 from runlore.recall.artifact import Artifact
 from runlore.recall.version import ArtifactVersion
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options, named
 from runlore.show.cli.table import print_facts, print_json, print_rows
 
@@ -27,7 +28,7 @@ def list_artifacts(**options: Any) -> None:
 
 
 @click.command()
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=candidates.versions)
 @json_option
 def show(artifact: str, as_json: bool) -> None:
     """Show ARTIFACT: the newest version of a name, model@3, model@production, or what
@@ -79,7 +80,7 @@ def version() -> None:
 
 
 @version.command("list")
-@click.argument("artifact", required=False)
+@click.argument("artifact", required=False, shell_complete=candidates.artifacts)
 @listing_options
 def list_versions(artifact: str | None, **options: Any) -> None:
     """List versions, newest first: all, or those of ARTIFACT."""
@@ -96,7 +97,7 @@ def list_versions(artifact: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=candidates.versions)
 @click.argument("path", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def download(artifact: str, path: str, overwrite: bool) -> None:
@@ -107,7 +108,7 @@ def download(artifact: str, path: str, overwrite: bool) -> None:
 
 
 @click.command()
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=candidates.versions)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), help="Write this HTML file instead of opening a browser."
 )

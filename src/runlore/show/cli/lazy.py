@@ -6,12 +6,15 @@ import gc
 import importlib
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runlore.errors import RunloreError
 from runlore.model.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: What shells know a program by that Ctrl-C ended.
 CANCELLED = 130
@@ -38,10 +41,20 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             hint = did_you_mean(name, self.list_commands(ctx), limit=20)
             raise click.UsageError(f"{ctx.command_path!r} has no command {name!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands that begin so, none of which is imported for it, and options."""
+        from click.shell_completion import CompletionItem  # only where something is completed
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        names = self.list_commands(ctx)
+        helps = {name: summary for name, (_, summary) in self._lazy.items()}
+        return [CompletionItem(name, help=helps.get(name)) for name in names if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, summary) for name, (_, summary) in self._lazy.items()]

@@ -10,6 +10,7 @@ from runlore.recall.run import Run
 from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import client, json_option, named
 from runlore.show.cli.table import print_json
 
@@ -17,7 +18,7 @@ FORMATS = ("tree", "mermaid", "dot", "json")
 
 
 @click.command()
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=candidates.versions)
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what came of it.")
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="At most so many steps away.")

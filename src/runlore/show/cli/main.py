@@ -15,6 +15,7 @@ _HERE = "runlore.show.cli."
         "init": (_HERE + "workspace:init", "Make a record for the project in this folder."),
         "status": (_HERE + "workspace:status", "Say where the record is and what it holds."),
         "check": (_HERE + "workspace:check", "Verify every invariant and every stored byte."),
+        "completion": (_HERE + "completion:completion", "Print the completion script of a shell."),
         "explain": (_HERE + "explain:explain", "Say why a step ran or came from the cache."),
         "lineage": (_HERE + "lineage:lineage", "Show what something was made from, and what came of it."),
     },

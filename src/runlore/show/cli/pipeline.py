@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from runlore.show.cli import candidates
 from runlore.show.cli.lazy import LazyGroup
 from runlore.show.cli.run import list_runs, print_runs
 from runlore.show.cli.shared import client, given_filters, json_option, limited, listing_options
@@ -26,7 +27,7 @@ def list_pipelines(**options: Any) -> None:
 
 
 @click.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=candidates.pipelines)
 @json_option
 def show(pipeline: str, as_json: bool) -> None:
     """Show PIPELINE and its newest runs."""

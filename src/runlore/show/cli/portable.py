@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import client, find_run, json_option
 from runlore.show.cli.table import print_json
 
 
 @click.command("export")
-@click.argument("run")
+@click.argument("run", shell_complete=candidates.runs)
 @click.option(
     "-o", "--output", "folder", type=click.Path(file_okay=False), required=True, help="The folder; new or empty."
 )

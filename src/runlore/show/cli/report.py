@@ -8,6 +8,7 @@ import sys
 import click
 
 from runlore.recall.run import Run
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import find_run
 
 #: What a file name cannot hold everywhere.
@@ -15,7 +16,7 @@ _UNFIT = re.compile(r"[^\w.-]+")
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=candidates.runs)
 @click.option(
     "-o",
     "--output",

@@ -9,6 +9,7 @@ import click
 from runlore.model.counted import counted
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.run import Run
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import (
     client,
     confirm,
@@ -28,7 +29,7 @@ COLUMNS = ("run", "name", "status", "created", "took")
 
 
 @click.command("list")
-@click.argument("pipeline", required=False)
+@click.argument("pipeline", required=False, shell_complete=candidates.pipelines)
 @click.option("--status", help="Such as completed, failed or running.")
 @click.option("--metadata", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as accuracy:gte:0.9.")
 @click.option("--parameter", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as lr:0.1.")
@@ -64,7 +65,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=candidates.runs)
 @json_option
 def show(run: str, as_json: bool) -> None:
     """Show RUN (a name, an id, or a pathspec such as training/latest) with its steps."""
@@ -106,7 +107,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=candidates.runs)
 @json_option
 def logs(run: str, as_json: bool) -> None:
     """Print what the steps of RUN wrote, by time."""
@@ -123,8 +124,10 @@ def logs(run: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("runs", nargs=-1)
-@click.option("--pipeline", help="All runs of this pipeline that the other options leave.")
+@click.argument("runs", nargs=-1, shell_complete=candidates.runs)
+@click.option(
+    "--pipeline", shell_complete=candidates.pipelines, help="All runs of this pipeline that the other options leave."
+)
 @click.option("--status", help="Only with this status, such as failed.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several.")
 @click.option("--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=lt:2026-11-01.")

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from types import ModuleType
 from typing import Any
 
+#: Set when a shell asks what may stand under its cursor; see `runlore.show.cli.completion`.
+COMPLETING = "_RUNLORE_COMPLETE"
 #: Packages that are imported before code of the user's is: what that left behind is finalised as Python does it.
 _FOREIGN = ("runlore.execute.run", "runlore.values.registry")
 
@@ -26,10 +29,22 @@ def start() -> None:
     finally:
         gc.enable()
     try:
+        if COMPLETING in os.environ:
+            _complete(main)
         main(prog_name="runlore")
     finally:
         if not any(name in sys.modules for name in _FOREIGN):
             gc.freeze()  # the interpreter's last collections would look at every module for nothing
+
+
+def _complete(main: Any) -> None:
+    """Answer the completion script of a shell, in silence whatever happens."""
+    try:
+        import runlore.show.cli.completion  # noqa: F401  (how bash asks)
+
+        main(prog_name="runlore")
+    except Exception:
+        sys.exit(1)
 
 
 def _import_click() -> None:

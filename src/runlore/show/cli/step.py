@@ -10,13 +10,14 @@ import click
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.step import Step
 from runlore.recall.task import Task
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import find_step, json_option
 from runlore.show.cli.table import print_facts, print_json, print_rows
 from runlore.show.cli.terminal import echo_line
 
 
 @click.command()
-@click.argument("pathspec")
+@click.argument("pathspec", shell_complete=candidates.steps)
 @json_option
 def show(pathspec: str, as_json: bool) -> None:
     """Show the step or task PATHSPEC, such as training/latest/train: parameters, inputs, outputs."""
@@ -67,7 +68,7 @@ def _versions(kind: str, versions: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @click.command()
-@click.argument("pathspec")
+@click.argument("pathspec", shell_complete=candidates.steps)
 @click.option("--attempt", type=click.IntRange(min=0), help="Which try, from 0; the last without it.")
 @json_option
 def logs(pathspec: str, attempt: int | None, as_json: bool) -> None:

@@ -1,0 +1,145 @@
+"""Shell completion, in the shells that are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from runlore.show.cli import candidates
+
+Cli = Callable[..., Result]
+Complete = Callable[[str], list[str]]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these shells are not there")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A folder with the program in it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    file = folder / "runlore"
+    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runlore "$@"\n')
+    file.chmod(0o755)
+    return folder
+
+
+def shell(program: Path, *words: str, script: str) -> str:
+    """What a shell says."""
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"there is no {words[0]} here")
+    environment = {**os.environ, "PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run([*words, script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.fixture
+def bash(program: Path) -> Complete:
+    """What bash offers after a line, as it would insert it."""
+
+    def complete(line: str) -> list[str]:
+        script = (
+            'eval "$(runlore completion bash)"\ncompopt() { :; }\n'
+            f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}\n_runlore_completion runlore\n"
+            "printf '%s\\n' \"${COMPREPLY[@]}\""
+        )
+        return [one for one in shell(program, "bash", "--norc", "-c", script=script).split("\n") if one]
+
+    return complete
+
+
+def test_bash_completes_commands_options_and_what_is_in_the_record(cli: Cli, bash: Complete) -> None:
+    """Each level of a line is completed: commands, options, pipelines, runs, steps, artifacts, aliases."""
+    cli("pipeline", "run", "flow.py:training")
+    cli("artifact", "alias", "model", "production", "1")
+
+    assert bash("runlore pipe") == ["pipeline"]
+    assert bash("runlore run show training/")[-3:] == ["training/latest", "training/latest-successful", "training/1"]
+    assert bash("runlore run show --js") == ["--json"]
+    assert bash("runlore step show training/latest/") == ["training/latest/load", "training/latest/train"]
+    assert bash("runlore artifact show mod") == ["model", "model@production", "model@1"]
+    # bash takes what follows @ for a word of its own
+    assert bash("runlore artifact show model@") == ["production", "1"]
+    assert bash("runlore artifact alias model pro") == ["production"]
+    assert bash("runlore nonsense x") == []
+
+
+def test_fish_completes(cli: Cli, program: Path) -> None:
+    """The same candidates, with what a command does beside it."""
+    cli("pipeline", "run", "flow.py:training")
+    asked = 'runlore completion fish | source; complete -C "runlore run show tr"'
+
+    assert "training/latest" in shell(program, "fish", "--no-config", "-c", script=asked).splitlines()
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_the_script_is_one(name: str, program: Path, cli: Cli, tmp_path: Path) -> None:
+    """What is printed for a shell is a script that it can read; another shell is an error that lists these."""
+    script = cli("completion", name).stdout
+    assert "_RUNLORE_COMPLETE" in script
+    file = tmp_path / "script"
+    file.write_text(script)
+    shell(program, name, "-n", script=str(file))
+
+
+def test_another_shell_is_an_error(cli: Cli) -> None:
+    """The shells that there are are listed."""
+    refused = cli("completion", "tcsh")
+    assert refused.exit_code == 2 and "'bash', 'zsh', 'fish'" in refused.stderr
+
+
+@pytest.fixture
+def asked() -> Callable[[str], list[str]]:
+    """Candidates for a run, in this process."""
+    return lambda text: candidates.runs(None, None, text)  # type: ignore[arg-type]
+
+
+def test_completing_makes_nothing(home: Path, asked: Complete, bash: Complete) -> None:
+    """Where no record is, none is made, and there are no candidates."""
+    assert asked("") == [] and bash("runlore run show ") == []
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x/", "a/b/c/d", "\x00", "\ud800", "%", "'; drop table run; --", "9" * 500, "/" * 99]
+)
+def test_completing_never_fails(text: str, home: Path, cli: Cli, asked: Complete) -> None:
+    """Whatever is typed, and whatever is in place of the record, there are no more than candidates."""
+    cli("pipeline", "run", "flow.py:training")
+    everything = (candidates.runs, candidates.steps, candidates.versions, candidates.artifacts, candidates.pipelines)
+    for complete in everything:
+        found = complete(None, None, text)  # type: ignore[arg-type]
+        assert all(one.startswith(text) for one in found)
+    (home / "record.db").write_bytes(b"no record at all" * 1000)
+    assert asked("tr") == []
+
+
+def test_candidates_are_few(cli: Cli, asked: Complete, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many runs the newest are offered, and an older one that was typed in full."""
+    monkeypatch.setattr(candidates, "MOST", 2)
+    for _ in range(4):
+        cli("pipeline", "run", "flow.py:training")
+
+    assert asked("training/") == ["training/latest", "training/latest-successful", "training/4", "training/3"]
+    assert asked("training/1") == ["training/1"]
+
+
+def test_completing_a_command_imports_no_command() -> None:
+    """The names of commands are offered without what they need."""
+    code = (
+        "import os, sys\nos.environ.update(_RUNLORE_COMPLETE='bash_complete', COMP_LINE='runlore run ', COMP_POINT='12')\n"
+        "from runlore.show.cli.start import start\n"
+        "try:\n    start()\nexcept SystemExit:\n    pass\n"
+        "print({'sqlite3', 'runlore.recall.client', 'runlore.show.cli.run'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "plain,list" in done.stdout and done.stdout.endswith("set()\n")
