@@ -79,8 +79,8 @@ def modules_after(words: str, home: Path) -> list[str]:
     [
         ("--help", 13, 120),
         ("run --help", 13, 120),
-        ("run list", 79, 188),
-        ("pipeline list", 79, 188),
+        ("run list", 81, 192),
+        ("pipeline list", 82, 192),
         ("artifact list", 79, 188),
         ("artifact version list", 79, 188),
         ("run show making/1", 85, 198),
