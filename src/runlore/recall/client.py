@@ -20,7 +20,7 @@ from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
 from runlore.model.pathspec import ARTIFACT_PREFIX, ArtifactPath, RunPath, parse_pathspec
 from runlore.recall.artifact import Artifact
-from runlore.recall.container import Container
+from runlore.recall.container import COMPLETIONS, Container
 from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous, made_in_body
 from runlore.recall.namespace import checked_namespace, namespace_in_force
@@ -395,6 +395,9 @@ class Client(Container[Pipeline]):
 
     def _key(self, child: Pipeline) -> str:
         return child.name
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [pipeline.name for pipeline in self.pipelines[: -COMPLETIONS - 1 : -1]]
 
     def _holds(self, handle: Any) -> bool:
         return bool(self.get(handle.pathspec) == handle)

@@ -378,10 +378,16 @@ class Step(Notes, Logged, Container[Task], Timed, Traceable):
         raise NotFound(f"{self.pathspec} has no task {asked!r}; {self._has()}")
 
     def _has(self) -> str:
-        there = [task.index for task in self.tasks]
-        if not there:
+        """Which tasks there are, told without reading each."""
+        from runlore.recall.attempts import attempts_of  # see `tasks`
+
+        now = self._now()
+        if now.tasks is None and not attempts_of(self._record, now, 0):
             return "it has not started."
-        has = f"its tasks are 0 to {there[-1]}" if len(there) > 1 else "its only task is 0"
+        last = (now.tasks or 1) - 1
+        has = f"its tasks are 0 to {last}" if last > 0 else "its only task is 0"
+        if not now.status.finished:
+            has += ", of which some may not have started"
         return f"{has}. What it made is in .outputs, tasks by position are in .tasks."
 
     def __iter__(self) -> Iterator[Task]:
