@@ -116,7 +116,10 @@ class Lookup:
 
     def _elsewhere(self, what: str, look: str) -> NamespaceMismatch:
         everything = look.replace("client.", "client.in_namespace(None).")
-        return NamespaceMismatch(f"{what} in the namespace {self._namespace!r}. To look at everything: {everything}.")
+        return NamespaceMismatch(
+            f"{what} in the namespace {self._namespace!r}. To look at everything: {everything}, or in a shell "
+            "runlore --namespace ''."
+        )
 
     def run_or_none(self, reference: str) -> Run | None:
         """By exact name or id, across pipelines."""

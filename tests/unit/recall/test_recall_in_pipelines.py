@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import pytest
 
 from runlore import ExternalArtifact, get_step_context, log_metadata, pipeline, save_artifact, step
 from runlore.author.current import use_workspace
-from runlore.client import Client
+from runlore.client import Client, use_namespace
 from runlore.errors import NotFound
 from runlore.settings import Settings
 from runlore.workspace import Workspace
@@ -288,3 +289,63 @@ def test_a_run_is_found_by_what_its_steps_logged() -> None:
     good.log_metadata({"accuracy": 0.1})
     assert found("accuracy:gte:0.9") == [2] and found("accuracy:lt:0.75") == [1]
     assert good.steps["score"].metadata["accuracy"] == 0.95
+
+
+def test_a_step_tags_its_own_run() -> None:
+    """What a running step tags is tagged at once, also from several tasks, and what comes after sees it."""
+
+    @step(enable_cache=False)
+    def tag(number: int) -> int:
+        run = Client().get_pipeline_run(get_step_context().pipeline_run.name)
+        run.add_tags(f"task-{number}", "everybody's")
+        run["tag"].replace_tag("absent", f"step-{number}")
+        run.parent.add_tag("seen")
+        return number
+
+    @step(enable_cache=False)
+    def read(numbers: list[int]) -> list[str]:
+        return list(Client().get_pipeline_run(get_step_context().pipeline_run.name).tags)
+
+    @pipeline(tags=["begun"])
+    def tagging() -> Any:
+        return read(tag.map([0, 1, 2]))
+
+    run = tagging()
+
+    assert run.output.load() == ["begun", "everybody's", "task-0", "task-1", "task-2"] == list(run.tags)
+    assert run["tag"].tags == ("step-0", "step-1", "step-2") and run.pipeline.tags == ("seen",)
+
+
+def test_a_run_begins_with_tags_of_runlore() -> None:
+    """Who, which pipeline, which Python and which day; a tag of the pipeline that says the same is runlore's."""
+
+    @pipeline(tags=["mine", "pipeline:labelled"])
+    def labelled() -> None:
+        make(1)
+
+    run = labelled()
+
+    day, python = f"date:{run.created:%Y-%m-%d}", f"python:{sys.version_info.major}.{sys.version_info.minor}"
+    user = {f"user:{run.user}"} if run.user else set()
+    assert run.system_tags == {day, python, "pipeline:labelled"} | user
+    assert run.tags == ("mine",)
+
+
+def test_a_namespace_changes_no_run(workspace: Workspace) -> None:
+    """Whatever is looked through, steps find the artifacts of others, and the same results serve again."""
+
+    @step
+    def find() -> int:
+        found: int = Client().get_artifact_version("thing").load()
+        return found
+
+    @pipeline
+    def finding() -> Any:
+        return find()
+
+    save_artifact(5, "thing")
+    with use_namespace("nobody"):
+        first, second = finding(), finding()
+        assert (first.output.load(), first.status, second.status) == (5, "completed", "cached")
+        assert not Client().runs() and "finding" not in Client()
+    assert finding().status == "cached"
