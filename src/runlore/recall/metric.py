@@ -157,6 +157,11 @@ class Metric:
             "measured_by": self.owner,
         }
 
+    def _repr_html_(self) -> str:
+        from runlore.recall.html.metric import metric_html  # what only notebooks need
+
+        return metric_html(self)
+
     def __repr__(self) -> str:
         said = f"last {self.last:.6g}, min {self.min:.6g}, max {self.max:.6g}"
         return f"<Metric {self.name!r} of {self.owner}: {counted(self.count, 'point')}, {said}>"

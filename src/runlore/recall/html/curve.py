@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 
 from runlore.model.noun import noun
@@ -12,6 +13,8 @@ from runlore.recall.html.markup import Html, cut, joined, tag
 COLORS = ("#3c80c8", "#c2622d", "#2b915a", "#a5679c", "#b08518", "#7c8590")
 #: Stretches that a line is made of: of each, its least and its greatest number are drawn.
 _STRETCHES = 100
+#: Steps beyond which positions serve.
+_FAR = 2**63
 _WIDTH, _HEIGHT = 320, 130
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 20
 _TEXT = "font:10px system-ui,-apple-system,Roboto,sans-serif"
@@ -49,7 +52,7 @@ def curve(series: Sequence[Series], told: str) -> Html:
     if span is None:
         return tag("p", "No point is a number that can be drawn.", style="opacity:.72;margin:.3em 0")
     xs = [x for line in points for x, _ in line]
-    across, up = (min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1), span
+    across, up = _bounds(xs) or (0.0, 1.0), span
     room_x, room_y = (_LEFT, _WIDTH - _RIGHT), (_HEIGHT - _BOTTOM, _TOP)
     lines = [
         tag("path", d=_path(line, across, up, room_x, room_y), stroke=COLORS[number % len(COLORS)])
@@ -58,7 +61,7 @@ def curve(series: Sequence[Series], told: str) -> Html:
     dots = [
         tag(
             "circle",
-            cx=f"{_LEFT:.0f}",
+            cx=f"{_scaled(line[0][0], across, room_x):.1f}",
             cy=f"{_scaled(line[0][1], up, room_y):.1f}",
             r=2.5,
             fill=COLORS[number % len(COLORS)],
@@ -70,7 +73,7 @@ def curve(series: Sequence[Series], told: str) -> Html:
     words = (
         _word(written(max(known for known in every if math.isfinite(known))), _LEFT - 5, _TOP + 8, "end"),
         _word(written(min(known for known in every if math.isfinite(known))), _LEFT - 5, _HEIGHT - _BOTTOM, "end"),
-        _word(written(across[0]), _LEFT, _HEIGHT - 6, "start"),
+        _word(written(min(xs)), _LEFT, _HEIGHT - 6, "start"),
         _word(written(max(xs)), _WIDTH - _RIGHT, _HEIGHT - 6, "end"),
     )
     svg = tag(
@@ -97,7 +100,7 @@ def written(number: float) -> str:
 
 def _points(series: Series) -> Iterator[tuple[float, float]]:
     steps = series.steps
-    counted = steps is not None and len(steps) == len(series.values) and all(step is not None for step in steps)
+    counted = steps is not None and all(step is not None and abs(step) < _FAR for step in steps)
     for position, value in enumerate(series.values):
         yield (float(steps[position] or 0) if counted and steps is not None else float(position)), value
 
@@ -107,7 +110,11 @@ def _bounds(values: Sequence[float]) -> tuple[float, float] | None:
     if not known:
         return None
     low, high = min(known), max(known)
-    return (low, high) if high - low > 1e-12 * max(abs(low), abs(high)) else (low - 0.5, high + 0.5)
+    size = max(abs(low), abs(high))
+    if high - low > 1e-12 * size:
+        return low, high
+    apart = max(size * 1e-6, 0.5)
+    return max(low - apart, -sys.float_info.max), min(high + apart, sys.float_info.max)
 
 
 def _path(

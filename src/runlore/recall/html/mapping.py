@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from runlore.errors import NotFound
 from runlore.model.counted import counted
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.html.card import SOFT, card, table
+from runlore.recall.html.curve import sparkline, written
 from runlore.recall.html.markup import Html, cut, tag
 from runlore.recall.html.status import badge
 from runlore.recall.html.value import shown, when
+from runlore.recall.metric import Metric
 from runlore.recall.notes import MetadataEntry
 from runlore.recall.step import Step
 from runlore.recall.version import ArtifactVersion
 
 _ROWS, _NAME = 20, 80
+#: Points of a metric that are read for a small line.
+_POINTS = 20_000
 
 
 def mapping_html(things: Mapping[str, Any], *, kind: str, owner: str) -> Html:
@@ -34,11 +40,23 @@ def _table(kind: str, first: list[tuple[str, Any]]) -> tuple[tuple[str, ...], li
         ]
     if first and all(isinstance(thing, ArtifactVersion) for _, thing in first):
         return ("artifact", "type", "size"), list(_versions(first))
+    if first and all(isinstance(thing, Metric) for _, thing in first):
+        return ("", "last", "min", "max", "points"), list(_metrics(first))
     if first and all(isinstance(thing, MetadataEntry) for _, thing in first):
         return ("value", "type", "created"), [
             (cut(name, _NAME), shown(one.value), one.type, when(one.created)) for name, one in first
         ]
     return ("value",), [(cut(name, _NAME), shown(thing)) for name, thing in first]
+
+
+def _metrics(first: list[tuple[str, Metric]]) -> Iterator[tuple[object, ...]]:
+    for name, metric in first:
+        line = None
+        if 1 < metric.count <= _POINTS:
+            with suppress(NotFound):  # the points were deleted with the run that measured them
+                line = sparkline(metric.values)
+        numbers = (metric.last, metric.min, metric.max)
+        yield cut(name, _NAME), line, *map(written, numbers), f"{metric.count:,}"
 
 
 def _versions(first: list[tuple[str, ArtifactVersion]]) -> Iterator[tuple[object, ...]]:

@@ -37,7 +37,9 @@ def metrics(account: Account, room: Room) -> Html | None:
         "metrics",
         "Metrics",
         tag("div", *curves, class_="cards") if curves else None,
-        table(("metric", "measured by", "last", "min", "max", "points"), rows, room, count=left) if rows else more(left),
+        table(("metric", "measured by", "last", "min", "max", "points"), rows, room, count=left)
+        if rows
+        else more(left),
     )
 
 

@@ -21,6 +21,7 @@ from runlore.recall.page import POLICY
 from runlore.recall.report.account import Account
 from runlore.recall.report.artifacts import artifacts
 from runlore.recall.report.heading import heading
+from runlore.recall.report.measures import metrics
 from runlore.recall.report.part import code, facts, section
 from runlore.recall.report.room import Room
 from runlore.recall.report.steps import steps
@@ -51,6 +52,7 @@ def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = Fals
         ("failure", "Failure", _failure(account, Room(10_000))),
         ("graph", "Graph", _graph(account)),
         ("timeline", "Timeline", timeline(account, Room(16_000))),
+        ("metrics", "Metrics", metrics(account, Room(24_000))),
         ("parameters", "Parameters", _parameters(account, Room(6_000), Room(6_000))),
         ("lineage", "Lineage", _lineage(account)),
         ("artifacts", "Artifacts", artifacts(account, Room(24_000))),
