@@ -390,6 +390,15 @@ def test_the_check_finds_planted_damage(record: SQLiteRecord, damage: str, rule:
     assert rule in {finding.rule for finding in record.check()}
 
 
+@pytest.mark.parametrize("name", ["tags", "metadata_history", "tasks_of_item", "edges_of_item", "items"])
+def test_what_one_thing_bears_is_read_by_its_index(record: SQLiteRecord, name: str) -> None:
+    """What belongs to one thing is found by that thing, whatever all others of its kind bear."""
+    statement = READ[name]
+    plan = [row[3] for row in record._db.rows("explain query plan " + statement, (1,) * statement.count("?"))]
+
+    assert not [line for line in plan if line.startswith("SCAN") or line.endswith(("(kind=?)", "(run=?)"))], plan
+
+
 @pytest.mark.parametrize(
     ("noun", "conditions"),
     [

@@ -87,7 +87,9 @@ select origin_run, origin_idx from step where run = ? and idx = ? and origin_run
 select w.text, e.value, e.at from entry e join word w on w.id = e.key
 where e.kind = ? and e.owner = ? and e.step = ? and w.text = ? order by e.id
 -- name: tags
-select w.text, t.system from tag t join word w on w.id = t.word where t.kind = ? and t.owner = ? and t.step = ?
+-- indexed by: otherwise SQLite reads all tags of the kind, since the index does not hold `system`
+select w.text, t.system from tag t indexed by tag_owner join word w on w.id = t.word
+where t.kind = ? and t.owner = ? and t.step = ?
 order by w.text
 -- name: last_logged
 select max(attempt) from log where run = ? and step = ? and item = ?
