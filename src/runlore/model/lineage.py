@@ -34,6 +34,9 @@ class VersionKey:
     seq: int
     element: int | None = None
 
+    def __hash__(self) -> int:  # nodes are looked up all the time
+        return hash((self.seq, self.element))
+
 
 @noun(kw_only=False)
 class StepKey:
@@ -43,6 +46,9 @@ class StepKey:
     run: int
     index: int
     item: int | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.run, self.index, self.item))
 
 
 Key = VersionKey | StepKey
