@@ -265,6 +265,7 @@ COMMANDS = {
     "pipeline tag": [["dangerous"]],
     "step tag": [["dangerous/1/bomb"]],
     "artifact tag": [["bomb"], ["bomb@1", "--add", "x"]],
+    "run compare": [["dangerous/1", "dangerous/1", "--all", "--code"], ["dangerous/1", "dangerous/1", "--json"]],
     "step show": [[f"dangerous/1/{name}"] for name in ("bomb", "each", "use")],
     "step logs": [["dangerous/1/bomb"]],
     "artifact list": [[], ["--json"]],

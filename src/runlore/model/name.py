@@ -26,6 +26,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def columns_of(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a wide character, none for one that joins the last."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # rarely needed: most names are plain
+
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 2
+        if unicodedata.east_asian_width(char) in ("W", "F")
+        else 1
+        for char in text
+    )
+
+
 def checked_name(kind: str, name: object, *, slash: bool = False) -> str:
     """Return ``name`` in Unicode normal form C, or raise `NameInvalid` saying what is wrong with it.
 

@@ -34,6 +34,7 @@ from runlore.recall.version import ArtifactVersion
 
 if TYPE_CHECKING:
     from runlore.model.pruning import Pruned, Unused
+    from runlore.recall.comparison import Comparison
     from runlore.recall.listing import Listing
 
 
@@ -143,6 +144,13 @@ class Client(Container[Pipeline]):
         if pipeline is not None:
             filters = {"pipeline": exactly(self._reader.lookup.pipeline(pipeline).name), **filters}
         return self.list_pipeline_runs(**filters)
+
+    def compare(self, *runs: str | int | UUID | Run) -> Comparison:
+        """What is different between runs, given as handles or as `get_pipeline_run` takes them; see `Run.diff`."""
+        found = [run if isinstance(run, Run) else self.get_pipeline_run(run) for run in runs]
+        if not found:
+            raise QueryInvalid("A comparison is of two or more runs, not of 0.")
+        return found[0].diff(*found[1:])
 
     def run_of(self, noun: model.Run) -> Run:
         """The handle of a run that the caller has at hand as the record gave it."""

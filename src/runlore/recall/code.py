@@ -89,6 +89,11 @@ class Code(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._digests)
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Digest of each source, by its path in the project."""
+        return self._digests
+
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
 

@@ -60,7 +60,7 @@ class Parameters(Named[Any]):
 
     def shown(self) -> dict[str, Any]:
         """The values for a listing: one that cannot be decoded here is text, such as ``etl.Window(start=0, end=3)``."""
-        return {name: _shown(text) for name, text in parameter_texts(self._text).items()}
+        return {name: shown_value(text) for name, text in parameter_texts(self._text).items()}
 
     def _shown(self) -> Mapping[str, Any]:
         return self.shown()
@@ -109,7 +109,8 @@ def parameter_texts(text: str) -> dict[str, str]:
     }
 
 
-def _shown(text: str) -> Any:
+def shown_value(text: str) -> Any:
+    """The value of typed JSON; one that cannot be decoded here is text."""
     try:
         return decode(text)
     except Exception:

@@ -30,6 +30,7 @@ from runlore.recall.position import Timed, Traceable
 if TYPE_CHECKING:
     from runlore.model.lineage import Key
     from runlore.model.trigger import TriggerEvent
+    from runlore.recall.comparison import Comparison
     from runlore.recall.data import Data
     from runlore.recall.exception import RecordedException
     from runlore.recall.listing import Listing
@@ -338,6 +339,15 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         from runlore.recall.report.file import write_report  # what only reports need
 
         return write_report(self.to_html(draw=draw), path, overwrite=overwrite)
+
+    def diff(self, *others: Run) -> Comparison:
+        """What is different between this run and others: parameters, metrics, steps, code, environment and results.
+
+        Runs of different pipelines are compared as far as they can be. Raises `QueryInvalid` without another run.
+        """
+        from runlore.recall.comparing import compare  # brings in the fingerprints, which listings can do without
+
+        return compare([self, *others])
 
     def wait(self, timeout: float | None = None, poll: float = 0.2) -> Run:
         """Return when the run has finished. Raises TimeoutError after ``timeout`` seconds."""

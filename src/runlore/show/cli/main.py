@@ -61,6 +61,7 @@ def pipeline() -> None:
         "tag": (_HERE + "tag:tag_run", "Show or change the tags of a run."),
         "export": (_HERE + "portable:export", "Write a run to a folder, to be imported elsewhere."),
         "import": (_HERE + "portable:import_", "Read an exported run into this record."),
+        "compare": (_HERE + "compare:compare", "Show what is different between runs."),
         "delete": (_HERE + "run:delete", "Delete finished runs; artifact versions stay."),
     },
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from runlore.model.name import printable
+from runlore.model.name import columns_of, printable
 from runlore.model.units import shown_age
 from runlore.show.cli.terminal import painted, width
 
@@ -116,22 +116,6 @@ def table_lines(
         if status in fitted:
             fitted[status] = painted(fitted[status], row[status])
         yield _GAP.join(fitted.values()).rstrip()
-
-
-def columns_of(text: str) -> int:
-    """How many columns of a terminal a text takes: two for a wide character, none for one that joins the last."""
-    if text.isascii():
-        return len(text)
-    import unicodedata  # rarely needed: most names are plain
-
-    return sum(
-        0
-        if unicodedata.category(char) in ("Mn", "Me", "Cf")
-        else 2
-        if unicodedata.east_asian_width(char) in ("W", "F")
-        else 1
-        for char in text
-    )
 
 
 def _shrunk(wanted: Sequence[int], room: int) -> dict[int, int]:
