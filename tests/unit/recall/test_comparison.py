@@ -17,13 +17,13 @@ from runlore.author import current
 from runlore.author.current import use_workspace
 from runlore.errors import NotFound, QueryInvalid
 from runlore.model.change import MetricsLogged
-from runlore.model.metric import Point
+from runlore.model.metric import Points
 from runlore.model.name import columns_of
 from runlore.recall.comparing import _Side
 from runlore.settings import Settings
 from runlore.workspace import Workspace
 
-from .conftest import START, Book
+from .conftest import Book
 
 WORK = """
 RATE = 2
@@ -175,8 +175,10 @@ def test_metrics_tell_last_least_and_greatest(book: Book) -> None:
     runs = []
     for values in ([0.5, 0.25], [0.75], []):
         noun, fence = book.begin()
-        points = tuple(("loss", Point(value=value, at=START)) for value in values)
-        book.workspace.record.commit([MetricsLogged(part=0, points=points)], fence=fence)
+        if values:
+            times = range(len(values))
+            points = Points(values=tuple(values), progress=tuple(times), times=tuple(times))
+            book.workspace.record.commit([MetricsLogged(part=0, series=(("loss", points),))], fence=fence)
         runs.append(book.client.run_of(noun))
 
     found = book.client.compare(*runs)
