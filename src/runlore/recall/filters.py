@@ -1,18 +1,19 @@
-"""Filters: keyword arguments such as ``status="completed"`` or ``created=">=2026-11-01"``, read into a `Query`."""
+"""Filters: keyword arguments such as ``status="completed"`` or ``created=">=-7d"``, read into a `Query`."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import FIELDS, KEYED, SEVERAL, AnyOf, Condition, Operator, Query
+from runlore.model.query import AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
+from runlore.recall.comparisons import RANGES, TEXTUAL, compared, has_no_value, one_of
+from runlore.recall.fields import GROUPS, Field, Name, field_called, names_of, path_of, unknown
+from runlore.recall.operands import bound, operand, scalar, shortly
 
 #: Words before the colon of ``"gte:0.9"``.
 OPERATORS: dict[str, Operator] = {
@@ -44,16 +45,13 @@ _SIGNS = {
     ">": Operator.GT,
     "<": Operator.LT,
 }
-#: Other names that filters are known by in the field.
-ALIASES: dict[str, dict[str, str]] = {
-    "pipeline": {},
-    "run": {"pipeline_name": "pipeline", "start_time": "created", "end_time": "ended"},
-    "artifact": {},
-    "version": {"name": "artifact", "artifact_name": "artifact", "data_type": "type"},
-}
-_KEYED_ARGUMENTS = {"run_metadata": "metadata", "metadata": "metadata", "parameters": "parameter"}
 _OPERATOR_FORM = re.compile(r"([a-z_]+):(.*)\Z", re.DOTALL)
-_TEXTUAL = frozenset({Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
+_SEVERAL = (list, tuple, set, frozenset)
+#: Keywords about tags, and what they ask of several.
+_TAGS: dict[str, Callable[[Field, list[Any]], Filter]] = {
+    "any_tags": lambda field, tags: one_of(field, tags),
+    "no_tags": lambda field, tags: Not(one_of(field, tags)),
+}
 
 
 def query_from(
@@ -67,60 +65,21 @@ def query_from(
 
     Each filter is a value (equal to it), a list (any of them), ``None`` (has none), ``"op:value"`` with an operator
     of `OPERATORS`, or ``">=value"`` and its like; a list of such comparisons demands all of them. ``tag`` and ``tags``
-    demand every tag. ``run_metadata`` and ``parameters`` take ``["key:op:value", …]`` or a dict; a run has
-    the metadata of its steps as well, unless it has its own under that key.
+    demand every tag, ``any_tags`` one, ``no_tags`` none. ``run_metadata``, ``parameters`` and ``metrics`` take
+    ``["key:op:value", …]`` or a dict. ``where`` is a filter as a text (`docs/design/search.md`).
     """
-    conditions: list[Condition] = []
+    parts: list[Filter] = []
     for name, wanted in filters.items():
-        conditions.extend(_conditions(noun, name, wanted))
+        if name == "where":
+            if wanted is not None:
+                parts.append(_where(noun, wanted))
+        else:
+            parts.extend(_parts(noun, name, wanted))
     order, descending = _order(noun, sort_by)
     if logical_operator not in ("and", "or"):
         raise QueryInvalid(f"logical_operator is 'and' or 'or', not {logical_operator!r}.")
-    chosen = (AnyOf(tuple(conditions)),) if logical_operator == "or" and conditions else tuple(conditions)
+    chosen = (AnyOf(tuple(parts)),) if logical_operator == "or" and parts else tuple(parts)
     return Query(noun=noun, conditions=chosen, order=order, descending=descending)
-
-
-def _conditions(noun: str, name: str, wanted: Any) -> Iterator[Condition]:
-    if name in _KEYED_ARGUMENTS and _KEYED_ARGUMENTS[name] in KEYED.get(noun, ()):
-        yield from _keyed(_KEYED_ARGUMENTS[name], name, wanted)
-        return
-    if name in ("tag", "tags"):
-        tags = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else [wanted]
-        for tag in tags:
-            yield _condition("tag", "text", tag, name)
-        return
-    field = ALIASES[noun].get(name, name)
-    kind = FIELDS[noun].get(field)
-    if kind is None:
-        raise QueryInvalid(f"{_plural(noun)} cannot be filtered by {name!r}.{did_you_mean(name, filter_names(noun))}")
-    yield from _comparisons(field, kind, wanted, name)
-
-
-def filter_names(noun: str) -> tuple[str, ...]:
-    """Every keyword that filters this noun."""
-    keyed = [name for name, kind in _KEYED_ARGUMENTS.items() if kind in KEYED.get(noun, ())]
-    return (*FIELDS[noun], "tags", *ALIASES[noun], *keyed)
-
-
-def _plural(noun: str) -> str:
-    return {"version": "Artifact versions"}.get(noun, noun.capitalize() + "s")
-
-
-def _comparisons(field: str, kind: str, wanted: Any, name: str) -> Iterator[Condition]:
-    if isinstance(wanted, (list, tuple, set, frozenset)):
-        items = list(wanted)
-        if items and all(isinstance(item, str) and _is_comparison(item) for item in items):
-            for item in items:
-                yield _condition(field, kind, item, name)
-            return
-        yield Condition(field, Operator.IN, tuple(_operand(kind, item, name) for item in items))
-        return
-    yield _condition(field, kind, wanted, name)
-
-
-def _is_comparison(text: str) -> bool:
-    found = _OPERATOR_FORM.match(text)
-    return text.startswith(tuple(_SIGNS)) or (found is not None and found[1] in OPERATORS)
 
 
 def exactly(text: str) -> str:
@@ -128,19 +87,93 @@ def exactly(text: str) -> str:
     return f"equals:{text}"
 
 
-def _condition(field: str, kind: str, wanted: Any, name: str) -> Condition:
-    if wanted is None:
-        return Condition(field, Operator.NULL, True)
+def filter_names(noun: str) -> tuple[str, ...]:
+    """Every keyword that filters this noun."""
+    groups = [name for name in ("parameters", "metadata", "metrics") if f"{name}.<name>" in names_of(noun)]
+    return (*names_of(noun), *_TAGS, "where", *groups)
+
+
+def _where(noun: str, text: Any) -> Filter:
+    from runlore.recall.where import where  # not needed by most lists
+
+    return where(noun, text)
+
+
+def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
+    if name in GROUPS and f"{name.removeprefix('run_').rstrip('s')}" in _grouped(noun):
+        yield from _keyed(noun, name, wanted)
+        return
+    if name in ("tag", "tags") or name in _TAGS:
+        field = field_called(noun, [Name("tag")])
+        tags = list(wanted) if isinstance(wanted, _SEVERAL) else [wanted]
+        if name in _TAGS:
+            yield _TAGS[name](field, [operand("text", tag, about=_about(name)) for tag in tags])
+        else:
+            for tag in tags:
+                yield _condition(field, tag, name)
+        return
+    try:
+        field = _field(noun, name)
+    except QueryInvalid:
+        if "." in name or name in names_of(noun):
+            raise
+        known = filter_names(noun)
+        raise QueryInvalid(
+            f"{str(unknown(noun, name)).partition('.')[0]}.{did_you_mean(name, known, limit=40)}"
+        ) from None
+    yield from _comparisons(field, wanted, name)
+
+
+def _grouped(noun: str) -> frozenset[str]:
+    return frozenset(name.partition(".")[0].rstrip("s") for name in names_of(noun) if "." in name)
+
+
+def _field(noun: str, name: str, verb: str = "filtered") -> Field:
+    if '"' in name or "'" in name:
+        from runlore.recall.where import field_in  # rarely needed
+
+        return field_in(noun, name, verb=verb)
+    return field_called(noun, path_of(name), verb=verb)
+
+
+def _about(name: str) -> str:
+    return f"Filter {name}: "
+
+
+def _comparisons(field: Field, wanted: Any, name: str) -> Iterator[Filter]:
+    if isinstance(wanted, _SEVERAL):
+        items = list(wanted)
+        if items and all(isinstance(item, str) and _is_comparison(item) for item in items):
+            for item in items:
+                yield _condition(field, item, name)
+        else:
+            yield one_of(field, items, about=_about(name))
+        return
+    yield _condition(field, wanted, name)
+
+
+def _is_comparison(text: str) -> bool:
+    found = _OPERATOR_FORM.match(text)
+    return text.startswith(tuple(_SIGNS)) or (found is not None and found[1] in OPERATORS)
+
+
+def _condition(field: Field, wanted: Any, name: str) -> Filter:
+    about = _about(name)
     if not isinstance(wanted, str) or isinstance(wanted, Status):
-        return Condition(field, Operator.EQ, _operand(kind, wanted, name))
-    operator, text, word = _split(wanted, name, strict=field not in SEVERAL)
+        if isinstance(wanted, _SEVERAL):
+            return one_of(field, wanted, about=about)
+        return compared(field, Operator.EQ, wanted, about=about)
+    operator, text, word = _split(wanted, name, strict=not field.several)
     if operator is Operator.NULL:
-        return Condition(field, operator, (word == "isnull") == (text.strip().lower() not in ("false", "0")))
-    if operator in (Operator.IN, Operator.NOT_IN):
-        return Condition(field, operator, tuple(_operand(kind, item, name) for item in _listed(text, name)))
-    if operator in _TEXTUAL:
-        return Condition(field, operator, text)
-    return Condition(field, operator, _operand(kind, text, name))
+        return has_no_value(field, holds=(word == "isnull") == (text.strip().lower() not in ("false", "0")))
+    if operator is Operator.IN:
+        return one_of(field, _listed(text, name), about=about)
+    if operator is Operator.NOT_IN:
+        values = tuple(operand(field.kind, item, about=about) for item in _listed(text, name))
+        return Condition(field.name, operator, values)
+    if field.kind == "fact" and operator not in TEXTUAL:
+        return compared(field, operator, bound(text) if operator in RANGES else scalar(text), about=about)
+    return compared(field, operator, text, about=about)
 
 
 def _split(text: str, name: str, *, strict: bool) -> tuple[Operator, str, str]:
@@ -156,92 +189,23 @@ def _split(text: str, name: str, *, strict: bool) -> tuple[Operator, str, str]:
     if not strict or found[2].startswith(":"):  # pipeline::step::output is a name
         return Operator.EQ, text, ""
     raise QueryInvalid(
-        f"Filter {name}={text!r}: {found[1]!r} is not an operator.{did_you_mean(found[1], OPERATORS, limit=20)} "
-        f"To compare with the text itself, write 'equals:{text}'."
+        f"Filter {name}={shortly(text)}: {shortly(found[1])} is not an operator."
+        f"{did_you_mean(found[1][:40], OPERATORS, limit=20)} "
+        f"To compare with the text itself, write 'equals:{text[:60]}'."
     )
 
 
 def _listed(text: str, name: str) -> list[Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = [part.strip() for part in text.split(",")]
     if not isinstance(value, list):
-        raise QueryInvalid(f'Filter {name}: {text!r} must be a list, such as \'oneof:["a", "b"]\'.')
+        raise QueryInvalid(f'Filter {name}: {shortly(text)} must be a list, such as \'oneof:["a", "b"]\'.')
     return value
 
 
-def _operand(kind: str, value: Any, name: str) -> object:
-    try:
-        return _READERS[kind](value)
-    except (ValueError, TypeError):
-        raise QueryInvalid(f"Filter {name}: {value!r} is not {_EXPECTED[kind]}.") from None
-
-
-def _read_text(value: Any) -> object:
-    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return str(value)
-
-
-def _read_int(value: Any) -> object:
-    if isinstance(value, (bool, float)):
-        raise TypeError(value)
-    return int(value)
-
-
-def _read_float(value: Any) -> object:
-    if isinstance(value, bool):
-        raise TypeError(value)
-    return float(value)
-
-
-def _read_bool(value: Any) -> object:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    return value if isinstance(value, bool) else known[str(value).lower()] if str(value).lower() in known else int("x")
-
-
-def _read_status(value: Any) -> object:
-    return Status(str(value))
-
-
-def _read_uuid(value: Any) -> object:
-    return value if isinstance(value, UUID) else UUID(str(value))
-
-
-def _read_time(value: Any) -> object:
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        moment = datetime(value.year, value.month, value.day)
-    else:
-        moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-_READERS: dict[str, Callable[[Any], object]] = {
-    "text": _read_text,
-    "int": _read_int,
-    "float": _read_float,
-    "bool": _read_bool,
-    "status": _read_status,
-    "uuid": _read_uuid,
-    "time": _read_time,
-}
-_EXPECTED = {
-    "text": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "status": "a status (" + ", ".join(Status) + ")",
-    "uuid": "a full id; for the beginning of one write 'startswith:…'",
-    "time": "a time such as '2026-11-01' or '2026-11-01 12:30:00' (UTC unless it says otherwise)",
-}
-
-
-def _keyed(kind: str, name: str, wanted: Any) -> Iterator[Condition]:
+def _keyed(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
     if isinstance(wanted, str):
         wanted = [wanted]
     if isinstance(wanted, Mapping):
@@ -249,57 +213,30 @@ def _keyed(kind: str, name: str, wanted: Any) -> Iterator[Condition]:
     elif isinstance(wanted, (list, tuple)):
         pairs = [_key_and_rest(item, name) for item in wanted]
     else:
-        raise QueryInvalid(f"Filter {name} takes a dict or texts such as 'accuracy:gte:0.9', not {wanted!r}.")
+        raise QueryInvalid(f"Filter {name} takes a dict or texts such as 'accuracy:gte:0.9', not {shortly(wanted)}.")
     for key, rest in pairs:
-        yield _keyed_condition(f"{kind}:{key}", rest, name)
+        path = path_of(str(key)) if "metric" in name else [Name(str(key), quoted=True)]
+        yield _condition(field_called(noun, [Name(name), *path]), rest, name)
 
 
 def _key_and_rest(item: Any, name: str) -> tuple[str, str]:
     key, colon, rest = item.partition(":") if isinstance(item, str) else ("", "", "")
     if not key or not colon:
-        raise QueryInvalid(f"Filter {name}: {item!r} must be 'key:value' or 'key:operator:value'.")
+        raise QueryInvalid(f"Filter {name}: {shortly(item)} must be 'key:value' or 'key:operator:value'.")
     return key, rest
-
-
-def _keyed_condition(field: str, wanted: Any, name: str) -> Condition:
-    if wanted is None:
-        return Condition(field, Operator.NULL, True)
-    if isinstance(wanted, (list, tuple)):
-        return Condition(field, Operator.IN, tuple(wanted))
-    if not isinstance(wanted, str):
-        return Condition(field, Operator.EQ, wanted)
-    operator, text, word = _split(wanted, name, strict=True)
-    if operator is Operator.NULL:
-        return Condition(field, operator, word == "isnull")
-    if operator in (Operator.IN, Operator.NOT_IN):
-        return Condition(field, operator, tuple(_listed(text, name)))
-    return Condition(field, operator, text if operator in _TEXTUAL else scalar(text))
-
-
-def scalar(text: str) -> int | float | bool | str:
-    """Read a text as the bool, int or float that it spells, else leave it a str; ``"quoted"`` is always a str."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    for reader in (int, float):
-        try:
-            return reader(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _order(noun: str, sort_by: str | None) -> tuple[str | None, bool]:
     if sort_by is None:
         return None, True
-    direction, colon, field = sort_by.partition(":")
+    if not isinstance(sort_by, str):
+        raise QueryInvalid(f"sort_by is a field, such as 'desc:created', not {shortly(sort_by)}.")
+    direction, colon, name = sort_by.partition(":")
     if not colon:
-        direction, field = "asc", sort_by
+        direction, name = "asc", sort_by
     if direction not in ("asc", "desc"):
-        raise QueryInvalid(f"sort_by={sort_by!r} begins with 'asc:' or 'desc:', not {direction!r}.")
-    field = ALIASES[noun].get(field, field)
-    sortable = [name for name in FIELDS[noun] if name not in SEVERAL]
-    if field not in sortable:
-        raise QueryInvalid(f"{_plural(noun)} cannot be sorted by {field!r}.{did_you_mean(field, sortable)}")
-    return field, direction == "desc"
+        raise QueryInvalid(f"sort_by={shortly(sort_by)} begins with 'asc:' or 'desc:', not {shortly(direction)}.")
+    field = _field(noun, name, "sorted")
+    if field.several:
+        raise unknown(noun, name, "sorted")
+    return field.name, direction == "desc"
