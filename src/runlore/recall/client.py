@@ -58,7 +58,8 @@ class Client(Container[Pipeline]):
     It is a container of pipelines, oldest first; in brackets it takes any pathspec: ``client["training/12/train"]``.
 
     Lists are lazy and complete; handles are live. Filters are keyword arguments: a value, a list of values,
-    ``"op:value"`` or ``">=value"``. Whatever is not known raises `QueryInvalid` and says what is.
+    ``"op:value"`` or ``">=value"``; or a text: ``where="status = failed and created > -7d"``. ``sort_by`` is any field,
+    such as ``"desc:metrics.loss"``. Whatever is not known raises `QueryInvalid` and says what is.
     """
 
     def __init__(

@@ -36,7 +36,9 @@ def one_of(field: Field, values: Iterable[Any], *, about: str = "") -> Filter:
     found = list(values)
     apart = [value is None or (field.kind == "time" and whole_day(value) is not None) for value in found]
     plain = [value for value, special in zip(found, apart, strict=True) if not special]
-    parts = [compared(field, Operator.EQ, one, about=about) for one, special in zip(found, apart, strict=True) if special]
+    parts = [
+        compared(field, Operator.EQ, one, about=about) for one, special in zip(found, apart, strict=True) if special
+    ]
     if plain or not found:
         operands = tuple(operand(field.kind, value, about=about) for value in plain)
         parts.append(Condition(field.name, Operator.IN, operands))

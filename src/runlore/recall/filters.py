@@ -66,13 +66,12 @@ def query_from(
     Each filter is a value (equal to it), a list (any of them), ``None`` (has none), ``"op:value"`` with an operator
     of `OPERATORS`, or ``">=value"`` and its like; a list of such comparisons demands all of them. ``tag`` and ``tags``
     demand every tag, ``any_tags`` one, ``no_tags`` none. ``run_metadata``, ``parameters`` and ``metrics`` take
-    ``["key:op:value", …]`` or a dict. ``where`` is a filter as a text (`docs/design/search.md`).
+    ``["key:op:value", …]`` or a dict. ``where`` is a filter as a text, or several that must all hold: `docs/design/search.md`.
     """
     parts: list[Filter] = []
     for name, wanted in filters.items():
         if name == "where":
-            if wanted is not None:
-                parts.append(_where(noun, wanted))
+            parts.extend(_where(noun, wanted))
         else:
             parts.extend(_parts(noun, name, wanted))
     order, descending = _order(noun, sort_by)
@@ -93,10 +92,11 @@ def filter_names(noun: str) -> tuple[str, ...]:
     return (*names_of(noun), *_TAGS, "where", *groups)
 
 
-def _where(noun: str, text: Any) -> Filter:
+def _where(noun: str, wanted: Any) -> list[Filter]:
     from runlore.recall.where import where  # not needed by most lists
 
-    return where(noun, text)
+    texts = wanted if isinstance(wanted, (list, tuple)) else [] if wanted is None else [wanted]
+    return [where(noun, text) for text in texts]
 
 
 def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
@@ -117,10 +117,8 @@ def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
     except QueryInvalid:
         if "." in name or name in names_of(noun):
             raise
-        known = filter_names(noun)
-        raise QueryInvalid(
-            f"{str(unknown(noun, name)).partition('.')[0]}.{did_you_mean(name, known, limit=40)}"
-        ) from None
+        what = str(unknown(noun, name)).partition(".")[0]
+        raise QueryInvalid(f"{what}.{did_you_mean(name, filter_names(noun), limit=40)}") from None
     yield from _comparisons(field, wanted, name)
 
 

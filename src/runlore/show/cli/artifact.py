@@ -20,7 +20,7 @@ from runlore.show.cli.table import print_facts, print_json, print_rows
 @listing_options
 def list_artifacts(**options: Any) -> None:
     """List artifacts, newest first."""
-    given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
+    given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created", options["where"])
     found, more = limited(client().list_artifacts(**given), options["limit"])
     rows = [artifact.to_row() for artifact in found]
     columns = ("name", "versions", "created")
@@ -84,7 +84,7 @@ def version() -> None:
 @listing_options
 def list_versions(artifact: str | None, **options: Any) -> None:
     """List versions, newest first: all, or those of ARTIFACT."""
-    given = given_filters(options["filters"], options["tags"], options["sort_by"])
+    given = given_filters(options["filters"], options["tags"], options["sort_by"], options["where"])
     name = None if artifact is None else client().get_artifact(artifact.removeprefix(ARTIFACT_PREFIX)).name
     found, more = limited(client().list_artifact_versions(name, **given), options["limit"])
     rows = [one.to_row() for one in found]

@@ -19,7 +19,7 @@ NEWEST = 10
 @listing_options
 def list_pipelines(**options: Any) -> None:
     """List pipelines, newest first."""
-    given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created")
+    given = given_filters(options["filters"], options["tags"], options["sort_by"] or "desc:created", options["where"])
     found, more = limited(client().list_pipelines(**given), options["limit"])
     rows = [pipeline.to_row() for pipeline in found]
     columns = ("name", "version", "runs", "created")

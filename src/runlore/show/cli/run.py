@@ -18,6 +18,7 @@ from runlore.show.cli.shared import (
     json_option,
     limited,
     listing_options,
+    where_option,
     yes_option,
 )
 from runlore.show.cli.table import print_facts, print_json, print_rows
@@ -36,7 +37,7 @@ COLUMNS = ("run", "name", "status", "created", "took")
 @listing_options
 def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...], **options: Any) -> None:
     """List runs, newest first: all, or those of PIPELINE."""
-    given = given_filters(options["filters"], options["tags"], options["sort_by"])
+    given = given_filters(options["filters"], options["tags"], options["sort_by"], options["where"])
     if status is not None:
         given["status"] = status
     if metadata:
@@ -131,6 +132,7 @@ def logs(run: str, as_json: bool) -> None:
 @click.option("--status", help="Only with this status, such as failed.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several.")
 @click.option("--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=lt:2026-11-01.")
+@where_option
 @click.option("--prune", "and_prune", is_flag=True, help="Then delete the versions that are not in use any more.")
 @yes_option
 def delete(
@@ -139,6 +141,7 @@ def delete(
     status: str | None,
     tags: tuple[str, ...],
     filters: tuple[str, ...],
+    where: tuple[str, ...],
     and_prune: bool,
     yes: bool,
 ) -> None:
@@ -146,7 +149,7 @@ def delete(
 
     Artifact versions stay until they are pruned; it is said which of them nothing refers to any more.
     """
-    found = _runs_to_delete(runs, pipeline, status, tags, filters)
+    found = _runs_to_delete(runs, pipeline, status, tags, filters, where)
     if not found:
         click.echo("There are no such runs.", err=True)
         return
@@ -168,14 +171,19 @@ def delete(
 
 
 def _runs_to_delete(
-    runs: tuple[str, ...], pipeline: str | None, status: str | None, tags: tuple[str, ...], filters: tuple[str, ...]
+    runs: tuple[str, ...],
+    pipeline: str | None,
+    status: str | None,
+    tags: tuple[str, ...],
+    filters: tuple[str, ...],
+    where: tuple[str, ...],
 ) -> list[Run]:
-    chosen = pipeline is not None or status is not None or tags or filters
+    chosen = pipeline is not None or status is not None or tags or filters or where
     if bool(runs) == bool(chosen):
-        raise click.UsageError("Name runs, or choose them by --pipeline, --status, --tag and --filter.")
+        raise click.UsageError("Name runs, or choose them by --pipeline, --status, --tag, --filter and --where.")
     if runs:
         return list(dict.fromkeys(find_run(run) for run in runs))
-    given = given_filters(filters, tags, None)
+    given = given_filters(filters, tags, None, where)
     if status is not None:
         given["status"] = status
     return list(client().runs(pipeline, **given))

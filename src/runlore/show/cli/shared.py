@@ -17,31 +17,42 @@ from runlore.recall.step import Step
 from runlore.recall.task import Task
 from runlore.workspace import default_workspace
 
-_FILTER = re.compile(r"(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*)\Z", re.DOTALL)
+_FILTER = re.compile(r"([\w.]+)\s*(>=|<=|!=|==|=|>|<)\s*(.*)\Z", re.DOTALL)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="FILTER",
+    help="Such as 'status = failed and created > -7d'; repeat for several that must all hold.",
+)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
 def listing_options(command: Command) -> Command:
-    """``--filter``, ``--tag``, ``--sort-by``, ``--limit`` and ``--json``."""
+    """``--where``, ``--filter``, ``--tag``, ``--sort``, ``--limit`` and ``--json``."""
     options = (
         json_option,
         click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 is all."),
-        click.option("--sort-by", metavar="asc|desc:FIELD", help="Order, such as desc:duration."),
+        click.option(
+            "--sort", "--sort-by", "sort_by", metavar="asc|desc:FIELD", help="Order, such as desc:metrics.loss."
+        ),
         click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several."),
         click.option(
             "--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=gte:2026-11-01."
         ),
+        where_option,
     )
     for option in options:
         command = option(command)
     return command
 
 
-def given_filters(filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str | None) -> dict[str, Any]:
+def given_filters(
+    filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str | None, where: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Arguments for the client's lists."""
     given: dict[str, Any] = {}
     for text in filters:
@@ -56,6 +67,8 @@ def given_filters(filters: tuple[str, ...], tags: tuple[str, ...], sort_by: str 
             given[name] = values[0]
     if tags:
         given["tags"] = list(tags)
+    if where:
+        given["where"] = list(where)
     if sort_by is not None:
         given["sort_by"] = sort_by
     return given
