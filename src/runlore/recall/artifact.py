@@ -12,8 +12,8 @@ from runlore.model import artifact as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import shortened
+from runlore.model.query import Condition, Operator
 from runlore.recall.container import COMPLETIONS, Container, reference_of
-from runlore.recall.filters import exactly
 from runlore.recall.lookup import made_in_body
 from runlore.recall.notes import Notes
 from runlore.recall.position import Positioned
@@ -77,7 +77,9 @@ class Artifact(Notes, Container["ArtifactVersion"], Positioned):
     @property
     def versions(self) -> Listing[ArtifactVersion]:
         """All versions, newest first."""
-        listing: Listing[ArtifactVersion] = self._reader.list("version", {"artifact": exactly(self.name)})
+        listing: Listing[ArtifactVersion] = self._reader.list(
+            "version", {}, Condition("artifact", Operator.EQ, self.name)
+        )
         return listing
 
     @property

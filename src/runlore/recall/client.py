@@ -19,9 +19,9 @@ from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
 from runlore.model.pathspec import ARTIFACT_PREFIX, ArtifactPath, RunPath, parse_pathspec
+from runlore.model.query import Condition, Operator
 from runlore.recall.artifact import Artifact
 from runlore.recall.container import COMPLETIONS, Container
-from runlore.recall.filters import exactly
 from runlore.recall.lookup import ambiguous, made_in_body
 from runlore.recall.namespace import checked_namespace, namespace_in_force
 from runlore.recall.pipeline import Pipeline
@@ -142,9 +142,11 @@ class Client(Container[Pipeline]):
 
     def runs(self, pipeline: str | None = None, **filters: Any) -> Listing[Run]:
         """Runs of one pipeline, or of all; newest first. ``.to_frame()`` gives a table of them."""
-        if pipeline is not None:
-            filters = {"pipeline": exactly(self._reader.lookup.pipeline(pipeline).name), **filters}
-        return self.list_pipeline_runs(**filters)
+        if pipeline is None:
+            return self.list_pipeline_runs(**filters)
+        name = self._reader.lookup.pipeline(pipeline).name
+        listing: Listing[Run] = self._reader.list("run", filters, Condition("pipeline", Operator.EQ, name))
+        return listing
 
     def compare(self, *runs: str | int | UUID | Run) -> Comparison:
         """What is different between runs, given as handles or as `get_pipeline_run` takes them; see `Run.diff`."""
@@ -239,9 +241,8 @@ class Client(Container[Pipeline]):
 
     def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
         """Versions of one artifact, or of all; newest first unless ``sort_by`` says otherwise."""
-        if name is not None:
-            filters = {"artifact": exactly(name), **filters}
-        listing: Listing[ArtifactVersion] = self._reader.list("version", filters)
+        within = () if name is None else (Condition("artifact", Operator.EQ, str(name)),)
+        listing: Listing[ArtifactVersion] = self._reader.list("version", filters, *within)
         return listing
 
     def prune_artifacts(

@@ -81,11 +81,6 @@ def query_from(
     return Query(noun=noun, conditions=chosen, order=order, descending=descending)
 
 
-def exactly(text: str) -> str:
-    """The filter value that means ``text`` itself, whatever operator its beginning looks like."""
-    return f"equals:{text}"
-
-
 def filter_names(noun: str) -> tuple[str, ...]:
     """Every keyword that filters this noun."""
     groups = [name for name in ("parameters", "metadata", "metrics") if f"{name}.<name>" in names_of(noun)]

@@ -13,8 +13,8 @@ from runlore.model import run as model
 from runlore.model.counted import counted
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.name import RUN_ALIASES, shortened
+from runlore.model.query import Condition, Operator
 from runlore.recall.container import COMPLETIONS, Container, reference_of
-from runlore.recall.filters import exactly
 from runlore.recall.notes import Notes
 from runlore.recall.position import Positioned
 
@@ -88,7 +88,7 @@ class Pipeline(Notes, Container["Run"], Positioned):
 
     def get_runs(self, **filters: Any) -> Any:
         """Runs of this pipeline that meet ``filters``, which are those of `Client.list_pipeline_runs`."""
-        return self._reader.list("run", {"pipeline": exactly(self.name), **filters})
+        return self._reader.list("run", filters, Condition("pipeline", Operator.EQ, self.name))
 
     @property
     def last_run(self) -> Run:

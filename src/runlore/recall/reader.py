@@ -11,10 +11,9 @@ from runlore.errors import NotFound, QueryInvalid
 from runlore.model import artifact as artifacts
 from runlore.model import run as runs
 from runlore.model.noun import changed
-from runlore.model.query import Query
+from runlore.model.query import Condition, Query
 from runlore.model.status import Status
 from runlore.recall.artifact import Artifact
-from runlore.recall.filters import query_from
 from runlore.recall.listing import Listing
 from runlore.recall.lookup import Lookup
 from runlore.recall.pipeline import Pipeline
@@ -116,15 +115,22 @@ class Reader:
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
-    def list(self, noun: str, filters: Mapping[str, Any]) -> Any:
-        """A `Listing` of handles, or the list of one page when ``size`` or ``page`` is among the filters."""
+    def list(self, noun: str, filters: Mapping[str, Any], *within: Condition) -> Any:
+        """A `Listing` of handles, or the list of one page when ``size`` or ``page`` is among the filters.
+
+        What is asked for ``within`` holds whatever the filters say, and whether all or any of them must hold.
+        """
         chosen = dict(filters)
         size, page = chosen.pop("size", None), chosen.pop("page", None)
-        sort_by = chosen.pop("sort_by", None)
-        logical = chosen.pop("logical_operator", "and")
-        query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
-        if noun in ("pipeline", "artifact") and sort_by is None:
+        query = Query(noun=noun)
+        if chosen:
+            from runlore.recall.filters import query_from  # most lists have no filters
+
+            sort_by, logical = chosen.pop("sort_by", None), chosen.pop("logical_operator", "and")
+            query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)
+        if noun in ("pipeline", "artifact") and query.order is None:
             query = changed(query, descending=False)
+        query = changed(query, conditions=(*within, *query.conditions))
         query = self._in_namespace(query)
         what = {"version": "artifact version"}.get(noun, noun)
         note_read(f"a list of {what}s")

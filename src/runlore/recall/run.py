@@ -21,7 +21,6 @@ from runlore.recall.code import Code
 from runlore.recall.config import Config, Parameters
 from runlore.recall.container import Container
 from runlore.recall.decoding import decode
-from runlore.recall.filters import exactly
 from runlore.recall.logs import Logged
 from runlore.recall.named import Named
 from runlore.recall.notes import Notes
@@ -195,7 +194,9 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         """Runs that it started, newest first: what its steps called, and what named it as its trigger."""
         from runlore.model.trigger import run_tag  # as above
 
-        found: Listing[Run] = self._reader.list("run", {"tag": exactly(run_tag(str(self.id)))})
+        found: Listing[Run] = self._reader.list(
+            "run", {}, Condition("tag", Operator.EQ, run_tag(str(self.id)))
+        )
         return found
 
     def __runlore_trigger__(self) -> TriggerEvent:

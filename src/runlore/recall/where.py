@@ -280,7 +280,7 @@ class _Parser:
     def _wrong(self, what: str, token: _Token | None = None) -> QueryInvalid:
         at = (self._now if token is None else token).begin
         begin = 0 if at <= _AROUND + 4 else at - _AROUND
-        end = min(len(self._text), max(at + _AROUND, 76))
+        end = min(len(self._text), max(at + _AROUND, 72))
         end = len(self._text) if end >= len(self._text) - 4 else end
         shown = "".join(char if char.isprintable() else "·" for char in self._text[begin:end])
         before, after = ("… " if begin else ""), (" …" if end < len(self._text) else "")

@@ -139,6 +139,25 @@ def test_runs_can_be_filtered(cli: Cli, told: Told) -> None:
     assert cli("run", "list", "--filter", "number").exit_code == 2
 
 
+def test_every_listing_takes_a_filter_as_text(cli: Cli, told: Told) -> None:
+    """--where reads the grammar of Python on every listing, several hold together, and errors point at the place."""
+    for lr in ("0.25", "0.5"):
+        cli("pipeline", "run", "flow.py:training", "--lr", lr)
+
+    assert [run["number"] for run in told("run", "list", "--where", "parameters.lr > 0.3 or number = 1")] == [2, 1]
+    both = ("--where", "status = completed", "--where", "created > -1h and not parameters.lr = 0.5")
+    assert [run["number"] for run in told("run", "list", *both)] == [1]
+    assert [run["number"] for run in told("run", "list", "--sort", "desc:parameters.lr")] == [2, 1]
+    assert [one["version"] for one in told("artifact", "version", "list", "model", "--where", "version = 2")] == ["2"]
+    assert [one["name"] for one in told("artifact", "list", "--where", "name startswith num")] == ["numbers"]
+    assert [one["name"] for one in told("pipeline", "list", "--where", "name != training")] == []
+    result = cli("run", "list", "--where", "status = completed and lr > 3")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-2:] == ["  status = completed and lr > 3", "                         ^"]
+    assert cli("run", "delete", "--where", "number = 1", "--yes").exit_code == 0
+    assert [run["number"] for run in told("run", "list")] == [2]
+
+
 def test_a_step_shows_what_it_took_and_made(cli: Cli, told: Told) -> None:
     """`step show` gives parameters, inputs and outputs; `step logs` and `run logs` what was printed."""
     cli("pipeline", "run", "flow.py:training")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from runlore.errors import QueryInvalid
+
 _OURS = (str(Path(__file__).parents[2]), "<frozen importlib", str(Path(traceback.__file__).parent / "importlib"))
 
 
@@ -34,4 +36,6 @@ def one_line(error: BaseException) -> str:
 def with_notes(error: BaseException) -> str:
     """The same, and what was noted on the way: which step of which run raised it."""
     notes = "; ".join(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
-    return one_line(error) + (f" ({notes})" if notes else "")
+    # what is wrong with a filter is shown below the filter
+    said = str(error) if isinstance(error, QueryInvalid) else one_line(error)
+    return said + (f" ({notes})" if notes else "")
