@@ -66,7 +66,8 @@ def query_from(
     Each filter is a value (equal to it), a list (any of them), ``None`` (has none), ``"op:value"`` with an operator
     of `OPERATORS`, or ``">=value"`` and its like; a list of such comparisons demands all of them. ``tag`` and ``tags``
     demand every tag, ``any_tags`` one, ``no_tags`` none. ``run_metadata``, ``parameters`` and ``metrics`` take
-    ``["key:op:value", …]`` or a dict. ``where`` is a filter as a text, or several that must all hold: `docs/design/search.md`.
+    ``["key:op:value", …]`` or a dict. ``where`` is a filter as a text, or a list of them:
+    `docs/design/search.md`.
     """
     parts: list[Filter] = []
     for name, wanted in filters.items():

@@ -194,9 +194,7 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         """Runs that it started, newest first: what its steps called, and what named it as its trigger."""
         from runlore.model.trigger import run_tag  # as above
 
-        found: Listing[Run] = self._reader.list(
-            "run", {}, Condition("tag", Operator.EQ, run_tag(str(self.id)))
-        )
+        found: Listing[Run] = self._reader.list("run", {}, Condition("tag", Operator.EQ, run_tag(str(self.id))))
         return found
 
     def __runlore_trigger__(self) -> TriggerEvent:
