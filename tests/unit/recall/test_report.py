@@ -33,6 +33,7 @@ from runlore.model.run import Failure
 from runlore.model.status import Status
 from runlore.recall.page import POLICY
 from runlore.recall.report.room import Room
+from runlore.recall.report.style import STYLE
 
 Read = Callable[[str], tuple[list[tuple[str, dict[str, str]]], str]]
 
@@ -315,6 +316,27 @@ def test_room_is_counted_in_bytes_as_they_are_written() -> None:
     assert Room(11).lines(["&&", "x"]) == ["&&"]
     assert Room(10).lines(["&&", "x"]) == []
     assert Room(5).lines(["\U0001f600", "x"]) == ["\U0001f600"]
+
+
+def test_texts_stand_out_from_their_ground() -> None:
+    """Every colour of text has a contrast of at least 4.5 to both grounds, light and dark (WCAG 2.2, 1.4.3)."""
+
+    def luminance(color: str) -> float:
+        digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = re.findall(r":root\{([^}]*)\}", STYLE)
+    for theme in (light, dark):
+        colors = dict(re.findall(r"--([\w-]+):(#[0-9a-f]+)", theme))
+        assert len(colors) == 14
+        for name, color in colors.items():
+            if name in ("line", "back", "band"):
+                continue
+            for ground in ("back", "band"):
+                lighter, darker = sorted((luminance(color), luminance(colors[ground])), reverse=True)
+                assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (name, ground)
 
 
 @pytest.mark.slow

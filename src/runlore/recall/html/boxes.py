@@ -66,14 +66,15 @@ def _svg(found: Layout, drawn: Sequence[Box], told: str) -> Html:
     ]
     return tag(
         "svg",
-        tag("title", told),
         tag("g", *lines, fill="none", stroke="currentColor", stroke_opacity=".42", stroke_width="1.2"),
         *places,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {whole_x} {whole_y}",
         width=whole_x,
         height=whole_y,
-        role="img",
+        # what is an image has no links for those who do not see it
+        role="img" if all(box.href is None for box in drawn) else "group",
+        aria_label=told,
         fill="currentColor",
         style=f"display:block;{_FACTS}",
     )
