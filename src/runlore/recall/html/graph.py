@@ -18,7 +18,7 @@ from runlore.recall.html.status import color
 #: The address that a step leads to, if any.
 Target = Callable[[Step], str | None]
 #: Which state of several is told: what needs attention first.
-_URGENT = (
+URGENT = (
     Status.FAILED,
     Status.INTERRUPTED,
     Status.CANCELLED,
@@ -50,7 +50,7 @@ def took(step: Step) -> float | None:
 
 def _box(steps: Sequence[Step], target: Target) -> Box:
     first = steps[0]
-    status = min((step.status for step in steps), key=_URGENT.index)
+    status = min((step.status for step in steps), key=URGENT.index)
     several = len(steps) > 1
     fact = _facts(steps) if several else _fact(first)
     return Box(
@@ -68,7 +68,7 @@ def _box(steps: Sequence[Step], target: Target) -> Box:
 def _facts(steps: Sequence[Step]) -> str:
     """How many are in which state, the most urgent first."""
     counts = Counter(step.status for step in steps)
-    return ", ".join(f"{counts[status]:,} {status}" for status in _URGENT if counts[status])
+    return ", ".join(f"{counts[status]:,} {status}" for status in URGENT if counts[status])
 
 
 def _fact(step: Step) -> str:

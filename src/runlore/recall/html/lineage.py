@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from runlore.model.counted import counted
-from runlore.model.lineage import Facts, Key, StepFacts, StepKey, VersionFacts
+from runlore.model.lineage import Facts, Key, VersionFacts
 from runlore.model.name import shortened
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.html.boxes import Box, boxes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Places in a notebook; characters of the tree.
 _PLACES, _TREE = 40, 20_000
 #: Of versions, and of what was deleted; of what was asked about.
-_THING, _ASKED = "#7c8590", "#3c80c8"
+THING, ASKED = "#7c8590", "#3c80c8"
 _NAME = 24
 
 
@@ -35,22 +35,32 @@ def lineage_html(lineage: Lineage) -> Html:
     )
 
 
-def lineage_graph(lineage: Lineage, *, most: int, run: int | None = None, height: str = "34em") -> Html | None:
-    """Draw a lineage, or ``None`` for one without links.
-
-    With ``run``, the sequence of one, its steps are drawn as one box, and what only they exchanged is left out.
-    """
+def lineage_graph(lineage: Lineage, *, most: int, height: str = "34em") -> Html | None:
+    """Draw steps and versions, or ``None`` if nothing leads to anything."""
     nodes = {node.key: node for node in lineage.nodes}
     links = {(link.source, link.target) for link in lineage.links}
-    if run is not None:
-        links = _around(links, run)
-        nodes[StepKey(run, -1)] = StepFacts(key=StepKey(run, -1))
-    order, sources = _ordered(nodes, links)
-    if not sources or not any(sources):
-        return None
     asked = frozenset(lineage.start)
-    found = layout(sources, list(map(_kind, (nodes[key] for key in order))), most)
-    drawn = [_box([nodes[order[node]] for node in place.nodes], asked, run) for place in found.places]
+
+    def box(keys: Sequence[Key]) -> Box:
+        return _box([nodes[key] for key in keys], asked)
+
+    return drawn_graph(lineage, links, lambda key: _kind(nodes[key]), box, most, height)
+
+
+def drawn_graph(
+    lineage: Lineage,
+    links: set[tuple[Key, Key]],
+    kind: Callable[[Key], Hashable],
+    box: Callable[[Sequence[Key]], Box],
+    most: int,
+    height: str,
+) -> Html | None:
+    """Draw what has links; ``box`` is asked for the nodes of each place, which are of one ``kind``."""
+    if not links:
+        return None
+    order, sources = _ordered(links)
+    found = layout(sources, list(map(kind, order)), most)
+    drawn = [box([order[node] for node in place.nodes]) for place in found.places]
     told = f"The lineage of {cut(lineage.subject, 200)}; an arrow leads the way that data went."
     return boxes(found, drawn, told=told, height=height, more=_more(found, lineage))
 
@@ -64,31 +74,12 @@ def _more(found: Layout, lineage: Lineage) -> str | None:
     return "; ".join(parts) or None
 
 
-def _around(links: Iterable[tuple[Key, Key]], run: int) -> set[tuple[Key, Key]]:
-    """Links between a run as one node and what is not of it alone."""
-    whole = StepKey(run, -1)
-
-    def one(key: Key) -> Key:
-        return whole if isinstance(key, StepKey) and key.run == run else key
-
-    found = {(one(source), one(target)) for source, target in links}
-    made = {target for source, target in found if source == whole}
-    # what it made goes to others, or is told elsewhere
-    given = {source for source, target in found if source in made and target != whole}
-    return {
-        (source, target)
-        for source, target in found
-        if not (source in made and target == whole) and not (source == whole and target not in given)
-    }
-
-
-def _ordered(nodes: dict[Key, Facts], links: set[tuple[Key, Key]]) -> tuple[list[Key], list[list[int]]]:
+def _ordered(links: set[tuple[Key, Key]]) -> tuple[list[Key], list[list[int]]]:
     """Nodes that have links, each after those that lead to it, and the positions of these."""
-    linked = {key for link in links for key in link}
-    into: dict[Key, set[Key]] = {key: set() for key in nodes if key in linked}
-    for source, target in links:
-        if source != target:
-            into[target].add(source)
+    into: dict[Key, set[Key]] = {}
+    for source, target in sorted(links, key=repr):
+        into.setdefault(source, set())
+        into.setdefault(target, set()).add(source)
     order: list[Key] = []
     position: dict[Key, int] = {}
     left = list(into)
@@ -108,29 +99,23 @@ def _kind(node: Facts) -> Hashable:
     return "step", node.pipeline, node.name
 
 
-def _box(nodes: Sequence[Facts], asked: frozenset[Key], run: int | None) -> Box:
+def _box(nodes: Sequence[Facts], asked: frozenset[Key]) -> Box:
     first = nodes[0]
     marked = any(node.key in asked for node in nodes)
     if isinstance(first, VersionFacts):
-        name = first.version.artifact if len(nodes) > 1 else first.pathspec.removeprefix("artifact:")
-        size = shown_size(first.version.content.size)
-        fact = "versions" if len(nodes) > 1 else "bytes deleted" if first.deleted else size
-        paint = _ASKED if marked else _THING
-        told = f"{first.pathspec}: {first.version.content.type}, {size}"
-        return _named(name, fact, told, paint, len(nodes), square=True)
-    if run is not None and first.key == StepKey(run, -1):
-        return _named("this run", "all its steps", "This run", _ASKED, 1)
+        return version_box(first, len(nodes), ASKED if marked else THING)
     if first.status is None:
-        return _named(
-            "deleted", "a step of a run that was deleted", "A step of a run that was deleted", _THING, len(nodes)
+        return named_box(
+            "deleted", "a step of a run that was deleted", "A step of a run that was deleted", THING, len(nodes)
         )
     fact = f"{first.pipeline}/{first.number} · {first.status}" if len(nodes) == 1 else f"steps of {first.pipeline}"
     seconds = shown_seconds(first.duration)
     told = f"{first.pathspec}: {first.status}{f', {seconds}' if seconds else ''}"
-    return _named(first.name or "", fact, told, color(first.status), len(nodes))
+    return named_box(first.name or "", fact, told, color(first.status), len(nodes))
 
 
-def _named(name: str, fact: str, told: str, paint: str, count: int, *, square: bool = False) -> Box:
+def named_box(name: str, fact: str, told: str, paint: str, count: int, *, square: bool = False) -> Box:
+    """A box of one or several, with a name that keeps its end, such as a version."""
     if count > 1:
         told = f"{told}, and {count - 1:,} more"
     return Box(
@@ -142,3 +127,11 @@ def _named(name: str, fact: str, told: str, paint: str, count: int, *, square: b
         several=count > 1,
         square=square,
     )
+
+
+def version_box(first: VersionFacts, count: int, paint: str) -> Box:
+    """A version, or several of one artifact."""
+    name = first.version.artifact if count > 1 else first.pathspec.removeprefix("artifact:")
+    size = shown_size(first.version.content.size)
+    fact = "versions" if count > 1 else "bytes deleted" if first.deleted else size
+    return named_box(name, fact, f"{first.pathspec}: {first.version.content.type}, {size}", paint, count, square=True)

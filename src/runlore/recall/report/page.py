@@ -8,19 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runlore.model import run as model
-from runlore.model.lineage import StepKey
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.recall.config import Parameters
 from runlore.recall.decoding import decode_notes
 from runlore.recall.html.graph import graph
-from runlore.recall.html.lineage import lineage_graph
 from runlore.recall.html.markup import Html, cut, tag
 from runlore.recall.html.value import shown, when
-from runlore.recall.lineage import lineage_of
 from runlore.recall.page import POLICY
 from runlore.recall.report.account import Account
 from runlore.recall.report.artifacts import artifacts
 from runlore.recall.report.heading import heading
+from runlore.recall.report.lineage import runs_graph, traced
 from runlore.recall.report.measures import metrics
 from runlore.recall.report.part import code, facts, section
 from runlore.recall.report.room import Room
@@ -37,8 +35,8 @@ if TYPE_CHECKING:
 BEGINNING = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="runlore report">'
 )
-#: Nodes of the lineage that are followed each way, places of its drawing, and its bytes.
-_TRACED, _PLACES_OF_LINEAGE, _LINEAGE = 300, 20, 14_000
+#: Places of the lineage, and its bytes.
+_PLACES_OF_LINEAGE, _LINEAGE = 20, 14_000
 #: Places of the graph, and its bytes.
 _PLACES, _GRAPH = 60, 40_000
 
@@ -114,13 +112,10 @@ def _fitting(draw: Callable[[int], Html | None], places: int, size: int) -> Html
 
 def _lineage(account: Account) -> Html | None:
     """What came from other runs and what other runs took; ``None`` if there is nothing of that."""
-    start = [StepKey(account.run.seq, step.index) for step in account.told]
-    if not start:
+    if not account.steps:
         return None
-    found = lineage_of(account.record, account.pathspec, start, "both", depth=2, breadth=8, limit=_TRACED)
-    drawn = _fitting(
-        lambda most: lineage_graph(found, most=most, run=account.run.seq, height="40rem"), _PLACES_OF_LINEAGE, _LINEAGE
-    )
+    found, run = traced(account), account.run.seq
+    drawn = _fitting(lambda most: runs_graph(found, run, most=most, height="40rem"), _PLACES_OF_LINEAGE, _LINEAGE)
     return None if drawn is None else section("lineage", "Lineage", drawn)
 
 

@@ -75,5 +75,6 @@ footer{margin:3.4rem 0 0;padding-top:.8rem;border-top:1px solid var(--line);colo
 .steps summary .beside{margin-left:.6em}.runlore-graph{padding:.6rem}}
 @media print{main{max-width:none;padding:0}nav{display:none}body{font-size:10.5pt}
 pre,.runlore-graph,.wide{max-height:none!important;overflow:visible!important}section,.card{break-inside:avoid-page}
+svg{max-width:100%;height:auto}
 .bar,.lane,rect,circle{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
