@@ -146,6 +146,17 @@ artifacts = _asked(_artifacts)
 versions = _asked(_versions)
 
 
+def steps_of(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """A step of the run that was given before."""
+    pipeline, _, run = str(ctx.params.get("run") or "").partition("/")
+
+    def names(record: Record, _: str) -> Iterator[str]:
+        found = _run_called(record, pipeline, run)
+        return (step.name for step in (record.steps(found.seq) if found else ()))
+
+    return _asked(names)(ctx, param, incomplete)
+
+
 def aliases(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """An alias of the artifact that was given before."""
     artifact = str(ctx.params.get("artifact") or "")

@@ -56,7 +56,7 @@ def pipeline() -> None:
     lazy={
         "list": (_HERE + "run:list_runs", "List runs, newest first."),
         "show": (_HERE + "run:show", "Show one run with its steps."),
-        "logs": (_HERE + "run:logs", "Print what the steps of a run wrote."),
+        "logs": (_HERE + "logs:run_logs", "Print what the steps of a run wrote."),
         "report": (_HERE + "report:report", "Write a report of a run: one HTML file."),
         "tag": (_HERE + "tag:tag_run", "Show or change the tags of a run."),
         "export": (_HERE + "portable:export", "Write a run to a folder, to be imported elsewhere."),
@@ -73,7 +73,7 @@ def run() -> None:
     cls=LazyGroup,
     lazy={
         "show": (_HERE + "step:show", "Show one step: parameters, inputs, outputs."),
-        "logs": (_HERE + "step:logs", "Print what a step wrote."),
+        "logs": (_HERE + "logs:step_logs", "Print what a step wrote."),
         "tag": (_HERE + "tag:tag_step", "Show or change the tags of a step."),
     },
 )

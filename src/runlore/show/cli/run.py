@@ -1,7 +1,9 @@
-"""``runlore run …``: list, show, logs, delete."""
+"""``runlore run …``: list, show, delete."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,6 +11,7 @@ import click
 from runlore.model.counted import counted
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.run import Run
+from runlore.recall.step import Step
 from runlore.show.cli import candidates
 from runlore.show.cli.shared import (
     client,
@@ -21,11 +24,15 @@ from runlore.show.cli.shared import (
     where_option,
     yes_option,
 )
-from runlore.show.cli.table import print_facts, print_json, print_rows
-from runlore.show.cli.terminal import echo_line
+from runlore.show.cli.table import facts_lines, print_json, print_rows, rows_lines
+from runlore.show.cli.terminal import width
+from runlore.show.cli.watch import refuse_without_terminal, watch_option
+from runlore.show.cli.watch import watch as watch_until
 
 #: Runs that a question names; of more it says how many.
 _NAMED = 5
+#: Runs that are watched, at most.
+MOST_WATCHED = 50
 COLUMNS = ("run", "name", "status", "created", "took")
 
 
@@ -34,8 +41,9 @@ COLUMNS = ("run", "name", "status", "created", "took")
 @click.option("--status", help="Such as completed, failed or running.")
 @click.option("--metadata", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as accuracy:gte:0.9.")
 @click.option("--parameter", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as lr:0.1.")
+@watch_option
 @listing_options
-def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...], **options: Any) -> None:
+def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...], watch: bool, **options: Any) -> None:
     """List runs, newest first: all, or those of PIPELINE."""
     given = given_filters(options["filters"], options["tags"], options["sort_by"], options["where"])
     if status is not None:
@@ -44,8 +52,23 @@ def list_runs(pipeline: str | None, status: str | None, metadata: tuple[str, ...
         given["run_metadata"] = list(metadata)
     if options["parameter"]:
         given["parameters"] = list(options["parameter"])
+    if watch:
+        _watch_list(pipeline, given, options)
+        return
     found, more = limited(client().runs(pipeline, **given), options["limit"])
     print_runs(found, as_json=options["as_json"], more=more)
+
+
+def _watch_list(pipeline: str | None, given: dict[str, Any], options: dict[str, Any]) -> None:
+    refuse_without_terminal(options["as_json"])
+
+    def lines() -> Iterable[str]:
+        # what does not fit would not be seen
+        most = min(options["limit"] or MOST_WATCHED, MOST_WATCHED)
+        runs = client().runs(pipeline, **given)[:most]
+        return rows_lines([_row(run) for run in runs], COLUMNS, width()) if runs else ["There are no such runs."]
+
+    watch_until(client()._reader.record, lines, lambda: False)
 
 
 def print_runs(runs: list[Run], *, as_json: bool, more: int = 0) -> None:
@@ -61,29 +84,49 @@ def _row(run: Run) -> dict[str, Any]:
         "name": run.name,
         "status": run.status,
         "created": run.created,
-        "took": shown_seconds(run.duration),
+        "took": _took(run),
     }
 
 
 @click.command()
 @click.argument("run", shell_complete=candidates.runs)
+@watch_option
 @json_option
-def show(run: str, as_json: bool) -> None:
+def show(run: str, watch: bool, as_json: bool) -> None:
     """Show RUN (a name, an id, or a pathspec such as training/latest) with its steps."""
     found = find_run(run)
-    facts = _facts(found)
-    steps = [step.to_row() for step in found.steps.values()]
+    if watch:
+        refuse_without_terminal(as_json)
+        watch_until(client()._reader.record, lambda: _shown(found), lambda: found.finished)
+        return
     if as_json:
+        facts, steps = _facts(found), [step.to_row() for step in found.steps.values()]
         facts["trigger"] = found.trigger.to_rows() if found.trigger is not None else []
         print_json({**facts, "steps": steps, "outputs": {k: v.pathspec for k, v in found.outputs.items()}})
         return
-    facts["duration"] = shown_seconds(found.duration)
-    facts["trigger"] = str(found.trigger) if found.trigger is not None else None
-    print_facts(facts)
-    click.echo()
-    for row in steps:
-        row["took"] = shown_seconds(row["duration"])
-    print_rows(steps, ("name", "status", "tasks", "took", "cache_note"), as_json=False, empty="It has no steps.")
+    for line in _shown(found):
+        click.echo(line)
+
+
+def _shown(run: Run) -> Iterator[str]:
+    """What `show` prints."""
+    facts = {**_facts(run), "duration": _took(run)}
+    facts["trigger"] = str(run.trigger) if run.trigger is not None else None
+    yield from facts_lines(facts, width())
+    yield ""
+    steps = [{**step.to_row(), "took": _took(step)} for step in run.steps.values()]
+    if not steps:
+        yield "It has no steps."
+        return
+    yield from rows_lines(steps, ("name", "status", "tasks", "took", "cache_note"), width())
+
+
+def _took(one: Run | Step) -> str | None:
+    """How long it took, or has taken so far."""
+    began = one.created if isinstance(one, Run) else one.started
+    if one.finished or began is None:
+        return shown_seconds(one.duration)
+    return shown_seconds(max((datetime.now(UTC) - began).total_seconds(), 0))
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -105,23 +148,6 @@ def _facts(run: Run) -> dict[str, Any]:
         "metadata": dict(run.metadata),
         "tags": list(run.tags),
     }
-
-
-@click.command()
-@click.argument("run", shell_complete=candidates.runs)
-@json_option
-def logs(run: str, as_json: bool) -> None:
-    """Print what the steps of RUN wrote, by time."""
-    found = find_run(run)
-    names = list(found.steps)
-    lines = found.loglines()
-    if as_json:
-        keys = ("time", "step", "stream", "text", "origin")
-        print_json([dict(zip(keys, (x.time, names[x.step], x.stream, x.text, x.origin), strict=True)) for x in lines])
-        return
-    for line in lines:
-        origin = f" from {line.origin}" if line.origin else ""
-        echo_line(f"[{names[line.step]}{origin}] {line.text}")
 
 
 @click.command()

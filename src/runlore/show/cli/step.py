@@ -1,4 +1,4 @@
-"""``runlore step …``: show, logs."""
+"""``runlore step show``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from runlore.recall.task import Task
 from runlore.show.cli import candidates
 from runlore.show.cli.shared import find_step, json_option
 from runlore.show.cli.table import print_facts, print_json, print_rows
-from runlore.show.cli.terminal import echo_line
 
 
 @click.command()
@@ -65,25 +64,3 @@ def _versions(kind: str, versions: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"kind": kind, "name": name, "artifact": version.pathspec, "type": version.type, "size": version.size}
         for name, version in versions.items()
     ]
-
-
-@click.command()
-@click.argument("pathspec", shell_complete=candidates.steps)
-@click.option("--attempt", type=click.IntRange(min=0), help="Which try, from 0; the last without it.")
-@json_option
-def logs(pathspec: str, attempt: int | None, as_json: bool) -> None:
-    """Print what the step or task PATHSPEC wrote."""
-    found = find_step(pathspec)
-    if isinstance(found, Task):
-        found = found if attempt is None else found.attempt_number(attempt)
-        lines = found.loglines()
-    else:
-        lines = found.loglines(attempt=attempt)
-    if as_json:
-        keys = ("time", "task", "stream", "text", "origin")
-        print_json([dict(zip(keys, (x.time, x.item, x.stream, x.text, x.origin), strict=True)) for x in lines])
-        return
-    if found.logs_from is not None:
-        click.echo(f"Written by {found.logs_from}, whose result was taken over.", err=True)
-    for line in lines:
-        echo_line(line.text)

@@ -59,19 +59,24 @@ def print_json(value: Any) -> None:
 
 def print_facts(facts: Row) -> None:
     """Print facts, names aligned; the values of a mapping or list on a line each where one line has no room."""
-    room = width()
+    for line in facts_lines(facts, width()):
+        click.echo(line)
+
+
+def facts_lines(facts: Row, room: int | None) -> Iterator[str]:
+    """The lines that `print_facts` prints, for a terminal of ``room`` columns, or for none."""
     label = max(map(len, facts), default=0) + len(_GAP)
     for name, value in facts.items():
         if value is None or (isinstance(value, (Mapping, list, tuple)) and not value):
             continue
         lines = _value_lines(value, None if room is None else room - label)
         if lines is None:  # beside its name it has no room
-            click.echo(name.replace("_", " "))
-            lines, label_now = _value_lines(value, max(room or 0, 1) - len(_GAP), broken=True) or [], len(_GAP)
-            click.echo("\n".join(" " * label_now + line for line in lines))
+            yield name.replace("_", " ")
+            yield from (_GAP + line for line in _value_lines(value, (room or 0) - len(_GAP), broken=True) or ())
             continue
-        text = f"\n{' ' * label}".join(lines)
-        click.echo(f"{name.replace('_', ' '):<{label}}{painted(text, text) if name == 'status' else text}")
+        first, *others = (painted(line, line) if name == "status" else line for line in lines)
+        yield f"{name.replace('_', ' '):<{label}}{first}"
+        yield from (" " * label + line for line in others)
 
 
 def _value_lines(value: Any, room: int | None, *, broken: bool = False) -> list[str] | None:
