@@ -71,6 +71,7 @@ class _Side:
             "failure": None if failure is None else f"{failure.type}: {failure.message}",
             "pipeline": noun.pipeline,
             "pipeline version": noun.pipeline_version,
+            "tags": ", ".join(self.run.tags) or None,
             "user": noun.user,
             "git commit": noun.git_commit,
             "git branch": git.get("branch"),

@@ -49,6 +49,14 @@ def test_runs_steps_and_tasks_have_lineage(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_what_a_tree_names_can_be_asked_about(cli: Cli) -> None:
+    """An artifact's mere name is its newest version; an element is named as in trees, and must be there."""
+    assert cli("lineage", "numbers", "--up").stdout.splitlines()[0] == "artifact:numbers@1"
+    wrong = cli("lineage", "artifact:numbers@1[0]")
+    assert wrong.exit_code == 1 and "is not a collection" in wrong.stderr
+
+
+@pytest.mark.usefixtures("trained")
 def test_other_forms_are_for_other_programs(cli: Cli, told: Told) -> None:
     """mermaid, dot and json print just that form; --json is the same as --format json."""
     mermaid = cli("lineage", "artifact:model@1", "--format", "mermaid").stdout
@@ -76,6 +84,7 @@ def test_what_is_not_shown_is_said(cli: Cli) -> None:
         (["training"], 1, "'training' names a pipeline, which has no lineage of its own"),
         (["artifact:modell@1"], 1, "Did you mean 'model'?"),
         (["artifact:model@7"], 1, "no version '7'"),
+        (["modell"], 1, "There is no pipeline or run 'modell'"),
         (["artifact:model@1", "--format", "svg"], 2, "'svg' is not one of 'tree', 'mermaid', 'dot', 'json'"),
         (["artifact:model@1", "--depth", "-1"], 2, "-1 is not in the range"),
         ([], 2, "Missing argument 'REF'"),

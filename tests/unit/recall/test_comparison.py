@@ -163,6 +163,14 @@ def test_values_that_are_not_the_same_do_not_look_the_same(book: Book, one: Any,
     assert row.changed and row.cells[0].text != row.cells[1].text and row.values == (one, other)
 
 
+def test_tags_differ(book: Book) -> None:
+    """Tags that people gave are compared as a whole, by name."""
+    first, second = (book.client.run_of(book.run()) for _ in range(2))
+    second.add_tags("good", "best")
+
+    assert changed(first.diff(second).facts) == {"tags": ("-", "best, good")}
+
+
 def test_not_a_number_is_the_same_as_itself(book: Book) -> None:
     """Two runs with NaN under a key do not differ in it."""
     first, second = (book.client.run_of(book.run(parameters={"x": float("nan")})) for _ in range(2))

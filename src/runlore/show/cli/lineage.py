@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from runlore.errors import NotFound
+from runlore.errors import NotFound, PathspecInvalid
+from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.recall.artifact import Artifact
 from runlore.recall.run import Run
 from runlore.recall.step import Step
@@ -15,6 +18,8 @@ from runlore.show.cli.shared import client, json_option, named
 from runlore.show.cli.table import print_json
 
 FORMATS = ("tree", "mermaid", "dot", "json")
+#: An element of a collection version, as trees name it.
+_ELEMENT = re.compile(r"(artifact:.+@.+)\[(\d{1,9})\]")
 
 
 @click.command()
@@ -52,7 +57,19 @@ def lineage(
 
 
 def _found(reference: str) -> ArtifactVersion | Run | Step | Task:
-    found = client().get(reference)
+    element = _ELEMENT.fullmatch(reference)
+    try:
+        found = client().get(reference)
+    except NotFound as problem:
+        # as trees name an element, and an artifact by its mere name, where nothing else is called so
+        try:
+            if element is not None:
+                return client().get_artifact_version(element[1])[int(element[2])]
+            found = client().get(ARTIFACT_PREFIX + reference)
+        except (NotFound, PathspecInvalid):
+            raise problem from None
+        except (IndexError, TypeError) as error:
+            raise NotFound(str(error)) from None
     if isinstance(found, Artifact):
         return client().get_artifact_version(found.name)
     if isinstance(found, (ArtifactVersion, Run, Step, Task)):
