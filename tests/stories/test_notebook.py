@@ -35,6 +35,11 @@ def scale(x):
 third = notebook()
 """,
     """
+from IPython.display import display
+
+display(first.pipeline, first.pipeline.runs, first.steps, first.steps["scaled"], first.parameters, first.code)
+""",
+    """
 print(first.status, second.status, third.status, third.steps["scaled"].output.load())
 print("10 * x" in str(third.steps["scaled"].explain()))
 first
@@ -154,5 +159,11 @@ def test_cells_define_steps_and_an_edited_helper_reruns_them(tmp_path: Path, mon
     picture, handle = (output.data["text/html"] for output in made.cells[-1].outputs if output.output_type != "stream")
     assert "<pre>30</pre>" in picture and "artifact:" in picture and "<script" not in picture
     assert "builtins.int" in handle and "notebook/3/scaled" in handle and "<script" not in handle
+    shown = [output.data["text/html"] for output in made.cells[2].outputs if output.output_type == "display_data"]
+    assert len(shown) == 6 and not [one for one in shown if "<script" in one or "<style" in one or " id=" in one]
+    for one, words in zip(
+        shown, ("3 runs", "notebook/3", "scaled", "notebook::scaled::output", "3", "cell"), strict=True
+    ):
+        assert words in one
     (run,) = (o.data["text/html"] for o in made.cells[-2].outputs if o.output_type == "execute_result")
     assert "<svg" in run and "scaled: completed" in run and "x = 3" in run

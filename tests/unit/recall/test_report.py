@@ -28,12 +28,14 @@ from runlore.model.change import (
     StepFinished,
     StepsPlanned,
     StepStarted,
+    TaskFinished,
 )
 from runlore.model.run import Failure
 from runlore.model.status import Status
 from runlore.recall.page import POLICY
 from runlore.recall.report.room import Room
 from runlore.recall.report.style import STYLE
+from runlore.values.codec import encode
 
 Read = Callable[[str], tuple[list[tuple[str, dict[str, str]]], str]]
 
@@ -79,6 +81,50 @@ def test_a_run_is_told(book: Any, read_html: Read) -> None:
     assert "load: completed" in text and re.search(r"waits for\s*load", text)
     digest = book.client.get_artifact_version("model").digest
     assert digest[7:19] in text
+
+
+def test_where_a_run_came_from_is_told(book: Any) -> None:
+    """The head names who ran it, at which commit, the run that it resumes, even if deleted, and what started it."""
+    first = book.run()
+    git = encode({"git": {"commit": "a" * 40, "branch": "trunk", "dirty": True, "diff": None}})
+    event = {"name": "nightly", "type": "schedule", "id": None, "timestamp": None, "payload": {}}
+    second, _ = book.begin(
+        user="ada", host="loom", git_commit="a" * 40, config=git, origin=first.id, trigger=encode({"events": [event]})
+    )
+    text = text_of(report_of(book, second))
+    assert "ada@loom" in text and "Resumes training/1" in text and "Started by nightly" in text
+    assert "Git commit aaaaaaaaaaa… on trunk, with changes that were not committed" in text
+
+    book.client.delete_run(str(first.id))
+    assert f"Resumes run {first.id}, which was deleted" in text_of(report_of(book, second))
+
+
+def test_each_attempt_has_its_bar(book: Any, read_html: Read) -> None:
+    """A task that was tried again has a bar for each attempt, as long as it took, in the colour of how it ended."""
+    run, fence = book.begin()
+    start = run.created
+
+    def at(seconds: float) -> Any:
+        return start + timedelta(seconds=seconds)
+
+    failure = Failure(type="E", message="once")
+    changes = [
+        StepsPlanned(steps=(_step(0, "train"),)),
+        TaskFinished(step=0, attempt=0, status=Status.FAILED, started=at(0), ended=at(2.5), failure=failure),
+        TaskFinished(step=0, attempt=1, status=Status.COMPLETED, started=at(5), ended=at(10)),
+        StepFinished(index=0, status=Status.COMPLETED, ended=at(10)),
+        RunFinished(status=Status.COMPLETED, ended=at(10)),
+    ]
+    book.workspace.record.commit(changes, fence=fence)
+    page = report_of(book, run)
+    bars = [attributes for _, attributes in read_html(page)[0] if attributes.get("class") == "bar"]
+
+    assert [(bar["title"], re.findall("(?:left|width):([0-9.]+)%", bar["style"])) for bar in bars] == [
+        ("train, attempt 0: failed after 2.5s", ["0.00", "25.00"]),
+        ("train, attempt 1: completed after 5.0s", ["50.00", "50.00"]),
+    ]
+    assert "failed" in bars[0]["style"] and "completed" in bars[1]["style"]
+    assert "2 attempts, 1 of them repeated" in text_of(page)
 
 
 def test_links_within_lead_somewhere(book: Any, read_html: Read) -> None:

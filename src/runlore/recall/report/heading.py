@@ -52,7 +52,8 @@ def _origins(account: Account) -> Iterator[str]:
     run = account.run
     if run.origin is not None:
         try:
-            yield f"Resumes {account.reader.lookup.run(str(run.origin)).name}"
+            origin = account.reader.lookup.run(str(run.origin))
+            yield f"Resumes {origin.pipeline}/{origin.number}"
         except RunloreError:
             yield f"Resumes run {run.origin}, which was deleted"
     trigger = account.handle.trigger
