@@ -87,6 +87,8 @@ class Listing(Sequence[Handle], Generic[Handle]):
         return all(mine == theirs for mine, theirs in zip_longest(self, other, fillvalue=nothing))
 
     __hash__ = None  # type: ignore[assignment]
+    #: Comparing with a number or array of numpy is left to `__eq__`: numpy would try to make an array of the handles.
+    __array_ufunc__ = None
 
     @overload
     def __getitem__(self, index: int) -> Handle: ...

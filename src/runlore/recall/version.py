@@ -255,7 +255,7 @@ class ArtifactVersion(Notes, Timed, Traceable):
         return int(json.loads(self._noun.content.meta)["length"])
 
     def __iter__(self) -> Iterator[ArtifactVersion]:
-        return (ArtifactVersion(self._reader, self._noun, each) for each in range(len(self)))
+        return iter(self[:])
 
     def __contains__(self, element: object) -> bool:
         """Whether it is a collection and this the handle of one of its elements."""

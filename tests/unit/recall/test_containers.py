@@ -320,7 +320,8 @@ def test_lists_behave_as_sequences(filled: Book) -> None:
     newest, oldest = runs
 
     assert runs == [newest, oldest] == list(runs) and runs == client["training"].runs and runs != [oldest, newest]
-    assert runs != "training" and runs != [newest] and runs == (newest, oldest)
+    assert runs != "training" and (runs == np.int64(1)) is False and (runs == np.array([1, 2])) is False
+    assert runs != [newest] and runs == (newest, oldest)
     assert (runs.index(oldest), runs.count(oldest), runs.count("x")) == (1, 1, 0)
     assert oldest in client.runs(status="completed", logical_operator="or", name="x")
     assert oldest not in client.runs(status="failed") and oldest not in client.runs("squares")
