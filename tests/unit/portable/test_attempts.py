@@ -13,6 +13,7 @@ from runlore.model.change import (
     Input,
     LogWritten,
     MetricsLogged,
+    NoteWritten,
     Output,
     RunFinished,
     StepFinished,
@@ -20,6 +21,7 @@ from runlore.model.change import (
     TaskFinished,
     VersionSaved,
 )
+from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.metric import Points, joined
 from runlore.model.run import Failure, Run, Usage
 from runlore.model.status import Status
@@ -82,6 +84,9 @@ def written(record: Record) -> Run:
         RunFinished(status=Status.INTERRUPTED, ended=at(7), failure=failure),
     ]  # fmt: skip
     record.commit(changes, fence=fence)
+    for owner in (Owner(kind=OwnerKind.RUN, seq=run.seq), Owner(kind=OwnerKind.STEP, seq=run.seq, step=1)):
+        for text, user in (("# first", "ada"), (None, None), ("last\nof all", "bob")):
+            record.commit([NoteWritten(owner=owner, text=text, at=at(20), user=user)])
     return record.run(run.seq)
 
 
@@ -112,5 +117,9 @@ def test_attempts_metrics_and_look_ups_travel(workspace_at: Make, target_kind: s
         assert [found.version is None for found in one.looked_up(other, 0)] == [False, True]
         assert [chunk.text[8:] for chunk in one.logs(other, 0, 0, 1)][0].startswith("o try 1\n")
     assert target.record.tasks(imported.seq, 0)[2].key is None
+    notes = target.record.notes(Owner(kind=OwnerKind.STEP, seq=imported.seq, step=1))
+    assert [(note.text, note.user, note.at) for note in notes] == [
+        ("# first", "ada", at(20)), (None, None, at(20)), ("last\nof all", "bob", at(20)),
+    ]  # fmt: skip
     assert target.client.get("training/1/train").saved_artifacts["saved"].created == at(2)
     assert [finding for finding in target.record.check() if not finding.harmless] == []

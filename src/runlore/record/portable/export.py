@@ -235,6 +235,7 @@ class _OneRun:
             "tags": [tag.name for tag in tags if not tag.system],
             "system_tags": [tag.name for tag in tags if tag.system],
             "metadata": [[one.key, one.value, _time(one.created)] for one in sorted(entries, key=lambda e: e.created)],
+            "notes": [_filled(text=one.text, at=_time(one.at), user=one.user) for one in self._record.notes(owner)],
         }
 
     def _log(self, run: int, step: int, item: int, attempt: int | None) -> dict[str, Any]:

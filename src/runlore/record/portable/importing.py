@@ -22,6 +22,7 @@ from runlore.model.change import (
     NewRun,
     NewStep,
     NewVersion,
+    NoteWritten,
     Output,
     PicturesKept,
     RunFinished,
@@ -448,6 +449,8 @@ def _noted(owner: Owner, noted: Noted, *, tags: bool = True) -> Iterator[Change]
         yield TagsChanged(owner=owner, add=noted.tags)
     for key, value, at in noted.metadata:
         yield MetadataSet(owner=owner, values=((key, value),), at=at, facts=tuple(_facts(key, value)))
+    for note in noted.notes:
+        yield NoteWritten(owner=owner, text=note.text, at=note.at, user=note.user)
 
 
 def _facts(key: str, text: str) -> tuple[tuple[str, object], ...]:

@@ -16,6 +16,7 @@ from runlore.errors import ExportInvalid
 from runlore.model.artifact import Content, SaveType
 from runlore.model.digest import is_digest
 from runlore.model.log import parse_log
+from runlore.model.metadata import Note
 from runlore.model.metric import Points
 from runlore.model.name import checked_metadata_key, checked_name, checked_run_name, checked_step_id, checked_version
 from runlore.model.noun import noun
@@ -50,6 +51,7 @@ class Noted:
     tags: tuple[str, ...] = ()
     system_tags: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str, datetime], ...] = ()
+    notes: tuple[Note, ...] = ()
     metrics: tuple[Series, ...] = ()
 
 
@@ -267,6 +269,10 @@ class Folder:
             entries.append((key, entry.typed("value", object), time_of(one[2], where)))
         return Noted(
             tags=told.texts("tags", _tag), system_tags=told.texts("system_tags", _tag), metadata=tuple(entries),
+            notes=tuple(
+                Note(text=one.text_or_none("text"), at=one.time("at"), user=one.text_or_none("user"))
+                for one in told.each("notes")
+            ),
             metrics=tuple(self._series(one) for one in told.each("metrics")),
         )  # fmt: skip
 
