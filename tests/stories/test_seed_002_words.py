@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from runlore import pipeline, step
+from runlore import get_workspace, pipeline, set_workspace, step, use_workspace
 from runlore.client import Client, use_namespace
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "from-metaflow.md"
@@ -36,8 +36,9 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNLORE_HOME", str(tmp_path_factory.mktemp("words")))
-        training()
+        training.with_options(trigger="data_ready")()
         yield
+        set_workspace(None)
 
 
 def test_the_table_is_read() -> None:
@@ -46,13 +47,19 @@ def test_the_table_is_read() -> None:
 
 
 @pytest.mark.parametrize(("theirs", "ours"), ROWS, ids=[row[1] for row in ROWS])
-def test_a_word_is_there(theirs: str, ours: str) -> None:
+def test_a_word_is_there(theirs: str, ours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the table says runs, and gives something."""
+    monkeypatch.chdir(tmp_path)
+    set_workspace(tmp_path / "folder", create=True)
+    set_workspace(None)
     client = Client()
     task = client["training/1/load/0"]
     names = {
         "Client": Client,
         "use_namespace": use_namespace,
+        "use_workspace": use_workspace,
+        "set_workspace": set_workspace,
+        "get_workspace": get_workspace,
         "client": client,
         "pipeline": task.pipeline,
         "run": task.run,
@@ -62,3 +69,4 @@ def test_a_word_is_there(theirs: str, ours: str) -> None:
     }
     for expression in re.findall(r"`([^`]+)`", ours):
         eval(expression, dict(names))
+    set_workspace(None)
