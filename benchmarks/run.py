@@ -1,7 +1,7 @@
 """Measure runlore beside the floor program, alternately on one machine, and print a table of medians and ratios.
 
     python benchmarks/run.py              everything; filling a store with a million runs takes minutes
-    python benchmarks/run.py chain map    some of: install, start, run, chain, map, keep, large, values, prune, recall
+    python benchmarks/run.py chain map    of: install start run chain map keep metrics large values prune recall
     python benchmarks/run.py recall --runs 1000 100000    among how many runs to look
     python benchmarks/run.py recall --stores DIR    in stores that are kept there, filled if need be
     python benchmarks/run.py --rounds 9   more rounds, steadier medians
@@ -21,6 +21,7 @@ from pathlib import Path
 from install import install
 from large import large
 from measure import table
+from metrics import metrics
 from prune import prune
 from recall import SIZES, recall
 from start import start
@@ -34,6 +35,7 @@ MEASURES = {
     "chain": chains,
     "map": maps,
     "keep": keeping,
+    "metrics": metrics,
     "large": large,
     "values": values,
     "prune": prune,

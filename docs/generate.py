@@ -48,7 +48,8 @@ the next, where new ones may be added:
 
 | command | keys of each object |
 |---|---|
-| `run list` | `id`, `name`, `pipeline`, `number`, `status`, `created`, `duration`, `parameters.…`, `metadata.…` |
+| `run list` | `id`, `name`, `pipeline`, `number`, `status`, `created`, `duration`, `tags`, \
+`parameters.…`, `metadata.…` |
 | `pipeline list` | `name`, `version`, `runs`, `id`, `created` |
 | `artifact list` | `name`, `versions`, `id`, `created` |
 | `artifact version list` | `artifact`, `version`, `type`, `size`, `created`, `save_type`, `id`, `digest`, `deleted` |
@@ -63,14 +64,15 @@ What shows one thing is an object:
 |---|---|
 {shown}
 
-`pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A number that JSON has no
-word for, and a value of any other type, is text.
+A run also has its parameters, metadata and the last values of its metrics: `parameters.lr`, `metadata.accuracy`,
+`metrics.loss`. `pipeline runs list` is `run list`. Times are UTC in ISO 8601, durations seconds, sizes bytes. A
+number that JSON has no word for, and a value of any other type, is text.
 """
 
 #: Command → keys of the object that it prints.
 SHOWN = {
     "run show": "run, name, id, status, failure, pipeline_version, created, ended, duration, user, host, git_commit, "
-    "parameters, metadata, tags, trigger, steps, outputs",
+    "parameters, metadata, tags, note, metrics, trigger, steps, outputs",
     "pipeline show": "name, version, runs, id, created, tags, newest_runs",
     "step show": "pathspec, status, failure, started, ended, origin, duration, tasks, cache_note, parameters, "
     "metadata, inputs, outputs",

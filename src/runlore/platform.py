@@ -391,3 +391,14 @@ def _kind_of_mount(real: str, mountinfo: str) -> str:
         if inside and len(point) >= best:  # of two mounts on one place the later hides the earlier
             best, kind = len(point), after.split(" ")[0]
     return kind
+
+
+@cache
+def user_name() -> str | None:
+    """Name of the user: from the environment as login programs set it, else from the accounts; else ``None``."""
+    import getpass  # only needed when something is written
+
+    try:
+        return getpass.getuser() or None
+    except (OSError, KeyError, ImportError):
+        return None  # a container may run under a number that no account has

@@ -11,7 +11,7 @@ import pytest
 from runlore import pipeline, step
 from runlore.client import Artifact, ArtifactVersion, Client, Pipeline, Run, Step, Task, use_namespace
 from runlore.errors import Ambiguous, NamespaceMismatch, NotFound, PathspecInvalid, TagProtected
-from runlore.execute import environment
+from runlore.platform import user_name
 
 
 @step
@@ -49,13 +49,13 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("RUNLORE_HOME", str(tmp_path_factory.mktemp("hello")))
         for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
             patch.setenv(variable, "ann")
-        environment.user.cache_clear()
+        user_name.cache_clear()
         hello()
         with pytest.raises(RuntimeError):
             hello(fail=True)
         other()
         yield
-    environment.user.cache_clear()
+    user_name.cache_clear()
 
 
 class TestInstantiating:

@@ -11,6 +11,7 @@ import time
 from functools import cache
 
 from runlore.execute.keep import Store, keep
+from runlore.platform import user_name
 
 #: Version of the description's form.
 FORM = 1
@@ -57,7 +58,7 @@ def _description(found: dict[str, str]) -> dict[str, object]:
         "gpus": gpus(),
         "runlore": sys.modules["runlore"].__version__,  # the package itself stands above all of its parts
         "host": host(),
-        "user": user(),
+        "user": user_name(),
         "packages": found,
     }
 
@@ -83,17 +84,6 @@ def gpus(folder: str = "/proc/driver/nvidia/gpus") -> list[str]:
 def host() -> str | None:
     """Name of this machine, if it has one."""
     return platform.node() or None
-
-
-@cache
-def user() -> str | None:
-    """Name of the user: from the environment as login programs set it, else from the accounts; else ``None``."""
-    import getpass
-
-    try:
-        return getpass.getuser() or None
-    except (OSError, KeyError, ImportError):
-        return None  # a container may run under a number that no account has
 
 
 def packages() -> dict[str, str]:

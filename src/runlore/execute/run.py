@@ -153,7 +153,7 @@ class PipelineRun:
         taken = fingerprint(pipeline.function)
         body, digest = definition_body(pipeline, taken)
         identity = platform.this_process()
-        user = environment.user()
+        user = platform.user_name()
         parent = current_step_context()
         trigger, started_by = recorded_trigger(options.trigger, parent, self._started, self.trace.redaction)
         return NewRun(

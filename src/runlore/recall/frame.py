@@ -61,7 +61,7 @@ def _frame(module: Any, columns: Mapping[str, Sequence[Any]], length: int) -> An
 
 
 def _kind(values: Sequence[Any]) -> str:
-    """What all values are that are there: ``time``, ``whole``, ``number``, ``truth``, ``text``, or ``other``."""
+    """What the values are that are there: time, whole, number, truth, text, texts (lists of text), or other."""
     kinds = {type(value) for value in values} - {type(None)}
     if kinds == {datetime}:
         return "time" if all(value is None or value.tzinfo is not None for value in values) else "other"
@@ -70,6 +70,8 @@ def _kind(values: Sequence[Any]) -> str:
     if kinds == {float} or kinds == {float, int}:
         exact = all(abs(value) <= _EXACT for value in values if type(value) is int)
         return "number" if exact else "other"
+    if kinds == {list}:
+        return "texts" if all(type(text) is str for value in values for text in value or ()) else "other"
     return {frozenset({bool}): "truth", frozenset({str}): "text"}.get(frozenset(kinds), "other")
 
 
@@ -98,5 +100,6 @@ def _polars_column(polars: Any, name: str, values: Sequence[Any]) -> Any:
         "number": polars.Float64,
         "truth": polars.Boolean,
         "text": polars.String,
+        "texts": polars.List(polars.String),
     }
     return polars.Series(name, list(values), dtype=kinds.get(_kind(values), polars.Object), strict=False)

@@ -13,8 +13,6 @@ from runlore.model.noun import changed
 from runlore.model.query import Condition, Operator, Query
 
 if TYPE_CHECKING:
-    import pandas
-
     from runlore.record.port import Record
 
 Handle = TypeVar("Handle", covariant=True)
@@ -124,15 +122,18 @@ class Listing(Sequence[Handle], Generic[Handle]):
 
         return listing_html(self._what, self[:ROWS], len(self))
 
-    def to_frame(self) -> pandas.DataFrame:
-        """Return a pandas frame with one row each. Raises `MissingExtra` where pandas is not installed."""
-        try:
-            import pandas
-        except ImportError:
-            from runlore.errors import MissingExtra
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return a frame with a row each: of runs, facts, tags, parameters, metadata, and the last values of metrics.
 
-            raise MissingExtra("to_frame() needs pandas: pip install 'runlore[pandas]'.") from None
-        return pandas.DataFrame([handle.to_row() for handle in self])  # type: ignore[attr-defined]
+        Columns are ``parameters.lr``, ``metadata.accuracy``, ``metrics.loss``; of several steps of a run that noted or
+        measured under one name, the last step's counts, and before those what was noted on the run itself. Whole
+        numbers stay whole where some are missing, and times are in UTC and say so. ``library`` is ``"pandas"`` or
+        ``"polars"``; without it, the one that is installed, pandas first. Raises `MissingExtra` where it is not.
+        """
+        from runlore.recall.frame import frame_of_rows  # with what only tables need
+        from runlore.recall.rows import rows_of
+
+        return frame_of_rows(rows_of(self._record, self._walk(self._query), self._make), library)
 
     def _slice(self, index: slice) -> list[Any]:
         start, stop, step = index.start, index.stop, index.step

@@ -11,6 +11,7 @@ from runlore.model.metadata import Entry, Owner
 from runlore.model.noun import noun
 from runlore.recall.decoding import decode_notes
 from runlore.recall.named import Named
+from runlore.recall.note import Annotatable
 from runlore.recall.tags import Taggable
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def entry_of(entry: Entry) -> MetadataEntry:
     return MetadataEntry(key=entry.key, value=decode_notes(entry.value), created=entry.created)
 
 
-class Notes(Taggable):
-    """Metadata and tags of one owner; base of the handles that have both."""
+class Notes(Taggable, Annotatable):
+    """Metadata, tags and the note of one owner; base of the handles that have them."""
 
     @property
     def _record(self) -> Record:

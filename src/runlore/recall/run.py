@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.step import Step
+    from runlore.recall.steps import Steps
     from runlore.recall.trigger import Trigger
     from runlore.recall.version import ArtifactVersion
     from runlore.record.port import Record
@@ -51,7 +52,7 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     def __init__(self, reader: Reader, noun: model.Run) -> None:
         self._reader = reader
         self._noun = noun
-        self._steps: Named[Step] | None = None
+        self._steps: Steps | None = None
 
     @property
     def _record(self) -> Record:
@@ -225,12 +226,14 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     # -- what is in it -------------------------------------------------------------------------------------------
 
     @property
-    def steps(self) -> Named[Step]:
+    def steps(self) -> Steps:
         """Steps by invocation id, in declared order; those that never started are among them."""
         if self._steps is None or not self._now().status.finished:
             finished = self._now().status.finished
+            from runlore.recall.steps import Steps  # a list of runs asks for none
+
             found = {noun.name: self._reader.step(noun, self) for noun in self._record.steps(self.seq)}
-            steps = Named(found, kind="step", owner=self.pathspec)
+            steps = Steps(found, self)
             if not finished:
                 return steps
             self._steps = steps
@@ -387,25 +390,19 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
 
         return export_run(self, path, artifacts=artifacts, only=only)
 
-    def to_row(self) -> dict[str, Any]:
-        """Facts, parameters and metadata for a table, by column.
+    def summary(self) -> dict[str, Any]:
+        """What is known about it as plain values that `json.dumps` takes; its keys are in ``howto/metrics.md``."""
+        from runlore.recall.summary import summary_of  # not imported by who shows a few facts
 
-        Metadata are those of its steps, of several that noted a key the last step's, and before those the run's own.
-        """
-        now = self._now()
-        row: dict[str, Any] = {
-            "id": str(now.id),
-            "name": now.name,
-            "pipeline": now.pipeline,
-            "number": now.number,
-            "status": str(now.status),
-            "created": now.created,
-            "duration": now.duration,
-        }
-        row.update((f"parameters.{key}", value) for key, value in self.parameters.shown().items())
-        for noted in (*self.steps.values(), self):
-            row.update((f"metadata.{key}", value) for key, value in noted.metadata.items())
-        return row
+        note_read(f"a summary of {self.pathspec}")
+        return summary_of(self)
+
+    def to_row(self) -> dict[str, Any]:
+        """Facts, tags, parameters, metadata and last values of metrics for a table; see `Listing.to_frame`."""
+        from runlore.recall.rows import run_row  # not imported by who shows a few facts
+
+        note_read(f"what was noted on {self.pathspec}")
+        return run_row(self._now(), self._record.noted(OwnerKind.RUN, [self.seq])[self.seq])
 
     def __getitem__(self, step: str) -> Step:
         """The step with this invocation id. Raises `NotFound`."""

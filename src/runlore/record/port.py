@@ -24,7 +24,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runlore.model.artifact import Alias, Edge, Item, KeptPicture, LookedUp, Version
-from runlore.model.metadata import Entry, Note, Owner, Tag
+from runlore.model.metadata import Entry, Note, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Points
 from runlore.model.noun import noun
 from runlore.model.query import Page, Query
@@ -33,6 +33,7 @@ from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Run, St
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
     from runlore.model.lineage import Direction, Key, Traced
+    from runlore.model.noted import Noted
     from runlore.model.pruning import Prunable, Pruning, Since
     from runlore.platform import ProcessIdentity
 
@@ -201,6 +202,26 @@ class Record(ABC):
     @abstractmethod
     def notes(self, owner: Owner) -> tuple[Note, ...]:
         """Every writing of its note, oldest first, the one in force last."""
+
+    def noted(self, kind: OwnerKind, seqs: Sequence[int]) -> dict[int, Noted]:
+        """Tags, metadata and metrics of many runs, or of many versions, by sequence; empty for what is not there.
+
+        What `tags`, `metadata` and `metrics` say of them and of the steps of these runs, all as of one moment. A record
+        that can read many of them at once does.
+        """
+        from runlore.model.noted import Noted  # only tables need it
+
+        found = {}
+        for seq in dict.fromkeys(seqs):
+            own = Owner(kind=kind, seq=seq)
+            said: list[tuple[int | None, Entry]] = [(None, entry) for entry in self.metadata(own)]
+            steps = self.steps(seq) if kind is OwnerKind.RUN else ()
+            for index in sorted(step.index for step in steps):
+                step = Owner(kind=OwnerKind.STEP, seq=seq, step=index)
+                said += [(index, entry) for entry in self.metadata(step)]
+            metrics = self.metrics(seq) if kind is OwnerKind.RUN else ()
+            found[seq] = Noted(tags=self.tags(own), metadata=tuple(said), metrics=metrics)
+        return found
 
     @abstractmethod
     def logs(

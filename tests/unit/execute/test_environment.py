@@ -12,6 +12,7 @@ import pytest
 
 from runlore.execute import environment
 from runlore.model.digest import digest_of
+from runlore.platform import user_name
 
 
 def test_description_names_python_machine_and_packages() -> None:
@@ -82,11 +83,11 @@ def test_no_user_name_is_no_failure(error: type[Exception], monkeypatch: pytest.
         raise error("no name")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    environment.user.cache_clear()
+    user_name.cache_clear()
     try:
-        assert environment.user() is None
+        assert user_name() is None
     finally:
-        environment.user.cache_clear()
+        user_name.cache_clear()
 
 
 def test_environment_variables_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from runlore.record.sql.text import micros, pack, pack_digest, to_moment
 
 if TYPE_CHECKING:
     from runlore.model.change import Change, NewRun, Receipt
+    from runlore.model.noted import Noted
     from runlore.platform import ProcessIdentity
     from runlore.record.sql.gathered import Gathering
     from runlore.record.sql.write import Writer
@@ -269,6 +270,11 @@ class SQLiteRecord(PrunedRecord):
 
     def tags(self, owner: Owner) -> tuple[Tag, ...]:
         return tuple(map(rows.to_tag, self._db.rows(READ["tags"], _owned(owner))))
+
+    def noted(self, kind: OwnerKind, seqs: Sequence[int]) -> dict[int, Noted]:
+        from runlore.record.sql.noted import noted  # with its statements, which only tables need
+
+        return noted(self._db, kind, seqs)
 
     def notes(self, owner: Owner) -> tuple[Note, ...]:
         return tuple(map(rows.to_note, self._db.rows(READ["notes"], _owned(owner))))

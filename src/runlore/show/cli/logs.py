@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from runlore.model.jsonable import jsonable
 from runlore.recall.logs import POLL
 from runlore.recall.task import Task
 from runlore.show.cli import candidates
 from runlore.show.cli.lazy import CANCELLED
 from runlore.show.cli.shared import find_run, find_step, json_option
-from runlore.show.cli.table import jsonable, print_json
+from runlore.show.cli.table import print_json
 from runlore.show.cli.terminal import echo_line
 
 if TYPE_CHECKING:

@@ -58,6 +58,8 @@ def pipeline() -> None:
         "show": (_HERE + "run:show", "Show one run with its steps."),
         "logs": (_HERE + "logs:run_logs", "Print what the steps of a run wrote."),
         "report": (_HERE + "report:report", "Write a report of a run: one HTML file."),
+        "metrics": (_HERE + "metrics:metrics", "List what a run measured, or print a series."),
+        "note": (_HERE + "note:note", "Print or write the note of a run."),
         "tag": (_HERE + "tag:tag_run", "Show or change the tags of a run."),
         "export": (_HERE + "portable:export", "Write a run to a folder, to be imported elsewhere."),
         "import": (_HERE + "portable:import_", "Read an exported run into this record."),
@@ -66,7 +68,7 @@ def pipeline() -> None:
     },
 )
 def run() -> None:
-    """Runs: list, show, logs, report, export, import, delete."""
+    """Runs: list, show, logs, metrics, note, report, tag, export, import, delete."""
 
 
 @main.group(

@@ -73,8 +73,11 @@ def _watch_list(pipeline: str | None, given: dict[str, Any], options: dict[str, 
 
 def print_runs(runs: list[Run], *, as_json: bool, more: int = 0) -> None:
     """Print one row for each run."""
-    # the table shows neither parameters nor metadata, and reading these takes as long as all the rest
-    rows = [run.to_row() if as_json else _row(run) for run in runs]
+    rows = [_row(run) for run in runs]
+    if as_json and runs:
+        from runlore.recall.rows import rows_of  # the table shows neither parameters nor metadata
+
+        rows = list(rows_of(runs[0]._record, (run._now() for run in runs), client().run_of))
     print_rows(rows, COLUMNS, as_json=as_json, empty="There are no such runs.", more=more)
 
 
@@ -102,7 +105,9 @@ def show(run: str, watch: bool, as_json: bool) -> None:
     if as_json:
         facts, steps = _facts(found), [step.to_row() for step in found.steps.values()]
         facts["trigger"] = found.trigger.to_rows() if found.trigger is not None else []
-        print_json({**facts, "steps": steps, "outputs": {k: v.pathspec for k, v in found.outputs.items()}})
+        facts["metrics"] = [metric.to_row() for metric in found.metrics.values()]
+        outputs = {name: version.pathspec for name, version in found.outputs.items()}
+        print_json({**facts, "steps": steps, "outputs": outputs})
         return
     for line in _shown(found):
         click.echo(line)
@@ -119,6 +124,10 @@ def _shown(run: Run) -> Iterator[str]:
         yield "It has no steps."
         return
     yield from rows_lines(steps, ("name", "status", "tasks", "took", "cache_note"), width())
+    metrics = [metric.to_row() for metric in run.metrics.values()]
+    if metrics:
+        yield ""
+        yield from rows_lines(metrics, ("metric", "last", "min", "max", "count"), width())
 
 
 def _took(one: Run | Step) -> str | None:
@@ -147,6 +156,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "parameters": run.parameters.shown(),
         "metadata": dict(run.metadata),
         "tags": list(run.tags),
+        "note": run.note,
     }
 
 

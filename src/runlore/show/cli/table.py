@@ -7,7 +7,6 @@ others, and times are ages. Anywhere else nothing is shortened, and times are wr
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -54,6 +53,8 @@ def rows_lines(rows: Sequence[Row], columns: Sequence[str], room: int | None) ->
 
 def print_json(value: Any) -> None:
     """Print strict JSON; what JSON cannot say is printed as text."""
+    from runlore.model.jsonable import jsonable  # tables do without it
+
     click.echo(json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
@@ -177,20 +178,3 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(str(value))
-
-
-def jsonable(value: Any) -> Any:
-    """The value as JSON says it; numbers that are not finite and everything else become text."""
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    return str(value)
