@@ -99,6 +99,33 @@ def test_where_a_run_came_from_is_told(book: Any) -> None:
     assert f"Resumes run {first.id}, which was deleted" in text_of(report_of(book, second))
 
 
+def test_a_note_is_markdown_and_nothing_else(book: Any, read_html: Read) -> None:
+    """The note of a run stands near the top as its Markdown says, hostile or long as it may be; its writer is named."""
+    run = book.run()
+    handle = book.client.run_of(run)
+    assert 'id="note"' not in report_of(book, run)
+
+    handle.note = f"# Good\n\nuse **this** one\n\n{ATTACK}\n\n[out](javascript:alert(1)) [in](https://a.example/)"
+    page = report_of(book, run)
+    found, text = read_html(page)
+    assert "<h3>Good</h3>" in page and "<strong>this</strong>" in page and "<script" not in page
+    assert page.index('id="note"') < page.index('id="graph"')
+    assert [a["href"] for name, a in found if a.get("target")] == ["https://a.example/"]
+    assert "use **this** one" in read_html(handle._repr_html_())[1]
+
+    handle.steps["train"].note = "slow but steady"
+    handle.outputs["model"].note = "keep me"
+    text = text_of(report_of(book, run))
+    assert "slow but steady" in text and "keep me" in text
+    assert "slow but steady" in handle.steps["train"]._repr_html_()
+    assert "keep me" in handle.outputs["model"]._repr_html_()
+
+    handle.note = '"&<>' * 15_000
+    page = report_of(book, run)
+    read_html(page)
+    assert re.search(r"… and [\d,]+ more characters", page) and len(page) < 60_000
+
+
 def test_each_attempt_has_its_bar(book: Any, read_html: Read) -> None:
     """A task that was tried again has a bar for each attempt, as long as it took, in the colour of how it ended."""
     run, fence = book.begin()

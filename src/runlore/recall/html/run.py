@@ -14,6 +14,7 @@ from runlore.recall.decoding import decode_notes
 from runlore.recall.html.card import card, facts, folded, pre, table, title
 from runlore.recall.html.graph import graph, took
 from runlore.recall.html.markup import Html, cut
+from runlore.recall.html.note import note_of
 from runlore.recall.html.status import badge
 from runlore.recall.html.value import pairs, when
 from runlore.record.port import Record
@@ -31,6 +32,7 @@ def run_html(record: Record, run: Run) -> Html:
     noted = {entry.key: decode_notes(entry.value) for entry in record.metadata(Owner(kind=OwnerKind.RUN, seq=run.seq))}
     parameters = Parameters(run.parameters, owner=f"{run.pipeline}/{run.number}").shown()
     told = {
+        "note": note_of(record, Owner(kind=OwnerKind.RUN, seq=run.seq)),
         "name": run.name,
         "created": when(run.created),
         "parameters": pairs(parameters, _PAIRS),

@@ -16,6 +16,7 @@ from runlore.recall.html.card import card, facts, pre, table, title
 from runlore.recall.html.flow import Flow, flows
 from runlore.recall.html.graph import took
 from runlore.recall.html.markup import Html, cut, joined
+from runlore.recall.html.note import note_of
 from runlore.recall.html.status import badge
 from runlore.recall.html.value import pairs, when
 from runlore.record.port import Record
@@ -29,6 +30,7 @@ def step_html(record: Record, step: Step, pathspec: str) -> Html:
     owner = Owner(kind=OwnerKind.STEP, seq=step.run, step=step.index)
     failure = next((task.failure for task in tasks if task.failure is not None), None)
     told = {
+        "note": note_of(record, owner),
         "started": when(step.started),
         "cache": cut(step.cache_note or "", 200),
         "tasks": None if step.tasks is None else states_of(latest(tasks), step.tasks),

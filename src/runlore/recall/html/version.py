@@ -21,6 +21,7 @@ def version_html(version: ArtifactVersion) -> Html:
     """A version, or an element of a collection."""
     noted = [(key, entry) for key, entry in version.run_metadata.items() if key != "storage_size"]
     told: dict[str, object] = {
+        "note": cut(version.note or "", 300),
         "type": cut(version.type, 200),
         "size": shown_size(version.size),
         "created": when(version.created),

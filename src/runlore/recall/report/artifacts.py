@@ -101,6 +101,7 @@ def _words(name: str, version: ArtifactVersion) -> Html:
             tag("p", cut(name, 160), class_="soft small"),
             tag("p", cut(content.type, 120), f" · {shown_size(content.size)}", class_="small"),
             tag("p", cut(", ".join(labels), 200), class_="small") if labels else None,
+            tag("p", cut(version.note or "", 300)) if version.note else None,
             facts(told, Room(4_000)),
             tag("p", digest(content.digest), class_="soft small"),
         ]

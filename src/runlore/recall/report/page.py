@@ -20,6 +20,7 @@ from runlore.recall.report.artifacts import artifacts
 from runlore.recall.report.heading import heading
 from runlore.recall.report.lineage import runs_graph, traced
 from runlore.recall.report.measures import metrics
+from runlore.recall.report.note import note
 from runlore.recall.report.part import code, facts, section
 from runlore.recall.report.room import Room
 from runlore.recall.report.steps import steps
@@ -48,6 +49,7 @@ def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = Fals
     account = Account(reader, handle, noun)
     parts = [
         ("failure", "Failure", _failure(account, Room(10_000))),
+        ("note", "Note", note(account, Room(6_000))),
         ("graph", "Graph", _graph(account)),
         ("timeline", "Timeline", timeline(account, Room(16_000))),
         ("metrics", "Metrics", metrics(account, Room(24_000))),

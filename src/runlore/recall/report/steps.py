@@ -18,6 +18,7 @@ from runlore.recall.decoding import decode_notes
 from runlore.recall.html.flow import flows
 from runlore.recall.html.graph import took
 from runlore.recall.html.markup import Html, cut, joined, tag
+from runlore.recall.html.note import note_of
 from runlore.recall.html.status import badge
 from runlore.recall.html.step import attempts_of, latest, states_of
 from runlore.recall.html.value import pairs, when
@@ -112,6 +113,7 @@ def _facts(account: Account, step: Step, tasks: tuple[Task, ...]) -> Mapping[str
     memory = [task.usage.memory for task in tasks if task.usage.memory is not None]
     config: Any = json.loads(step.config)
     return {
+        "note": note_of(account.record, owner),
         "parameters": pairs(Parameters(step.parameters, owner=step.name).shown(), _PAIRS),
         "metadata": pairs({one.key: decode_notes(one.value) for one in account.record.metadata(owner)}, _PAIRS),
         "started": when(step.started),

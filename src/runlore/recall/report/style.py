@@ -65,7 +65,7 @@ iframe{width:100%;height:14em;resize:vertical;border:1px solid var(--line);borde
 background:#fff;color-scheme:light}
 .runlore-wide{overflow:auto;max-width:100%}.runlore-note{color:var(--soft);font-size:.9rem}
 .note blockquote{margin:.6rem 0;padding-left:1em;border-left:3px solid var(--line);color:var(--soft)}
-.note h1,.note h2,.note h3{font-size:1rem;border:0;padding:0;margin:1rem 0 .3rem}
+.note h3,.note h4,.note h5,.note h6{font-size:1rem;border:0;padding:0;margin:1rem 0 .3rem}
 .note code{background:var(--band);padding:.1em .3em;border-radius:3px}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2.5rem}
 .packages{columns:13rem;column-gap:1.6rem;font-size:.86rem}.packages div{break-inside:avoid}
