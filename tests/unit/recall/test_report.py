@@ -312,10 +312,12 @@ def test_a_large_run_stays_below_300_kb(book: Any, read_html: Read, filling: str
     long = (filling * 4_000)[:4_000]
     run = hostile(book, long, steps=150)
     page = report_of(book, run)
-    read_html(page)
+    found, _ = read_html(page)
 
     assert without_pictures(page) < 300_000
     assert re.search(r"… and [\d,]+ more steps", page)
+    ids = {attributes["id"] for _, attributes in found if "id" in attributes}
+    assert {a["href"][1:] for _, a in found if a.get("href", "").startswith("#")} <= ids
 
 
 def test_a_run_of_10_000_steps_is_told_in_part(book: Any) -> None:

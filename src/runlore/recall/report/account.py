@@ -29,6 +29,8 @@ class Account:
         self.run = noun
         self.steps = self.record.steps(noun.seq)
         self.told = _told(self.steps)
+        #: Positions of the steps that the page has an address for.
+        self.linked: frozenset[int] = frozenset()
         self._tasks: dict[int, tuple[model.Task, ...]] = {}
         self._places: dict[int, str] = {}
         self.failure = failure_of(self.record, noun, self.steps)
@@ -46,6 +48,10 @@ class Account:
         if step not in self._tasks:
             self._tasks[step] = self.record.tasks(self.run.seq, step)
         return self._tasks[step]
+
+    def address(self, step: int) -> str | None:
+        """Where in the page a step is told of; ``None`` if it is not."""
+        return f"#step-{step}" if step in self.linked else None
 
     def place(self, run: int) -> str | None:
         """Pathspec of a run by its sequence, or ``None`` if it was deleted."""

@@ -94,6 +94,7 @@ def _words(name: str, version: ArtifactVersion) -> Html:
     told: dict[str, object] = {cut(key, 40): shown(value, 160) for key, value in noted[:_FACTS]}
     if len(noted) > _FACTS:
         told["…"] = f"and {len(noted) - _FACTS:,} more facts"
+    note = version.note
     labels = [*version.aliases, *version.tags]
     return joined(
         [
@@ -101,7 +102,7 @@ def _words(name: str, version: ArtifactVersion) -> Html:
             tag("p", cut(name, 160), class_="soft small"),
             tag("p", cut(content.type, 120), f" · {shown_size(content.size)}", class_="small"),
             tag("p", cut(", ".join(labels), 200), class_="small") if labels else None,
-            tag("p", cut(version.note or "", 300)) if version.note else None,
+            tag("p", cut(note, 300)) if note else None,
             facts(told, Room(4_000)),
             tag("p", digest(content.digest), class_="soft small"),
         ]

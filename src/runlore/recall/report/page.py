@@ -47,6 +47,7 @@ def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = Fals
     if draw:
         _draw(handle)
     account = Account(reader, handle, noun)
+    every = steps(account, Room(95_000), Room(26_000), Room(32_000))  # first, as others lead to it
     parts = [
         ("failure", "Failure", _failure(account, Room(10_000))),
         ("note", "Note", note(account, Room(6_000))),
@@ -56,7 +57,7 @@ def report_of(reader: Reader, handle: Run, noun: model.Run, *, draw: bool = Fals
         ("parameters", "Parameters", _parameters(account, Room(6_000), Room(6_000))),
         ("lineage", "Lineage", _lineage(account)),
         ("artifacts", "Artifacts", artifacts(account, Room(24_000))),
-        ("steps", "Steps", steps(account, Room(95_000), Room(26_000), Room(32_000))),
+        ("steps", "Steps", every),
         ("code", "Code", sources(account, Room(20_000))),
         ("environment", "Environment", environment(account, Room(12_000))),
     ]
@@ -94,10 +95,8 @@ def _failure(account: Account, room: Room) -> Html | None:
 
 
 def _graph(account: Account) -> Html:
-    told = {step.index for step in account.told}
-
     def target(step: model.Step) -> str | None:
-        return f"#step-{step.index}" if step.index in told else None
+        return account.address(step.index)
 
     drawn = _fitting(lambda most: graph(account.steps, most=most, target=target, height="54rem"), _PLACES, _GRAPH)
     return section("graph", "Graph", drawn)
@@ -128,10 +127,13 @@ def _parameters(account: Account, parameters: Room, metadata: Room) -> Html | No
     if not found and not noted:
         return None
     sides = [
-        tag("div", facts({cut(name, 80): shown(value, 400) for name, value in values.items()}, room), title=what)
+        tag(
+            "div",
+            tag("h3", what) if found and noted else None,
+            facts({cut(name, 80): shown(value, 400) for name, value in values.items()}, room),
+        )
         for what, values, room in (("Parameters", found, parameters), ("Metadata", noted, metadata))
         if values
     ]
-    return section(
-        "parameters", "Parameters" if not noted else "Parameters and metadata", tag("div", *sides, class_="columns")
-    )
+    title = "Parameters and metadata" if found and noted else "Parameters" if found else "Metadata"
+    return section("parameters", title, tag("div", *sides, class_="columns"))

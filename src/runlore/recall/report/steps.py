@@ -56,6 +56,7 @@ def steps(account: Account, room: Room, sources: Room, logs: Room) -> Html | Non
         sources.left -= given[0] - code_share.left
         logs.left -= given[1] - log_share.left
     fitting = room.fitting(drawn[step.index] for step in account.told)
+    account.linked = frozenset(step.index for step in account.told[: len(fitting)])
     left_out = len(account.steps) - len(fitting)
     return section("steps", "Steps", tag("div", *fitting, class_="steps"), more(left_out, "more steps"))
 

@@ -32,7 +32,7 @@ def timeline(account: Account, room: Room) -> Html | None:
     ends = [end for step, at in began for end in (step.ended, at) if end is not None]
     now = datetime.now(UTC) if account.run.status is Status.RUNNING else begin
     span = max((max(*ends, account.run.ended or begin, now) - begin).total_seconds(), 1e-6)
-    rows = room.fitting(_row(step, at, account.tasks(step.index), begin, span) for step, at in began[:_ROWS])
+    rows = room.fitting(_row(account, step, at, begin, span) for step, at in began[:_ROWS])
     marks = [tag("span", shown_seconds(span * part / 4) if part else "0") for part in range(5)]
     axis = (tag("span"), tag("div", *marks, class_="axis", aria_hidden="true"))
     started = (
@@ -50,13 +50,14 @@ def _began(account: Account, step: Step) -> datetime | None:
     return min((task.started for task in account.tasks(step.index) if task.started is not None), default=None)
 
 
-def _row(step: Step, began: datetime, tasks: Sequence[Task], begin: datetime, span: float) -> Html:
+def _row(account: Account, step: Step, began: datetime, begin: datetime, span: float) -> Html:
     def share(time: datetime) -> float:
         return min(max((time - begin).total_seconds() / span * 100, 0.0), 100.0)
 
     now = datetime.now(UTC)
-    ran = [task for task in tasks if task.started is not None]
-    name = tag("a", step.name, href=f"#step-{step.index}", class_="name", title=step.name)
+    ran = [task for task in account.tasks(step.index) if task.started is not None]
+    href = account.address(step.index)
+    name = tag("span" if href is None else "a", step.name, href=href, class_="name", title=step.name)
     if not ran:
         bars = [_bar(share(began), share(step.ended or now), step.status, f"{step.name}: {step.status}")]
     elif len(ran) <= _BARS:
