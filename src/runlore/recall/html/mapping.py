@@ -41,7 +41,7 @@ def _table(kind: str, first: list[tuple[str, Any]]) -> tuple[tuple[str, ...], li
     if first and all(isinstance(thing, ArtifactVersion) for _, thing in first):
         return ("artifact", "type", "size"), list(_versions(first))
     if first and all(isinstance(thing, Metric) for _, thing in first):
-        return ("", "last", "min", "max", "points"), list(_metrics(first))
+        return ("curve", "last", "min", "max", "points"), list(_metrics(first))
     if first and all(isinstance(thing, MetadataEntry) for _, thing in first):
         return ("value", "type", "created"), [
             (cut(name, _NAME), shown(one.value), one.type, when(one.created)) for name, one in first

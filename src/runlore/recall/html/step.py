@@ -75,7 +75,7 @@ def flow_table(found: Sequence[Flow]) -> Html | None:
         )
         for flow in found[:_FLOWS]
     ]
-    return table(("name", "", "artifact", "type", "size"), rows, more=len(found) - _FLOWS) if rows else None
+    return table(("name", "kind", "artifact", "type", "size"), rows, more=len(found) - _FLOWS) if rows else None
 
 
 def latest(tasks: Sequence[Task]) -> dict[int, Task]:

@@ -100,7 +100,7 @@ def _inside(account: Account, step: Step, sources: Room, logs: Room) -> Iterator
         for flow in found[:_FLOWS]
     ]
     if rows:
-        yield table(("name", "", "artifact", "type", "size", "digest"), rows, Room(8_000), count=len(found))
+        yield table(("name", "kind", "artifact", "type", "size", "digest"), rows, Room(8_000), count=len(found))
     source = _source(account, step)
     if source:
         yield tag("details", tag("summary", "Code", class_="soft"), code(source, sources))

@@ -67,6 +67,7 @@ background:#fff;color-scheme:light}
 .note blockquote{margin:.6rem 0;padding-left:1em;border-left:3px solid var(--line);color:var(--soft)}
 .note h3,.note h4,.note h5,.note h6{font-size:1rem;border:0;padding:0;margin:1rem 0 .3rem}
 .note code{background:var(--band);padding:.1em .3em;border-radius:3px}
+.facts+.wide{margin-top:.8rem}.columns h3{margin-top:0}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2.5rem}
 .packages{columns:13rem;column-gap:1.6rem;font-size:.86rem}.packages div{break-inside:avoid}
 footer{margin:3.4rem 0 0;padding-top:.8rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
