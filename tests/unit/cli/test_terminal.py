@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runlore.model.units import shown_age
 from runlore.show.cli.table import columns_of, shortened, table_lines
+from runlore.show.cli.tree import folded
 
 Terminal = Callable[..., str]
 Cli = Callable[..., Result]
@@ -114,6 +115,22 @@ def test_a_reader_that_has_enough_ends_it_quietly(cli: Cli, home: Path) -> None:
     os.close(writing)
 
     assert done.stderr == ""
+
+
+def test_a_tree_is_folded_within_its_branches() -> None:
+    """A line of a tree that is too long goes on below itself, with the branches beside it; names stay whole."""
+    tree = "top\n├ one two three four\n│ └ artifact:long@1 made by training/1\n└ last"
+
+    assert list(folded(tree, 16)) == [
+        "top",
+        "├ one two three",
+        "│     four",
+        "│ └ artifact:long@1",
+        "│       made by",
+        "│       training/1",
+        "└ last",
+    ]
+    assert list(folded(tree, None)) == tree.split("\n")
 
 
 TEXTS = st.text(st.sampled_from("ab 数é\u0301…/1"), max_size=40)

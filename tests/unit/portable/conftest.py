@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from runlore import log_metadata, pipeline, register_artifact, save_artifact, step
+from runlore import log_metadata, log_metric, pipeline, register_artifact, save_artifact, step
 from runlore.author import current
 from runlore.recall.run import Run
 from runlore.recall.version import ArtifactVersion
@@ -60,6 +60,8 @@ def load(n: int) -> Annotated[list[int], "numbers"]:
     logging.getLogger("story").warning("two\nlines")
     log_metadata({"rows": n, "group": {"a": 1.5, "b": float("nan")}})
     log_metadata({"rows": n + 1})
+    for epoch in range(3):
+        log_metric("loss", 1 / (epoch + 1), step=epoch)
     save_artifact({"by": "hand"}, "noted", tags=["kept"], metadata={"why": "so"})
     return list(range(n))
 
@@ -189,6 +191,7 @@ def _step(step: Any) -> dict[str, Any]:
         )
     }  # fmt: skip
     told["parameters"] = repr(dict(step.parameters))
+    told["metrics"] = {name: list(series) for name, series in step.metrics.items()}
     told["metadata"] = _metadata(step)
     told["upstream"] = [one.name for one in step.upstream] if hasattr(step, "upstream") else None
     for kind in ("inputs", "outputs", "saved_artifacts"):

@@ -16,6 +16,8 @@ from runlore.recall.version import ArtifactVersion
 from runlore.show.cli import candidates
 from runlore.show.cli.shared import client, json_option, named
 from runlore.show.cli.table import print_json
+from runlore.show.cli.terminal import width
+from runlore.show.cli.tree import folded
 
 FORMATS = ("tree", "mermaid", "dot", "json")
 #: An element of a collection version, as trees name it.
@@ -49,8 +51,11 @@ def lineage(
     graph = found.lineage(direction, depth, breadth=breadth or None, limit=limit or None)
     if as_json or form == "json":
         print_json(graph.to_dict())
+    elif form == "tree":
+        for line in folded(graph.to_tree(), width()):
+            click.echo(line)
     else:
-        click.echo({"tree": graph.to_tree, "mermaid": graph.to_mermaid, "dot": graph.to_dot}[form]())
+        click.echo(graph.to_mermaid() if form == "mermaid" else graph.to_dot())
     if graph.more:
         bounds = ", ".join(("--depth", "--breadth", "--limit") if depth is not None else ("--breadth", "--limit"))
         click.echo(f"This is not all of it; see {bounds}.", err=True)
