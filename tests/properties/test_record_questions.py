@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from runlore.model.change import AliasMoved, MetadataSet, MetricsLogged, RunFinished, StepsPlanned, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.metric import Points
-from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
+from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query, about
 from runlore.model.status import Status
 from runlore.record.memory import MemoryRecord
 from runlore.record.port import Record
@@ -116,6 +116,7 @@ KEYS = {
         *("parameter:lr", "parameter:common", "parameter:rare", "parameter:none"),
         *("metadata:m", "metadata:m.x", "metadata:m.x.y", "metadata:old"),
         *("metric:loss", "metric.min:loss", "metric.max:a.b", "metric.count:loss"),
+        *(about("step.metadata", "b", "m"), about("step.metric", "a", "loss")),
     ],
     "version": ["metadata:loss"],
 }

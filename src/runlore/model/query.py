@@ -111,11 +111,43 @@ FIELDS: dict[str, dict[str, str]] = {
 #: Prefixes of each noun's fields that are named by a key. ``metric:loss`` is the last value, ``metric.min:loss`` and
 #: ``metric.max:loss`` are the best ones, ``metric.count:loss`` says how many there are. A run has the metadata and
 #: metrics of its steps as well, unless it has its own under that key; then several values may stand under one key, of
-#: which a condition asks that any meets it, and a negative one that none does.
+#: which a condition asks that any meets it, and a negative one that none does. ``step.…`` is about what one step noted
+#: or measured, and ``artifact.metadata`` about what a run made of one artifact: see `about`.
 KEYED: dict[str, tuple[str, ...]] = {
-    "run": ("parameter", "metadata", "metric", "metric.min", "metric.max", "metric.count"),
+    "run": (
+        "parameter",
+        "metadata",
+        "metric",
+        "metric.min",
+        "metric.max",
+        "metric.count",
+        "step.metadata",
+        "step.metric",
+        "step.metric.min",
+        "step.metric.max",
+        "step.metric.count",
+        "artifact.metadata",
+    ),
     "version": ("metadata",),
 }
+
+
+#: Stands between the name of a step or artifact and the key, since no name holds it.
+_BETWEEN = "\0"
+
+
+def about(prefix: str, name: str, key: str) -> str:
+    """The field that is about one step or artifact, such as ``("step.metadata", "train", "accuracy")``."""
+    return f"{prefix}:{name}{_BETWEEN}{key}"
+
+
+def keyed_parts(field: str) -> tuple[str, str | None, str]:
+    """Prefix, step or artifact if there is one, and key of a field that is named by a key."""
+    prefix, _, key = field.partition(":")
+    if not prefix.startswith(("step.", "artifact.")):
+        return prefix, None, key
+    name, _, key = key.partition(_BETWEEN)
+    return prefix, name, key
 
 
 @noun

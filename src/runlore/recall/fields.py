@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runlore.errors import QueryInvalid
 from runlore.model.noun import noun
-from runlore.model.query import FIELDS, KEYED, SEVERAL
+from runlore.model.query import FIELDS, KEYED, SEVERAL, about
 from runlore.model.suggest import did_you_mean
 
 #: Other names that fields are known by.
@@ -71,6 +71,8 @@ def field_called(noun: str, path: Sequence[Name], *, verb: str = "filtered") -> 
     prefix = GROUPS.get(head.text)
     if prefix is not None and prefix in KEYED.get(noun, ()):
         return _under(prefix, rest, head.text)
+    if noun == "run" and head.text in ("steps", "artifacts"):
+        return _within(head.text, rest)
     whole = ".".join(part.text for part in path)
     name = ALIASES[noun].get(whole, whole)
     kind = FIELDS[noun].get(name)
@@ -88,6 +90,8 @@ def names_of(noun: str) -> tuple[str, ...]:
     """Every name of a field, and the forms of those with a key."""
     prefixes = KEYED.get(noun, ())
     keyed = [f"{word}.<name>" for word in ("parameters", "metadata", "metrics") if GROUPS[word] in prefixes]
+    if noun == "run":
+        keyed += ["steps.<step>.metadata.<name>", "steps.<step>.metrics.<name>", "artifacts.<artifact>.metadata.<name>"]
     return (*FIELDS[noun], *ALIASES[noun], *keyed)
 
 
@@ -105,6 +109,16 @@ def _under(prefix: str, rest: Sequence[Name], group: str) -> Field:
             f"After {group!r} a name is missing, such as {group}.{'loss' if 'metric' in group else 'lr'}."
         )
     return Field(f"{prefix}:{key}", "fact")
+
+
+def _within(group: str, rest: Sequence[Name]) -> Field:
+    """What one step noted or measured, or what the run made of one artifact."""
+    known = {"metadata": "metadata"} if group == "artifacts" else {"metadata": "metadata", "metrics": "metric"}
+    if len(rest) < 2 or rest[1].text not in known:
+        forms = " or ".join(f"{group}.<name>.{word}.<key>" for word in known)
+        raise QueryInvalid(f"After {group!r} come a name and what is asked of it: {forms}.")
+    prefix, _, key = _under(known[rest[1].text], rest[2:], rest[1].text).name.partition(":")
+    return Field(about(f"{group.removesuffix('s')}.{prefix}", rest[0].text, key), "fact")
 
 
 def _plural(noun: str) -> str:

@@ -231,6 +231,6 @@ def _order(noun: str, sort_by: str | None) -> tuple[str | None, bool]:
     if direction not in ("asc", "desc"):
         raise QueryInvalid(f"sort_by={shortly(sort_by)} begins with 'asc:' or 'desc:', not {shortly(direction)}.")
     field = _field(noun, name, "sorted")
-    if field.several:
+    if field.several or field.name.startswith("artifact."):
         raise unknown(noun, name, "sorted")
     return field.name, direction == "desc"

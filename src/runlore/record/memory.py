@@ -21,7 +21,7 @@ from runlore.model.digest import digest_of
 from runlore.model.metadata import Entry, Note, Owner, OwnerKind, Tag
 from runlore.model.metric import Metric, Points, joined
 from runlore.model.noun import changed
-from runlore.model.query import AnyOf, Condition, Filter, Not, Page, Query
+from runlore.model.query import AnyOf, Condition, Filter, Not, Page, Query, keyed_parts
 from runlore.model.run import Definition, Event, Fence, Lease, LogChunk, Pipeline, Run, Step, Task
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
@@ -185,9 +185,8 @@ class MemoryRecord(PrunedMemory):
     def _compares(self, kind: str, noun: Any, group: tuple[Condition, ...]) -> bool:
         seq = _sequence(noun)
         condition = group[0]
-        prefix, separator, key = condition.field.partition(":")
-        if separator:
-            values = list(self._facts_under(kind, seq, prefix, key).values())
+        if ":" in condition.field:
+            values = list(self._facts_under(kind, seq, condition.field).values())
             return matches_range(group, *values) if len(group) > 1 else matches_fact(condition, *values)
         if condition.field == "tag":
             return matches_tags(condition, [tag.name for tag in self.tags(Owner(kind=OwnerKind(kind), seq=seq))])
@@ -195,19 +194,28 @@ class MemoryRecord(PrunedMemory):
             return matches_tags(condition, [alias.name for alias in self.aliases_of(seq)])
         return all(matches_field(kind, one, _field(noun, one.field)) for one in group)
 
-    def _facts_under(self, kind: str, seq: int, prefix: str, key: str) -> dict[int, object]:
-        """Step → value."""
+    def _facts_under(self, kind: str, seq: int, field: str) -> dict[int, object]:
+        """Step → value; of an artifact that a run made, version → value."""
+        prefix, name, key = keyed_parts(field)
+        if prefix.startswith("artifact."):
+            versions = [version for version in self._t.versions.values() if version.artifact == name]
+            made = [version.seq for version in versions if version.producer and version.producer[0] == seq]
+            found = {one: self._facts_under("version", one, f"metadata:{key}") for one in made}
+            return {one: values[OWN] for one, values in found.items() if values}
         facts = self._t.facts.get((kind, seq), {})
-        return {fact[2]: value for fact, value in facts.items() if fact[:2] == (prefix, key)}
+        place = (prefix.removeprefix("step."), key)
+        values = {fact[2]: value for fact, value in facts.items() if fact[:2] == place}
+        if name is None:
+            return values
+        return {step: value for step, value in values.items() if step != OWN and self._t.steps[seq, step].name == name}
 
     def _place(self, query: Query, noun: Any) -> tuple[bool, int, Any, int]:
         """Whether there is no value, its rank, the value, and the sequence."""
         seq = _sequence(noun)
         if query.order is None:
             return False, 0, 0, seq
-        prefix, separator, key = query.order.partition(":")
-        if separator:
-            values = self._facts_under(query.noun, seq, prefix, key)
+        if ":" in query.order:
+            values = self._facts_under(query.noun, seq, query.order)
             return *sorted_as(values[max(values)] if values else None), seq
         value = comparable(_field(noun, query.order))
         return (True, -1, 0, seq) if value is None else (False, 0, value, seq)

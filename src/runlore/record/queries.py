@@ -41,7 +41,7 @@ def checked_query(query: Query) -> None:
 
 def _checked_order(noun: str, fields: dict[str, str], order: str) -> None:
     prefix, separator, _ = order.partition(":")
-    if separator and prefix in KEYED.get(noun, ()):
+    if separator and prefix in KEYED.get(noun, ()) and not prefix.startswith("artifact."):
         return
     if order not in fields or order in SEVERAL:
         known = [name for name in fields if name not in SEVERAL]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runlore.errors import QueryInvalid
-from runlore.model.change import MetadataSet, MetricsLogged
+from runlore.model.change import MetadataSet, MetricsLogged, VersionSaved
 from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.metric import Points
-from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator, Query
+from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator, Query, about
 from runlore.record.port import Record
-from runlore.testing.record_stories import ask, at, begun, done, new_step, walk
+from runlore.testing.record_stories import ask, at, begun, done, new_step, new_version, walk
 
 
 def is_(field: str, operand: object, operator: str = "eq") -> Condition:
@@ -110,6 +110,59 @@ class RecordSearchContract:
         own = Owner(kind=OwnerKind.RUN, seq=seqs[2])
         record.commit([MetadataSet(owner=own, values=(("score", "7"),), at=at(2), facts=(("score", 7),))])
         assert walk(record, "run", order="metadata:score", descending=False) == [seqs[1], seqs[2], seqs[0]]
+
+    def test_one_step_is_asked_by_name(self, record: Record) -> None:
+        """What the named step noted or measured counts, whatever other steps did, until the run has its own."""
+        seqs = []
+        for names in (("load", "train"), ("train", "load"), ("other", "last")):
+            run, fence = begun(record, *(new_step(index, name) for index, name in enumerate(names)))
+            record.commit([_noted(run.seq, step, score) for step, score in enumerate((1, 9))], fence=fence)
+            points = Points(values=(0.5,), progress=(None,), times=(1,))
+            record.commit([MetricsLogged(step=1, part=0, series=(("loss", points),))], fence=fence)
+            seqs.append(run.seq)
+        score, loss = about("step.metadata", "train", "score"), about("step.metric.min", "train", "loss")
+
+        for condition, expected in (
+            (is_(score, 9), [seqs[0]]),
+            (is_(score, 0, "gt"), [seqs[1], seqs[0]]),
+            (is_(score, 5, "lt"), [seqs[1]]),
+            (is_(score, (1, 9), "in"), [seqs[1], seqs[0]]),
+            (is_(score, 9, "ne"), [seqs[2], seqs[1]]),
+            (is_(score, True, "null"), [seqs[2]]),
+            (is_(loss, 1, "le"), [seqs[0]]),
+            (AllOf((is_(score, 0, "gt"), is_(score, 5, "lt"))), [seqs[1]]),
+        ):
+            assert ask(record, "run", condition) == expected, condition
+            assert record.count(Query(noun="run", conditions=(condition,))) == len(expected)
+        assert walk(record, "run", order=score, limit=1) == [seqs[0], seqs[1], seqs[2]]
+        own = Owner(kind=OwnerKind.RUN, seq=seqs[0])
+        record.commit([MetadataSet(owner=own, values=(("score", "7"),), at=at(2), facts=(("score", 7),))])
+        assert ask(record, "run", is_(score, 0, "gt")) == [seqs[1]]
+
+    def test_what_a_run_made_is_asked_by_artifact(self, record: Record) -> None:
+        """A run is found by what is known of a version of the artifact that it made, once, and not after it is gone."""
+
+        def makes(name: str, *counts: int) -> int:
+            return done(record, *(new_version(name, b"%d" % rows, facts=(("rows", rows),)) for rows in counts)).seq
+
+        made = [makes("model", 1, 2), makes("data", 5), makes("model", 7)]
+        record.commit([VersionSaved(version=new_version("model", b"hand", facts=(("rows", 9),)))])
+        rows = about("artifact.metadata", "model", "rows")
+
+        for condition, expected in (
+            (is_(rows, 0, "gt"), [made[2], made[0]]),
+            (is_(rows, 7), [made[2]]),
+            (is_(rows, 9, "ge"), []),
+            (is_(rows, True, "null"), [made[1]]),
+            (is_(rows, 1, "ne"), [made[2], made[1]]),
+            (AllOf((is_(rows, 1, "gt"), is_(rows, 5, "lt"))), [made[0]]),
+            (AnyOf((is_(rows, 7), is_(about("artifact.metadata", "data", "rows"), 4, "gt"))), [made[2], made[1]]),
+        ):
+            assert walk(record, "run", condition, limit=1) == expected, condition
+            assert record.count(Query(noun="run", conditions=(condition,))) == len(expected)
+        record.delete_run(made[2])
+        assert walk(record, "run", is_(rows, 0, "gt")) == [made[0]]
+        assert record.count(Query(noun="run", conditions=(is_(rows, 0, "gt"),))) == 1
 
     @pytest.mark.parametrize(
         ("question", "said"),

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator
+from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator, about
 from runlore.model.status import Status
 from runlore.recall.filters import query_from
 from runlore.recall.where import where
@@ -71,6 +71,9 @@ DAY = AllOf((is_("created", NOVEMBER, "ge"), is_("created", NOVEMBER + timedelta
         ("metrics.loss.last < 0.3", is_("metric:loss", 0.3, "lt")),
         ("metrics.count > 3", is_("metric:count", 3, "gt")),
         ('metrics.loss."min" < 0.3', is_("metric:loss.min", 0.3, "lt")),
+        ("steps.train.metadata.eval.x > 1", is_(about("step.metadata", "train", "eval.x"), 1, "gt")),
+        ('steps."a.b".metrics.loss.min > 1', is_(about("step.metric.min", "a.b", "loss"), 1, "gt")),
+        ("artifacts.'m::x'.metadata.n = 1", is_(about("artifact.metadata", "m::x", "n"), 1)),
         ("tags = prod", is_("tag", "prod")),
         ("tags all of (a, b)", AllOf((is_("tag", "a"), is_("tag", "b")))),
         ("tags any (a, 'b c')", is_("tag", ("a", "b c"), "in")),
@@ -155,6 +158,8 @@ def test_versions_are_asked_for_sizes_and_aliases() -> None:
         ("id = 3a86", "startswith", 5),
         ("metrics < 3", "After 'metrics' a name is missing", 0),
         ("metadata..x = 1", "empty", 0),
+        ("steps.train = 1", "steps.<name>.metadata.<key> or steps.<name>.metrics.<key>", 0),
+        ("artifacts.model.metrics.x = 1", "artifacts.<name>.metadata.<key>", 0),
         (".status = failed", "empty", 0),
         ("and status = failed", "name of a field is expected", 0),
         ("status = failed and", "name of a field is expected", 19),

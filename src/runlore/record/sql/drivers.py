@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from runlore.model.noun import noun
-from runlore.model.query import Condition, Operator
+from runlore.model.query import Condition, Operator, keyed_parts
 from runlore.record.facts import fact_number
 from runlore.record.sql import zones
 from runlore.record.sql.kinds import CREATED, FACT_KINDS, FROM_STEPS, OWNER_KINDS
 from runlore.record.sql.piece import Piece, all_of
-from runlore.record.sql.predicate import COMPARE, WORD, Wanted, fact_range, predicate
+from runlore.record.sql.predicate import COMPARE, WORD, Wanted, fact_range, made_by_run, noted_by, predicate
 from runlore.record.sql.text import micros, pack
 
 
@@ -66,10 +66,9 @@ def _one_version(artifact: str, version: str, number: int) -> Driver:
 
 def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> list[Driver]:
     condition = conditions[0]
-    prefix, separator, key = condition.field.partition(":")
     equal = condition.operator is Operator.EQ
-    if separator:
-        return _fact_drivers(FACT_KINDS[noun, prefix], number, key, conditions)
+    if ":" in condition.field:
+        return _fact_drivers(noun, number, conditions)
     if noun == "run" and condition.field == "created" and condition.operator in COMPARE:
         return [_created_driver(number, conditions)]
     if condition.field == "tag" and equal:
@@ -88,18 +87,24 @@ def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> li
     return []
 
 
-def _fact_drivers(kind: int, number: int, key: str, conditions: tuple[Condition, ...]) -> list[Driver]:
+def _fact_drivers(noun: str, number: int, conditions: tuple[Condition, ...]) -> list[Driver]:
     operator = conditions[0].operator
     if operator is not Operator.EQ and operator not in COMPARE:
         return []
     text = isinstance(conditions[0].operand, str)
     if any(isinstance(one.operand, str) is not text for one in conditions):  # no value is both a text and a number
         return []
-    inner = fact_range(conditions)
+    prefix, name, key = keyed_parts(conditions[0].field)
+    kind, inner = FACT_KINDS[noun, prefix], fact_range(conditions)
     where = Piece(f"f.kind = {kind} and f.key = {WORD} and {inner.sql}", (pack(key), *inner.values))
+    if name is not None and not prefix.startswith("artifact."):
+        inner = all_of([inner, noted_by(name)])
+        where = all_of([where, noted_by(name)])
     index = "fact_text" if text else "fact_num"
     known = Piece(where.sql + (" and f.text is not null" if text else " and f.num is not null"), where.values)
-    once = _first_step(conditions) if kind in FROM_STEPS else None
+    if prefix.startswith("artifact."):
+        return _made_drivers(str(name), known, index, number, conditions)
+    once = _first_step(conditions) if kind in FROM_STEPS and name is None else None
     by_value = Driver(
         f"fact f indexed by {index}", "f.owner", known, number, sort=operator is not Operator.EQ, once=once
     )
@@ -107,7 +112,27 @@ def _fact_drivers(kind: int, number: int, key: str, conditions: tuple[Condition,
         return [by_value]
     if text:
         return [by_value, Driver("fact f indexed by fact_new", "f.owner", where, number, last=True, once=once)]
-    return [by_value, _zone_driver(kind, number, key, conditions, once)]
+    bounds = [(one.operator, fact_number(one.operand)) for one in conditions]
+    return [by_value, _zone_driver(kind, key, bounds, inner, number, once)]
+
+
+def _made_drivers(
+    artifact: str, known: Piece, index: str, number: int, conditions: tuple[Condition, ...]
+) -> list[Driver]:
+    """From what was noted on versions to the runs that made them, where these are few; else the runs, newest first."""
+    made = made_by_run(artifact, "v.run")
+    inner = fact_range(conditions, "e")
+    before = Piece(
+        "not exists (select 1 from version w cross join fact e where w.run = v.run and w.artifact = v.artifact and "
+        f"w.deleted < 2 and w.seq < v.seq and e.kind = f.kind and e.owner = w.seq and e.key = f.key and {inner.sql})",
+        inner.values,
+    )
+    tables = f"fact f indexed by {index} cross join version v"
+    where = all_of([known, Piece("v.seq = f.owner"), made])
+    return [
+        Driver(tables, "v.run", where, number, sort=True, once=before, joined="t.seq = v.run"),
+        Driver("", "t.seq", predicate("run", *conditions), number, last=True),
+    ]
 
 
 def _first_step(conditions: Sequence[Condition]) -> Piece:
@@ -155,10 +180,11 @@ def _created_driver(number: int, conditions: tuple[Condition, ...]) -> Driver:
     )
 
 
-def _zone_driver(kind: int, number: int, key: str, conditions: tuple[Condition, ...], once: Piece | None) -> Driver:
+def _zone_driver(
+    kind: int, key: str, bounds: Sequence[tuple[Operator, Any]], inner: Piece, number: int, once: Piece | None
+) -> Driver:
     """Walk newest first, passing over blocks that cannot hold a match."""
-    inner = fact_range(conditions)
-    blocks = _blocks(kind, Piece(WORD, (pack(key),)), [(one.operator, fact_number(one.operand)) for one in conditions])
+    blocks = _blocks(kind, Piece(WORD, (pack(key),)), bounds)
     where = Piece(
         f"{blocks.sql} and f.kind = {kind} and f.key = z.key and {_members('f.owner')} and {inner.sql}",
         (*blocks.values, *inner.values),

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runlore.model.query import Query
+from runlore.model.query import Query, keyed_parts
 from runlore.record.sql.drivers import Driver
 from runlore.record.sql.kinds import FACT_KINDS, FROM_STEPS
-from runlore.record.sql.piece import Piece
-from runlore.record.sql.predicate import SEQUENCE, WORD, Wanted
+from runlore.record.sql.piece import Piece, all_of
+from runlore.record.sql.predicate import SEQUENCE, WORD, Wanted, noted_by
 from runlore.record.sql.select import Compiled, conditions, joined
 from runlore.record.sql.text import pack
 
@@ -73,9 +73,11 @@ def without_value(query: Query) -> Piece:
 def _speaks(query: Query) -> Piece:
     """Which facts speak for their noun: of several steps that noted the key, the last one's."""
     assert query.order is not None
-    prefix, _, key = query.order.partition(":")
+    prefix, step, key = keyed_parts(query.order)
     kind = FACT_KINDS[query.noun, prefix]
     sql = f"s.kind = {kind} and s.key = {WORD}"
+    if step is not None:
+        return all_of([Piece(sql, (pack(key),)), noted_by(step, "s")])
     if kind in FROM_STEPS:
         later = "e.kind = s.kind and e.owner = s.owner and e.key = s.key and e.step > s.step"
         sql += f" and not exists (select 1 from fact e where {later})"

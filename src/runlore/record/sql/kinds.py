@@ -19,6 +19,12 @@ FACT_KINDS = {
     ("run", "metric.min"): METRIC_MIN,
     ("run", "metric.max"): METRIC_MAX,
     ("run", "metric.count"): METRIC_COUNT,
+    ("run", "step.metadata"): RUN_METADATA,
+    ("run", "step.metric"): METRIC_LAST,
+    ("run", "step.metric.min"): METRIC_MIN,
+    ("run", "step.metric.max"): METRIC_MAX,
+    ("run", "step.metric.count"): METRIC_COUNT,
+    ("run", "artifact.metadata"): VERSION_METADATA,
 }
 #: Kinds of which a run may have several values under one key, each from another step.
 FROM_STEPS = frozenset((RUN_METADATA, METRIC_LAST, METRIC_MIN, METRIC_MAX, METRIC_COUNT))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from runlore.model.query import FIELDS, AnyOf, Condition, Filter, Not, Operator
+from runlore.model.query import FIELDS, AnyOf, Condition, Filter, Not, Operator, keyed_parts
 from runlore.model.status import CODES, Status
 from runlore.record.facts import fact_number
 from runlore.record.queries import Term, terms
@@ -103,17 +103,10 @@ def filter_predicate(noun: str, part: Filter) -> Piece:
 def predicate(noun: str, *conditions: Condition) -> Piece:
     """A condition, or several ranges over one field, as a predicate over the noun's tables."""
     condition = conditions[0]
+    if ":" in condition.field:
+        return _fact_predicate(_has(noun, condition.field), conditions)
     if len(conditions) > 1:
-        prefix, separator, key = condition.field.partition(":")
-        if separator:
-            inner = fact_range(conditions)
-            return Piece(
-                f"{_has(FACT_KINDS[noun, prefix], SEQUENCE[noun])} and {inner.sql})", (pack(key), *inner.values)
-            )
         return all_of([predicate(noun, one) for one in conditions])
-    prefix, separator, key = condition.field.partition(":")
-    if separator:
-        return _fact_predicate(FACT_KINDS[noun, prefix], SEQUENCE[noun], key, condition)
     if condition.field == "tag":
         rows = f"tag g where g.kind = {OWNER_KINDS.index(noun)} and g.owner = {SEQUENCE[noun]}"
         return _label_predicate(condition, rows)
@@ -207,9 +200,28 @@ def _label_predicate(condition: Condition, rows: str) -> Piece:
     )
 
 
-def _has(kind: int, sequence: str) -> str:
-    """The beginning of a test for a fact under a key; what it must be follows, and a parenthesis."""
-    return f"exists (select 1 from fact f where f.kind = {kind} and f.owner = {sequence} and f.key = {WORD}"
+def _has(noun: str, field: str) -> Piece:
+    """The beginning of a test for a fact ``f`` under a key; what it must be follows, and a parenthesis."""
+    prefix, name, key = keyed_parts(field)
+    tables, owner = "fact f", SEQUENCE[noun]
+    where = Piece(f"f.kind = {FACT_KINDS[noun, prefix]} and f.key = {WORD}", (pack(key),))
+    if prefix.startswith("artifact."):
+        tables, owner = "version v cross join fact f", "v.seq"
+        where = all_of([made_by_run(str(name), SEQUENCE[noun]), where])
+    elif name is not None:
+        where = all_of([where, noted_by(name)])
+    return Piece(f"exists (select 1 from {tables} where f.owner = {owner} and {where.sql}", where.values)
+
+
+def noted_by(step: str, table: str = "f") -> Piece:
+    """Whether a fact of a run is what the step of this name noted or measured."""
+    return Piece(f"{table}.step in (select idx from step where run = {table}.owner and name = ?)", (pack(step),))
+
+
+def made_by_run(artifact: str, run: str) -> Piece:
+    """Whether version ``v`` is one of an artifact, made by a run, and there."""
+    sql = f"v.run = {run} and v.deleted < 2 and v.artifact = (select id from artifact where name = ?)"
+    return Piece(sql, (pack(artifact),))
 
 
 def fact_range(conditions: Sequence[Condition], table: str = "f") -> Piece:
@@ -217,20 +229,21 @@ def fact_range(conditions: Sequence[Condition], table: str = "f") -> Piece:
     return all_of([_fact_compare(condition.operator, condition.operand, table) for condition in conditions])
 
 
-def _fact_predicate(kind: int, sequence: str, key: str, condition: Condition) -> Piece:
-    operator, operand = condition.operator, condition.operand
-    has = _has(kind, sequence)
-    name = pack(key)
+def _fact_predicate(has: Piece, conditions: Sequence[Condition]) -> Piece:
+    operator, operand = conditions[0].operator, conditions[0].operand
+    if len(conditions) > 1:
+        return _with(has, fact_range(conditions))
     if operator is Operator.NULL:
-        return Piece(("not " if operand else "") + has + ")", (name,))
-    if operator is Operator.NE:
-        inner = _fact_compare(Operator.EQ, operand)
-        return Piece(f"not {has} and {inner.sql})", (name, *inner.values))
-    if operator in _NEGATED:
-        inner = _fact_compare(_NEGATED[operator], operand)
-        return Piece(f"({has}) and not {has} and {inner.sql}))", (name, name, *inner.values))
-    inner = _fact_compare(operator, operand)
-    return Piece(f"{has} and {inner.sql})", (name, *inner.values))
+        return Piece(("not " if operand else "") + has.sql + ")", has.values)
+    if operator not in _NEGATED:
+        return _with(has, _fact_compare(operator, operand))
+    matching = _with(has, _fact_compare(_NEGATED[operator], operand))
+    none = Piece(f"not {matching.sql}", matching.values)
+    return none if operator is Operator.NE else all_of([Piece(f"{has.sql})", has.values), none])
+
+
+def _with(has: Piece, inner: Piece) -> Piece:
+    return Piece(f"{has.sql} and {inner.sql})", (*has.values, *inner.values))
 
 
 def _fact_compare(operator: Operator, operand: Any, table: str = "f") -> Piece:
