@@ -7,7 +7,7 @@ from typing import Any
 
 from runlore.errors import QueryInvalid
 from runlore.model.noun import changed
-from runlore.model.query import AnyOf, Operator, Page, Query
+from runlore.model.query import AnyOf, Condition, Operator, Page, Query
 from runlore.record.queries import Term, checked_query, cursor_text, cursor_values, never, terms
 from runlore.record.sql import rows
 from runlore.record.sql.connection import Connection
@@ -16,7 +16,7 @@ from runlore.record.sql.piece import Piece
 from runlore.record.sql.predicate import COLUMNS, Wanted
 from runlore.record.sql.read import READ
 from runlore.record.sql.select import compiled, counting, estimating, is_creation, sequences
-from runlore.record.sql.text import pack
+from runlore.record.sql.text import moment, pack
 
 _NOUNS: dict[str, Callable[[Any], Any]] = {
     "pipeline": rows.to_pipeline,
@@ -28,6 +28,8 @@ assert set(COLUMNS) == set(_NOUNS)
 #: Conditions whose count is kept: (noun, field) → statement.
 _COUNTED = {("run", "pipeline"): "count_runs_of_pipeline", ("version", "artifact"): "count_versions_of_artifact"}
 _MOST = 2**63 - 1
+#: The column of a run that says when it began.
+_CREATED = 7
 #: Candidate rows that are counted at most when several indexes could be walked.
 ENOUGH = 100
 #: Alternatives that are walked side by side at most; more are looked at row by row.
@@ -124,6 +126,32 @@ class Lists:
 
     def _rows(self, query: Query, wanted: Sequence[Wanted], budget: int = BRANCHES) -> list[tuple[Any, Any]]:
         """Rows of a page, one more than asked for, each with its place in the order."""
+        if query.noun == "run" and query.order == "created":
+            return self._by_time(query, wanted, budget)
+        return self._walked(query, wanted, budget)
+
+    def _by_time(self, query: Query, wanted: Sequence[Wanted], budget: int) -> list[tuple[Any, Any]]:
+        """As `_rows`, in the order of when runs began, which is that of creation but for clocks that were set back.
+
+        So of the runs that were created next, the time of the one furthest away bounds the page: whatever lies beyond
+        it comes later. All that began within the bound are sorted.
+        """
+        near, far = (Operator.LE, Operator.GE) if query.descending else (Operator.GE, Operator.LE)
+        bounds: list[Condition] = []
+        beyond: list[Wanted] = []
+        if query.after is not None:
+            at, seq = cursor_values(query.after, 2)
+            bounds.append(Condition("created", near, moment(at)))
+            beyond.append(Piece(f"(t.created, t.seq) {'<' if query.descending else '>'} (?, ?)", (at, seq)))
+        within: list[Wanted] = [tuple(bounds)] if bounds else []
+        next_ones = self._rows(changed(query, order=None, after=None), [*within, *wanted, *beyond], budget)
+        placed = sorted([(row, (row[_CREATED], row[0])) for row, _ in next_ones], key=_place, reverse=query.descending)
+        if len(placed) <= query.limit:
+            return placed
+        bounds.append(Condition("created", far, moment(placed[-1][1][0])))
+        return self._walked(query, [tuple(bounds), *wanted], budget)
+
+    def _walked(self, query: Query, wanted: Sequence[Wanted], budget: int) -> list[tuple[Any, Any]]:
         driver, estimate = self._driver(query.noun, wanted, sorts=not is_creation(query))
         if estimate > ENOUGH:
             branches = self._branches(query.noun, wanted, budget)
@@ -181,6 +209,10 @@ class Lists:
         pieces = [sequences(noun, one, self._driver(noun, one, sorts=True)[0], tables) for one in branches]
         union = " union ".join(piece.sql for piece in pieces)
         return Piece(f"select count(*) from ({union})", tuple(value for piece in pieces for value in piece.values))
+
+
+def _place(entry: tuple[Any, Any]) -> Any:
+    return entry[1]
 
 
 def _placed(found: Sequence[Any], place: int) -> list[tuple[Any, Any]]:
