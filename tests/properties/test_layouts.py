@@ -20,7 +20,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     return sources, [draw(st.integers(0, 3)) for _ in sources]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(graphs(), st.integers(1, 30))
 def test_every_node_has_one_place_or_is_counted(graph: Graph, most: int) -> None:
     """No node is drawn twice, at most so many places are drawn, and what is left out is counted."""
@@ -33,7 +33,7 @@ def test_every_node_has_one_place_or_is_counted(graph: Graph, most: int) -> None
         assert found.left_out == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(graphs(), st.integers(1, 30))
 def test_lines_lead_down_and_places_stand_apart(graph: Graph, most: int) -> None:
     """A line leads level by level from a node to one that it leads to; places of a level do not overlap."""
@@ -51,7 +51,7 @@ def test_lines_lead_down_and_places_stand_apart(graph: Graph, most: int) -> None
         assert all(0.499 < x < found.width - 0.499 for x in xs)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(graphs())
 def test_all_links_are_drawn(graph: Graph) -> None:
     """Where every node is of a kind of its own, the lines are exactly the links."""
