@@ -182,7 +182,7 @@ def walked(record: Record, query: Query) -> list[int]:
         query = changed(query, after=page.cursor)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(question=FILTERS, order=st.none() | st.sampled_from(ORDERS), descending=st.booleans(), limit=st.integers(1, 70))
 def test_a_filter_finds_what_it_says(
     known: tuple[list[Record], list[Row]],
@@ -264,7 +264,7 @@ def test_strange_keywords_and_orders_are_answered_or_refused(known: tuple[list[R
     assert all(record.count(Query(noun="run")) == len(rows) for record in records)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(FRAGMENTS), max_size=8).map(" ".join))
 def test_any_text_is_answered_or_refused(known: tuple[list[Record], list[Row]], text: str) -> None:
     """Whatever is written as a filter, there is an answer or an error of the right kind."""

@@ -94,6 +94,20 @@ class RecordSearchContract:
             some = AnyOf((is_("parameter:v", 1, "ge"), is_("parameter:v", True, "null")))
             assert walk(record, "run", some, descending=False, **sort) == [at_[8], at_[3], at_[7], at_[9], at_[1]]
 
+    def test_runs_are_sorted_by_when_they_began_whatever_the_clock_did(self, record: Record) -> None:
+        """Runs that began at one time, and clocks that were set back, are sorted as the times say, page by page."""
+        seconds = [5, 5, 1, 9, 9, 9, 0, 5, 12, 3]
+        seqs = [done(record, created=at(second), tags=("odd",) if second % 2 else ()).seq for second in seconds]
+        up = [seqs[n] for n in sorted(range(len(seconds)), key=lambda n: (seconds[n], n))]
+        odd = [seq for seq in up if seconds[seqs.index(seq)] % 2]
+
+        for limit in (1, 2, 4, 50):
+            assert walk(record, "run", order="created", descending=False, limit=limit) == up
+            assert walk(record, "run", order="created", limit=limit) == up[::-1]
+            assert walk(record, "run", is_("tag", "odd"), order="created", limit=limit) == odd[::-1]
+            either = AnyOf((is_("tag", "odd"), is_("created", at(0))))
+            assert walk(record, "run", either, order="created", descending=False, limit=limit) == [up[0], *odd]
+
     def test_the_last_step_speaks_for_a_run_in_an_order(self, record: Record) -> None:
         """Of several steps that noted or measured something, the last in declared order counts; the run's own wins."""
         seqs = []
