@@ -22,6 +22,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
+from runlore.errors import LeaseLost
 from runlore.execute.ticker import Ticker
 from runlore.model.counted import counted
 from runlore.model.log import format_line
@@ -182,7 +183,8 @@ class LogCapture:
         with self._lock:
             self._ticking = False
             self.flush()
-            if self._lines and self._ticker is not None:  # the sink refused them
+            # what the sink refused may be taken later, but not when the run is over or another's
+            if self._lines and self._ticker is not None and not isinstance(self.failure, LeaseLost):
                 self._ticking = self._ticker.after(CHUNK_AGE / 1e9, self._tick)
 
     def _hand_over(self) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runlore.errors import LeaseLost
 from runlore.execute import logs
 from runlore.execute.logs import LogCapture, terminal
 from runlore.execute.ticker import Ticker
@@ -508,3 +509,16 @@ def test_lines_that_the_record_refused_are_tried_again_in_time(
         full[0] = False
         ticker.tick()
         assert chunks.lines == [("stdout", "kept")]
+
+
+def test_lines_of_a_run_that_is_over_are_not_tried_for_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    """When the run belongs to another process by now, its lines are kept for the end and not tried each second."""
+    ticker = LateTicker()
+
+    def sink(part: int, text: str) -> None:
+        raise LeaseLost("taken over")
+
+    with LogCapture(sink, limit=10_000, ticker=ticker) as capture:
+        print("late")
+        ticker.tick()
+        assert ticker.waiting == [] and isinstance(capture.failure, LeaseLost)

@@ -354,6 +354,19 @@ def test_mapped_items_are_followed_without_reading_again_what_has_ended(book: Bo
     assert asked == sorted(asked) and asked[-1] >= 49
 
 
+def test_following_ends_with_a_process_that_died(book: Book) -> None:
+    """The log of a run whose process is gone is followed to where it stops, and its task is there, interrupted."""
+    run, fence = book.begin()
+    changes = [StepsPlanned(steps=(new_step(0, "load"),)), StepStarted(index=0, at=START), wrote("1 o one\n")]
+    book.workspace.record.commit(changes, fence=fence)
+    handle = book.client.get_pipeline_run(str(run.id))
+
+    assert [line.text for line in handle.follow_logs(poll=0)] == ["one"]
+    assert handle.status == "interrupted"
+    (task,) = handle.steps["load"].tasks
+    assert (task.status, task.attempt, task.logs, dict(task.outputs)) == ("interrupted", 0, "one\n", {})
+
+
 def _in(book: Book) -> Any:
     from runlore.author.current import use_workspace
 
