@@ -185,10 +185,9 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
     @property
     def trigger(self) -> Trigger | None:
         """What started it, events and runs; ``None`` if nobody said and no step did."""
-        from runlore.recall.trigger import Trigger  # most runs have none
+        from runlore.recall.trigger import trigger_of  # most runs have none
 
-        text = self._noun.trigger
-        return None if text is None else Trigger(self._reader, text, owner=self.pathspec)
+        return trigger_of(self._reader, self._noun.trigger, self.pathspec)
 
     @property
     def triggered(self) -> Listing[Run]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runlore.author.reads import note_read
 from runlore.errors import NotFound
 from runlore.model.suggest import did_you_mean
-from runlore.model.trigger import RUN, TriggerEvent
+from runlore.model.trigger import EVENT, RUN, TriggerEvent
 from runlore.recall.decoding import decode_notes
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Trigger:
     """What started a run: events, some of which are runs. Walking it gives the events, latest first."""
 
-    def __init__(self, reader: Reader, text: str, *, owner: str) -> None:
+    def __init__(self, reader: Reader, events: Iterable[TriggerEvent], *, owner: str) -> None:
         self._reader = reader
         self._owner = owner
-        told = [TriggerEvent(**event) for event in decode_notes(text)["events"]]
-        self._events = tuple(sorted(told, key=lambda event: event.timestamp or _NEVER, reverse=True))
+        self._events = tuple(sorted(events, key=lambda event: event.timestamp or _NEVER, reverse=True))
 
     @property
     def events(self) -> tuple[TriggerEvent, ...]:
@@ -106,3 +105,24 @@ class Trigger:
 
     def __hash__(self) -> int:
         return hash((self._owner, self._events[0].id))
+
+
+def trigger_of(reader: Reader, text: str | None, owner: str) -> Trigger | None:
+    """The trigger that a record tells of; ``None`` if it tells of none that can be read, as a stranger's may."""
+    told = None if text is None else decode_notes(text)
+    events = told.get("events") if isinstance(told, dict) else None
+    found = [event for event in map(_event, events) if event is not None] if isinstance(events, list) else []
+    return Trigger(reader, found, owner=owner) if found else None
+
+
+def _event(told: Any) -> TriggerEvent | None:
+    if not isinstance(told, dict) or not isinstance(told.get("name"), str):
+        return None
+    at, payload = told.get("timestamp"), told.get("payload")
+    return TriggerEvent(
+        name=told["name"],
+        id=str(told.get("id")),
+        timestamp=at if isinstance(at, datetime) and at.tzinfo is not None else None,
+        type=RUN if told.get("type") == RUN else EVENT,
+        payload=payload if isinstance(payload, dict) else {},
+    )

@@ -44,7 +44,8 @@ def written(record: Record) -> Run:
     seq = receipt.versions[looked.id][0]
     run, fence = begun(record, new_step(), new_step(1, "items", upstream=(0,)), new_step(2, "last", upstream=(1,)))
     output, saved, late = new_version("model"), new_version("saved", b"2"), new_version("late", b"3")
-    failure = Failure(type="builtins.ValueError", message="no\nway", traceback="Traceback …")
+    state = '{"args":["no"],"attributes":{}}'
+    failure = Failure(type="builtins.ValueError", message="no\nway", traceback="Traceback …", state=state)
     usage = Usage(wall=0.5, cpu=0.25, memory=2**40, gpu_memory=0)
     changes: list[Change] = [StepStarted(index=0, at=at(1))]
     for attempt in range(2):

@@ -188,3 +188,17 @@ def test_a_payload_that_cannot_be_kept_is_refused_before_anything_runs(home: Pat
         inner.with_options(trigger={"name": "a", "payload": {"x": object()}})()
 
     assert list(Client().runs()) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["3", "[]", '{"events":3}', '{"events":[]}', '{"events":[3,{}]}', '{"events":[{"name":3}]}', '{"event":"nightly"}'],
+)
+def test_a_trigger_that_cannot_be_read_is_none(book: Any, told: str) -> None:
+    """What a stranger's record tells of a trigger in no known form is passed over; what can be read of it is shown."""
+    book.begin(trigger=told)
+    book.begin(trigger='{"events":[3,{"name":"asked","timestamp":"noon","id":7,"payload":[]}]}')
+
+    assert book.client.get("training/1").trigger is None
+    event = book.client.get("training/2").trigger.event
+    assert (event.name, event.timestamp, event.id, event.payload, event.type) == ("asked", None, "7", {}, "event")

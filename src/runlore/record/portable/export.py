@@ -350,7 +350,10 @@ def _micros(moment: datetime) -> int:
 
 
 def _failure(failure: Failure | None) -> list[str] | None:
-    return None if failure is None else [failure.type, failure.message, failure.traceback]
+    if failure is None:
+        return None
+    parts = [failure.type, failure.message, failure.traceback]
+    return parts if failure.state is None else [*parts, failure.state]
 
 
 def _time(moment: datetime | None) -> str | None:

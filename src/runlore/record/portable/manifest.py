@@ -360,11 +360,16 @@ def _check_outputs(run: Fields, steps: int) -> None:
 
 
 def failure_of(told: Fields) -> Failure | None:
-    """Class, message and traceback of a run or attempt."""
+    """Class, message and traceback of a run or attempt, and what its exception can be made of again."""
     parts = told.texts("failure", str)
-    if len(parts) not in (0, 3):
-        raise told.wrong("failure", "a class, a message and a traceback")
-    return Failure(type=parts[0], message=parts[1], traceback=parts[2]) if parts else None
+    if len(parts) not in (0, 3, 4):
+        raise told.wrong("failure", "a class, a message and a traceback, and perhaps a state")
+    if not parts:
+        return None
+    type_, message, traceback, *state = parts
+    if state:
+        decoded(state[0], f"{told.where}.failure")
+    return Failure(type=type_, message=message, traceback=traceback, state=state[0] if state else None)
 
 
 def _artifact(name: Any) -> str:
