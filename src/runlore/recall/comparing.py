@@ -17,10 +17,11 @@ from runlore.model.status import Status
 from runlore.model.units import shown_seconds, shown_size
 from runlore.plan.cache_key import NO_RESULT
 from runlore.plan.difference import StepFacts, differences, parts_of
-from runlore.recall.comparison import Cell, CodeChange, Comparison, Row, Section
+from runlore.recall.comparison import Cell, CodeChange, Comparison, Curve, Row, Section
 from runlore.recall.config import parameter_texts, shown_value
 
 if TYPE_CHECKING:
+    from runlore.recall.metric import Metric
     from runlore.recall.run import Run
 
 #: Key that tells a typed value from a dict (`docs/design/codec.md`).
@@ -46,7 +47,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
         *(Section(title, _rows([read(side) for side in sides])) for title, read in _SECTIONS.items()),
     ]
     code = [change for side in sides[1:] for change in _code(sides[0], side)]
-    return Comparison([run.pathspec for run in runs], sections, code)
+    return Comparison([run.pathspec for run in runs], sections, code, curves=lambda: _curves(sides))
 
 
 class _Side:
@@ -71,6 +72,7 @@ class _Side:
             "failure": None if failure is None else f"{failure.type}: {failure.message}",
             "pipeline": noun.pipeline,
             "pipeline version": noun.pipeline_version,
+            "note": self.run.note,
             "tags": ", ".join(self.run.tags) or None,
             "user": noun.user,
             "git commit": noun.git_commit,
@@ -93,14 +95,34 @@ class _Side:
             found.update((f"{name}.{key}", cell) for key, cell in _texts(step.parameters).items())
         return found
 
+    def measured(self) -> dict[str, Any]:
+        """Metrics of the run and its steps, as the record sums them up; of some mapped steps only the points can."""
+        names = self._names
+        found: dict[str, Any] = {
+            one.name if one.step is None else f"{names[one.step]}.{one.name}": one
+            for one in self.record.metrics(self.run.seq)
+        }
+        for name, step in self.steps.items():
+            if step.tasks is not None and step.origin is None:
+                found.update((f"{name}.{key}", one) for key, one in self.run.steps[name].metrics.items())
+        return found
+
     def metrics(self) -> Cells:
-        names, found = self._names, {}
-        for metric in self.record.metrics(self.run.seq):
-            name = metric.name if metric.step is None else f"{names[metric.step]}.{metric.name}"
+        found = {}
+        for name, metric in self.measured().items():
             found[name] = _cell(metric.last)
             if metric.count > 1:
                 found[f"{name} (least)"], found[f"{name} (greatest)"] = _cell(metric.min), _cell(metric.max)
         return found
+
+    def series(self) -> dict[str, Metric]:
+        """Handles of the metrics of steps that have more than one point."""
+        return {
+            f"{name}.{key}": metric
+            for name in self.steps
+            for key, metric in self.run.steps[name].metrics.items()
+            if metric.count > 1
+        }
 
     def metadata(self) -> Cells:
         found = self._noted(Owner(kind=OwnerKind.RUN, seq=self.run.seq), "")
@@ -218,6 +240,19 @@ def _told_apart(cells: Sequence[Cell]) -> tuple[Cell, ...]:
         else cell
         for cell in cells
     )
+
+
+def _curves(sides: Sequence[_Side]) -> Iterator[Curve]:
+    series = [side.series() for side in sides]
+    for name in dict.fromkeys(name for some in series for name in some):
+        lines = []
+        for side, some in zip(sides, series, strict=True):
+            try:
+                if name in some:
+                    lines.append((side.run.pathspec, tuple(some[name].values), tuple(some[name].steps)))
+            except NotFound:  # the run that measured it was deleted
+                continue
+        yield Curve(name=name, lines=tuple(lines))
 
 
 # -- cells -------------------------------------------------------------------------------------------------------------

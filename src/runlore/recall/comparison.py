@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -107,18 +107,35 @@ class CodeChange:
         return sum(line.startswith("-") for line in self.diff.splitlines())
 
 
+@noun
+class Curve:
+    """A metric that was measured more than once, as each run measured it."""
+
+    #: Step and metric: ``train.loss``.
+    name: str
+    #: Pathspec of the run, the values in the order of measuring, and what was counted by, such as the epoch.
+    lines: tuple[tuple[str, tuple[float, ...], tuple[int | None, ...]], ...]
+
+
 class Comparison:
     """What two or more runs have in common and what not. Printed, it shows what differs.
 
     Its sections are mappings of rows by name: `parameters`, `metrics`, `metadata`, `steps`, and so on.
     """
 
-    def __init__(self, runs: Sequence[str], sections: Sequence[Section], code: Sequence[CodeChange]) -> None:
+    def __init__(
+        self,
+        runs: Sequence[str],
+        sections: Sequence[Section],
+        code: Sequence[CodeChange],
+        curves: Callable[[], Iterable[Curve]] = tuple,
+    ) -> None:
         #: Pathspecs.
         self.runs = tuple(runs)
         self.sections = {section.title: section for section in sections}
         #: How sources differ from those of the first run.
         self.code = tuple(code)
+        self._read_curves = curves
 
     @property
     def changed(self) -> bool:
@@ -141,6 +158,11 @@ class Comparison:
     def metrics(self) -> Section:
         """The last value of each, and where there are several the least and the greatest."""
         return self.sections["metrics"]
+
+    @property
+    def curves(self) -> Iterator[Curve]:
+        """Series of steps with more than one point, by name; read from the record when they are walked."""
+        return iter(self._read_curves())
 
     @property
     def metadata(self) -> Section:

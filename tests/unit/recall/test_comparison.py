@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runlore import log_metadata, pipeline, save_artifact, step
+from runlore import log_metadata, log_metric, pipeline, save_artifact, step
 from runlore.author import current
 from runlore.author.current import use_workspace
 from runlore.errors import NotFound, QueryInvalid
@@ -55,7 +55,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def run(source: str = WORK, *, rows: Any = 3, lr: Any = 0.5, **options: Any) -> Any:
     """One run of the project's pipeline, as its source is now; a failing one comes back as well."""
     work = ModuleType("compared")
-    vars(work).update(log_metadata=log_metadata, save_artifact=save_artifact)
+    vars(work).update(log_metadata=log_metadata, log_metric=log_metric, save_artifact=save_artifact)
     file = current.workspace().settings.home / f"work-{sha256(source.encode()).hexdigest()[:8]}.py"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(source, encoding="utf-8")
@@ -164,11 +164,12 @@ def test_values_that_are_not_the_same_do_not_look_the_same(book: Book, one: Any,
 
 
 def test_tags_differ(book: Book) -> None:
-    """Tags that people gave are compared as a whole, by name."""
+    """Tags that people gave are compared as a whole, by name; so is what was written about the runs."""
     first, second = (book.client.run_of(book.run()) for _ in range(2))
     second.add_tags("good", "best")
+    first.note = "a first try"
 
-    assert changed(first.diff(second).facts) == {"tags": ("-", "best, good")}
+    assert changed(first.diff(second).facts) == {"tags": ("-", "best, good"), "note": ("a first try", "-")}
 
 
 def test_not_a_number_is_the_same_as_itself(book: Book) -> None:
@@ -196,6 +197,25 @@ def test_metrics_tell_last_least_and_greatest(book: Book) -> None:
         "loss (least)": ("0.25", "-", "-"),
         "loss (greatest)": ("0.5", "-", "-"),
     }
+
+
+@pytest.mark.usefixtures("workspace")
+def test_series_are_curves_over_each_other() -> None:
+    """A metric with several points is drawn once, with a line for each run that measured it."""
+    source = WORK.replace(
+        "    save_artifact(lr", "    [log_metric('loss', lr / n, step=n) for n in (1, 2)]\n    save_artifact(lr"
+    )
+    found = run(source).diff(run(source, lr=0.25))
+
+    (curve,) = found.curves
+
+    assert curve.name == "train.loss"
+    assert curve.lines == (
+        ("training/1", (0.5, 0.25), (1, 2)),
+        ("training/2", (0.25, 0.125), (1, 2)),
+    )
+    assert found.metrics["train.loss"].values == (0.25, 0.125)
+    assert found._repr_html_().count("<svg") == 1 and "<svg" not in run().diff(run())._repr_html_()
 
 
 def test_the_text_is_narrow_and_loses_nothing(book: Book) -> None:

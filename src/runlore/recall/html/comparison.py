@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runlore.recall.html.card import SOFT, card, folded, pre, table
+from runlore.recall.html.curve import Series, curve
 from runlore.recall.html.markup import Html, cut, joined, tag
 
 if TYPE_CHECKING:
-    from runlore.recall.comparison import Comparison
+    from runlore.recall.comparison import Comparison, Curve
 
-#: Rows of a section, characters of a cell, and of the difference of one source.
-_ROWS, _CELL, _DIFF = 50, 300, 20_000
+#: Rows of a section, characters of a cell, and of the difference of one source; curves.
+_ROWS, _CELL, _DIFF, _CURVES = 50, 300, 20_000, 12
 
 
 def comparison_html(comparison: Comparison) -> Html:
@@ -26,8 +28,16 @@ def comparison_html(comparison: Comparison) -> Html:
             cells = [(cut(row.name, _CELL), *(cut(cell.text, _CELL) for cell in row.cells)) for row in rows[:_ROWS]]
             runs = tuple(cut(run, 60) for run in comparison.runs)
             parts.append(table((title, *runs), cells, more=len(rows) - _ROWS))
+        if title == "metrics":
+            parts += [_drawn(one) for one in islice(comparison.curves, _CURVES)]
     for one in comparison.code:
         subject = f"{one.where}: {one.what}" if one.what else one.where
         summary = f"{cut(subject, _CELL)} in {one.run} (+{one.added} −{one.removed})"
         parts.append(folded(summary, pre(cut(one.diff, _DIFF))))
     return card(head, *parts)
+
+
+def _drawn(one: Curve) -> Html:
+    lines = [Series(name=cut(run, 60), values=values, steps=steps) for run, values, steps in one.lines]
+    name = cut(one.name, 80)
+    return tag("div", tag("div", name, style=SOFT), curve(lines, name), style="margin:.4em 0")
