@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import Result
 
 import runlore
+from runlore.show.cli.main import main
 from runlore.show.cli.table import columns_of, table_lines
 
 Cli = Callable[..., Result]
@@ -459,3 +461,34 @@ def test_a_file_that_ran_as_a_script_did_not_change(cli: Cli, told: Told, flow: 
     explained = told("explain", "2/train")
     assert explained["compared"] == "training/1/train"
     assert [(one["kind"], one["name"]) for one in explained["differences"]] == [("parameter", "lr")]
+
+
+#: Commands that print no facts: they make or change something, or print text that has a form of its own.
+WITHOUT_JSON = {
+    "init", "completion", "run delete", "run export", "run report", "artifact download",
+    "artifact visualize",
+}  # fmt: skip
+
+
+def commands_below(group: click.Group, words: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        called = f"{words} {name}".strip()
+        if isinstance(command, click.Group):
+            yield from commands_below(command, called)
+        else:
+            yield called, command
+
+
+def test_every_command_that_tells_something_has_json() -> None:
+    """Whatever lists or shows what is recorded has --json, spelt the same everywhere."""
+    without = {
+        words
+        for words, command in commands_below(main)
+        if not any(option.opts == ["--json"] for option in command.params)
+    }
+
+    assert without == WITHOUT_JSON

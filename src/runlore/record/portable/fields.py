@@ -203,4 +203,4 @@ def json_of(value: object, where: str) -> str:
 def _wrong(where: str, expected: str, value: object) -> ExportInvalid:
     given = "nothing" if value is None else repr(value)
     given = given if len(given) <= 80 else given[:77] + "…"
-    return ExportInvalid(f"{where} of the manifest should be {expected}; there is {given}. Nothing was imported.")
+    return ExportInvalid(f"{where} should be {expected}; there is {given}. Nothing was imported.")
