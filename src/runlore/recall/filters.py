@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runlore.errors import QueryInvalid
-from runlore.model.query import AnyOf, Condition, Filter, Not, Operator, Query
+from runlore.model.query import KEYED, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
 from runlore.recall.comparisons import RANGES, TEXTUAL, compared, has_no_value, one_of
@@ -96,7 +96,7 @@ def _where(noun: str, wanted: Any) -> list[Filter]:
 
 
 def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
-    if name in GROUPS and f"{name.removeprefix('run_').rstrip('s')}" in _grouped(noun):
+    if name in GROUPS and GROUPS[name] in KEYED.get(noun, ()):
         yield from _keyed(noun, name, wanted)
         return
     if name in ("tag", "tags") or name in _TAGS:
@@ -116,10 +116,6 @@ def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
         what = str(unknown(noun, name)).partition(".")[0]
         raise QueryInvalid(f"{what}.{did_you_mean(name, filter_names(noun), limit=40)}") from None
     yield from _comparisons(field, wanted, name)
-
-
-def _grouped(noun: str) -> frozenset[str]:
-    return frozenset(name.partition(".")[0].rstrip("s") for name in names_of(noun) if "." in name)
 
 
 def _field(noun: str, name: str, verb: str = "filtered") -> Field:

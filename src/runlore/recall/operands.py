@@ -10,6 +10,7 @@ from uuid import UUID
 
 from runlore.errors import QueryInvalid
 from runlore.model.status import Status
+from runlore.model.suggest import did_you_mean
 
 _SPAN_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+\Z")
@@ -35,7 +36,9 @@ def operand(kind: str, value: Any, *, about: str) -> object:
     try:
         return _READERS[kind](value)
     except (ValueError, TypeError, OverflowError):
-        raise QueryInvalid(f"{about}{shortly(value)} is not {EXPECTED[kind]}.") from None
+        meant = did_you_mean(str(value)[:40], map(str, Status), limit=0) if kind == "status" else ""
+        meant = meant if "Did you mean" in meant else ""
+        raise QueryInvalid(f"{about}{shortly(value)} is not {EXPECTED[kind]}.{meant}") from None
 
 
 def whole_day(value: Any) -> tuple[datetime, datetime] | None:

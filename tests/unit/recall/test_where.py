@@ -135,6 +135,7 @@ def test_versions_are_asked_for_sizes_and_aliases() -> None:
         ("", "empty", 0),
         ("statu = failed", "Did you mean 'status'", 0),
         ("status = finished", "is not a status (pending", 9),
+        ("status = complete", "Did you mean 'completed'?", 9),
         ("status = and user = bob", "A value is expected here. As a text it is written 'and'", 9),
         ("status", "A comparison is missing here: =", 6),
         ("status like failed", "'like' is no comparison.", 7),
