@@ -42,12 +42,13 @@ def shell(program: Path, *words: str, script: str) -> str:
 
 
 @pytest.fixture
-def bash(program: Path) -> Complete:
+def bash(program: Path, cli: Cli) -> Complete:
     """What bash offers after a line, as it would insert it."""
+    (program / "script").write_text(cli("completion", "bash").stdout)
 
     def complete(line: str) -> list[str]:
         script = (
-            'eval "$(runlore completion bash)"\ncompopt() { :; }\n'
+            f'. "{program}/script"\ncompopt() {{ :; }}\n'
             f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}\n_runlore_completion runlore\n"
             "printf '%s\\n' \"${COMPREPLY[@]}\""
         )
