@@ -97,6 +97,7 @@ def records(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zones, "SIZE", BLOCK)
         patch.setattr(lists, "ENOUGH", ENOUGH)
+        patch.setattr(lists, "SORTED", ENOUGH)
         file = SQLiteRecord(folder / "record.sqlite", durability="relaxed", clock=lambda: START)
         memory = MemoryRecord(clock=lambda: START)
         with file.batch() if request.param == "in a batch" else nullcontext():

@@ -73,6 +73,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Recor
     """Both records with the same history, and that history as dictionaries."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "ENOUGH", 5)
+        patch.setattr(lists, "SORTED", 5)
         folder: Path = tmp_path_factory.mktemp("search")
         file = SQLiteRecord(folder / "record.sqlite", durability="relaxed", clock=lambda: START)
         memory = MemoryRecord(clock=lambda: START)

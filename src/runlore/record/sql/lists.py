@@ -32,6 +32,8 @@ _MOST = 2**63 - 1
 _CREATED = 7
 #: Candidate rows that are counted at most when several indexes could be walked.
 ENOUGH = 100
+#: Rows that are sorted at most, where an index could be walked in the order asked for.
+SORTED = 3_000
 #: Alternatives that are walked side by side at most; more are looked at row by row.
 BRANCHES = 16
 
@@ -96,15 +98,25 @@ class Lists:
         for driver in found:
             estimate = ENOUGH + 1
             if not driver.last:
-                estimate = self._estimate(noun, driver)
+                estimate = self._estimate(noun, driver, ENOUGH + 1)
                 if estimate > ENOUGH and driver.sort and not sorts:
                     continue
             if estimate < fewest:
                 best, fewest = driver, estimate
         return best, fewest
 
-    def _estimate(self, noun: str, driver: Driver) -> int:
-        piece = estimating(noun, driver, ENOUGH + 1)
+    def _few(self, noun: str, wanted: Sequence[Wanted]) -> Driver | None:
+        """The index with the fewest rows, if they are so few that to sort them costs less than to walk an order."""
+        best, fewest = None, SORTED + 1
+        for driver in drivers(noun, wanted):
+            if not driver.last:
+                estimate = self._estimate(noun, driver, fewest)
+                if estimate < fewest:
+                    best, fewest = driver, estimate
+        return best
+
+    def _estimate(self, noun: str, driver: Driver, most: int) -> int:
+        piece = estimating(noun, driver, most)
         return int(self._db.row(piece.sql, piece.values)[0])
 
     def _branches(self, noun: str, wanted: Sequence[Wanted], budget: int) -> list[list[Wanted]]:
@@ -180,9 +192,7 @@ class Lists:
                 raise QueryInvalid(f"{query.after!r} is not a place in this list; pass the cursor of the page before.")
             parts = parts[parts.index(after[0]) :]
         columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
-        driver, estimate = self._driver(query.noun, wanted, sorts=True)
-        if estimate > ENOUGH:
-            driver = None
+        driver = self._few(query.noun, wanted)
         found: list[tuple[Any, Any]] = []
         for part in parts:
             rest = changed(query, limit=query.limit - len(found), after=None)
