@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import shutil
 import signal
@@ -57,24 +58,38 @@ def interrupted(seed: int) -> None:
 
 
 class Interrupts:
-    """Counts the lines that a run passes, and raises at one of them."""
+    """Counts the lines that a run passes, and raises at one of them.
+
+    A ``with`` line comes once more when its block is left. There the interpreter goes to the manager of the block and
+    looks for no signal, so that no Ctrl-C can come between; raised from here, it would leave a lock held for ever.
+    """
 
     def __init__(self, point: int | None) -> None:
         self.passed = 0
         self.point = point
         self.where = ""
+        #: Frames, with the ``with`` lines that each has entered.
+        self.entered: set[tuple[Any, int]] = set()
 
     def __call__(self, frame: Any, event: str, argument: object) -> Any:
         return self.line if frame.f_code.co_filename.endswith(FILES) else None
 
     def line(self, frame: Any, event: str, argument: object) -> Any:
-        if event == "line":
+        if event == "line" and not self._leaves_block(frame):
             self.passed += 1
             if self.passed == self.point:
                 self.where = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return self.line
+
+    def _leaves_block(self, frame: Any) -> bool:
+        if not linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with "):
+            return False
+        place = (frame, frame.f_lineno)
+        left = place in self.entered
+        self.entered.add(place)
+        return left
 
 
 def settings(home: Path) -> Settings:
