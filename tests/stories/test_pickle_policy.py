@@ -278,7 +278,7 @@ COMMANDS = {
     "artifact download": [[name, "{path}/" + name] for name in NAMES],
 }
 #: Commands that load a value, run a pipeline, or have nothing to do with values.
-OTHERS = {"artifact visualize", "pipeline run", "init", "run delete", "run import", "completion"}
+OTHERS = {"artifact visualize", "pipeline run", "init", "run delete", "run import"}
 
 
 def leaves(command: click.Command, path: str = "") -> Iterator[str]:
