@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,10 @@ _OPERANDS: dict[str, st.SearchStrategy[Any]] = {
 _PREFIXES = st.sampled_from(["", "9e3779b9-7f4a", "3", "F", "00", "x"])
 
 
+# Strategies are made once, from tuples: `st.builds` would look for the signature of a noun again and again.
+
+
+@cache
 def conditions(noun: str) -> st.SearchStrategy[Condition]:
     """Any condition that a noun can be asked about."""
     keyed = {f"{prefix}:{name}": "fact" for prefix in KEYED.get(noun, ()) for name in NAMES}
@@ -71,44 +76,59 @@ def conditions(noun: str) -> st.SearchStrategy[Condition]:
     return weighted.flatmap(lambda field: _condition(field, fields[field]))
 
 
+@cache
 def _condition(field: str, kind: str) -> st.SearchStrategy[Condition]:
     operands = _OPERANDS[kind]
-    built = [
-        st.builds(Condition, st.just(field), st.sampled_from(_ORDERED), operands),
-        st.builds(Condition, st.just(field), st.sampled_from(_SEVERAL), st.lists(operands, max_size=3).map(tuple)),
-        st.builds(Condition, st.just(field), st.just(Operator.NULL), st.booleans()),
+    built: list[st.SearchStrategy[tuple[Operator, Any]]] = [
+        st.tuples(st.sampled_from(_ORDERED), operands),
+        st.tuples(st.sampled_from(_SEVERAL), st.lists(operands, max_size=3).map(tuple)),
+        st.tuples(st.just(Operator.NULL), st.booleans()),
     ]
     if kind in ("text", "fact"):
-        built.append(st.builds(Condition, st.just(field), st.sampled_from(_TEXTUAL), st.sampled_from(WORDS)))
+        built.append(st.tuples(st.sampled_from(_TEXTUAL), st.sampled_from(WORDS)))
     if kind == "uuid":
-        built.append(st.builds(Condition, st.just(field), st.just(Operator.STARTSWITH), _PREFIXES))
-    return st.one_of(built)
+        built.append(st.tuples(st.just(Operator.STARTSWITH), _PREFIXES))
+    return st.one_of(built).map(lambda compared: Condition(field, *compared))
 
 
+@cache
 def filters(noun: str) -> st.SearchStrategy[Filter]:
     """A condition, or several put together in any way."""
 
     def compound(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
         parts = st.lists(inner, max_size=3).map(tuple)
-        return st.one_of(st.builds(AnyOf, parts), st.builds(AllOf, parts), st.builds(Not, inner))
+        return st.one_of(parts.map(AnyOf), parts.map(AllOf), inner.map(Not))
 
     return st.one_of(conditions(noun), st.recursive(conditions(noun), compound, max_leaves=4))
 
 
+@cache
 def queries() -> st.SearchStrategy[Query]:
     """Any question: any conditions, any order, pages of any size."""
     return st.sampled_from(["run", "run", "run", "version", "version", "pipeline", "artifact"]).flatmap(_queries)
 
 
+@cache
 def _queries(noun: str) -> st.SearchStrategy[Query]:
     orders = [field for field in FIELDS[noun] if field not in SEVERAL]
     orders += [f"{prefix}:{name}" for prefix in KEYED.get(noun, ()) for name in ("m", "loss", "lr")]
-    return st.builds(
-        Query,
-        noun=st.just(noun),
-        conditions=st.lists(filters(noun), max_size=3).map(tuple),
-        order=st.none() | st.sampled_from(orders),
-        descending=st.booleans(),
-        missing_first=st.booleans(),
-        limit=st.integers(1, 8),
+    parts = st.tuples(
+        st.lists(filters(noun), max_size=3).map(tuple),
+        st.none() | st.sampled_from(orders),
+        st.booleans(),
+        st.booleans(),
+        st.integers(1, 8),
     )
+
+    def query(given: tuple[tuple[Filter, ...], str | None, bool, bool, int]) -> Query:
+        conditions, order, descending, missing_first, limit = given
+        return Query(
+            noun=noun,
+            conditions=conditions,
+            order=order,
+            descending=descending,
+            missing_first=missing_first,
+            limit=limit,
+        )
+
+    return parts.map(query)
