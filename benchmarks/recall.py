@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filling import SECOND, SIZES, START, Filled, filled
+from filling import DEEP, SECOND, SIZES, START, Filled, filled
 from measure import Row, alternately, python
 
 from runlore.model.noun import noun
@@ -73,6 +73,12 @@ def questions(runs: int) -> tuple[Question, ...]:
         Question("an artifact's version by alias", "client.get_artifact_version('model', 'production')", _FLAT, None),
         Question("newest 50 versions of an artifact", "client.get_artifact('model').versions[:50]"),
         Question("consumers of a version", "client.get_artifact_version('data').consumers", _FLAT, None),
+        Question(
+            "what a version of 20 runs came of", "client.get_artifact_version('stage_19').upstream()", "", DEEP - 1
+        ),
+        Question(
+            "what came of a version in 20 runs", "client.get_artifact_version('stage_00').downstream()", "", DEEP - 1
+        ),
         Question("how many runs", "len(client.runs())", _FLAT, None),
         Question("how many runs of a pipeline", "len(client.runs('training'))", _FLAT, None),
     )

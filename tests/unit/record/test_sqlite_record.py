@@ -36,6 +36,7 @@ from runlore.record.sql.read import READ
 from runlore.record.sql.select import compiled, estimating
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.record.sql.statements import load_statements
+from runlore.testing.record_stories import at, new_run
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -493,3 +494,24 @@ def test_an_order_by_key_walks_its_index(record: SQLiteRecord, noun: str, column
             f"SEARCH s USING INDEX fact_{column}"
         ), plan
         assert not [line for line in plan if line.startswith("SCAN") or "TEMP B-TREE" in line], plan
+
+
+@pytest.mark.parametrize("operator", ["lt", "ge"])
+def test_times_bound_the_walk_of_another_index(record: SQLiteRecord, operator: str) -> None:
+    """Runs of a time that also meet something common are found without a look at those of other times."""
+    runs = 1_200
+    with record.batch():
+        for number in range(runs):
+            record.begin_run(new_run(created=at(number), tags=("t",), facts=(("lr", 1),)))
+    moment = at(20 if operator == "lt" else runs - 20)
+    handle = record._db._handle
+    assert handle is not None
+    for common in (("pipeline", "training"), ("tag", "t"), ("parameter:lr", 1)):
+        conditions = (Condition(common[0], Operator.EQ, common[1]), Condition("created", Operator(operator), moment))
+        looked: list[int] = []
+        handle.set_progress_handler(lambda looked=looked: looked.append(0), 10)
+
+        found = record.select(Query(noun="run", conditions=conditions, descending=operator == "lt")).items
+
+        assert len(found) == 20 and len(looked) * 10 < 4 * runs, common
+    handle.set_progress_handler(None, 10)

@@ -166,18 +166,38 @@ def _members(column: str) -> str:
 
 def _created_driver(number: int, conditions: tuple[Condition, ...]) -> Driver:
     """Walk newest first, passing over blocks of runs that began at other times. Clocks may have been set back."""
-    blocks = _blocks(CREATED, Piece("0"), [(one.operator, micros(one.operand)) for one in conditions])  # type: ignore[arg-type]
     exactly = predicate("run", *conditions)
     return Driver(
         "zone y cross join zone z",
         "t.seq",
-        all_of([blocks, exactly]),
+        all_of([_created_blocks(conditions), exactly]),
         number,
         ("y.block", "z.block", "t.seq"),
         last=True,
         blocks=("z.block", "y.block"),
         joined=_members("t.seq"),
     )
+
+
+def _created_blocks(conditions: Sequence[Condition]) -> Piece:
+    return _blocks(CREATED, Piece("0"), [(one.operator, micros(one.operand)) for one in conditions])  # type: ignore[arg-type]
+
+
+def first_and_last_block(noun: str, wanted: Sequence[Wanted]) -> tuple[Piece, Piece] | None:
+    """Statements for the first and the last block of runs that began when they should, if that is asked for.
+
+    Runs begin in the order of their sequence but for clocks that were set back, so whichever other index is walked
+    need not be walked outside of these.
+    """
+    for term in wanted:
+        if noun == "run" and isinstance(term, tuple) and term[0].field == "created" and term[0].operator in COMPARE:
+            blocks = _created_blocks(term)
+            sql = (
+                f"select z.block from zone y cross join zone z where {blocks.sql} order by y.block {{0}}, z.block {{0}}"
+            )
+            first, last = (Piece(f"{sql} limit 1".format(way), blocks.values) for way in ("asc", "desc"))
+            return first, last
+    return None
 
 
 def _zone_driver(

@@ -9,10 +9,10 @@ from runlore.errors import QueryInvalid
 from runlore.model.noun import changed
 from runlore.model.query import AnyOf, Condition, Operator, Page, Query
 from runlore.record.queries import Term, checked_query, cursor_text, cursor_values, never, terms
-from runlore.record.sql import rows
+from runlore.record.sql import rows, zones
 from runlore.record.sql.connection import Connection
-from runlore.record.sql.drivers import Driver, drivers
-from runlore.record.sql.piece import Piece
+from runlore.record.sql.drivers import Driver, drivers, first_and_last_block
+from runlore.record.sql.piece import NEVER, Piece
 from runlore.record.sql.predicate import COLUMNS, Wanted
 from runlore.record.sql.read import READ
 from runlore.record.sql.select import compiled, counting, estimating, is_creation, sequences
@@ -92,6 +92,7 @@ class Lists:
         With ``sorts`` the rows are put in order anyway, or need none; without, they must come in the order of creation.
         """
         found = [driver for driver in drivers(noun, wanted) if not (sorts and driver.last and not driver.joined)]
+        found.sort(key=lambda driver: bool(driver.joined))  # times bound the walk of whichever other index: `_between`
         if len(found) < 2:
             return (found[0], ENOUGH + 1) if found else (None, _MOST)
         best, fewest = None, _MOST
@@ -170,8 +171,21 @@ class Lists:
             if branches:
                 return self._merged(query, branches, budget // len(branches))
         columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
+        if driver is not None and not driver.joined:
+            wanted = [*wanted, *self._between(query.noun, wanted, driver.sequence)]
         statement = compiled(query, wanted, driver, columns, tables)
         return _placed(self._db.rows(statement.sql, statement.values), statement.place)
+
+    def _between(self, noun: str, wanted: Sequence[Wanted], sequence: str) -> list[Piece]:
+        """Between which sequences a walk need only look, where the time of beginning is asked for as well."""
+        asked = first_and_last_block(noun, wanted)
+        if asked is None:
+            return []
+        first, last = (self._db.row(piece.sql, piece.values) for piece in asked)
+        if first is None or last is None:
+            return [NEVER]
+        least, most = zones.members_of(first[0])[0], zones.members_of(last[0])[1]
+        return [Piece(f"{sequence} between ? and ?", (least, most))]
 
     def _merged(self, query: Query, branches: Sequence[Sequence[Wanted]], budget: int) -> list[tuple[Any, Any]]:
         """The first of all alternatives, of which each gives its first in the same order."""
