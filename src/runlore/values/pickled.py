@@ -11,9 +11,11 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from runlore.errors import RunloreError, UntrustedPickle, ValueUnloadable, ValueUnstorable
+from runlore.values.arrived import SPARING
 from runlore.values.estimators import describe_estimator, is_estimator
 from runlore.values.materializer import ArtifactType, Materializer, Reader, Writer
 from runlore.values.typenames import MOVED
@@ -169,16 +171,17 @@ def renaming(moved: Mapping[str, str] | None) -> Iterator[None]:
 
 
 def _unpickler(kind: type[pickle.Unpickler], file: IO[bytes]) -> pickle.Unpickler:
-    moved = MOVED.get()
-    if moved is None:
-        return kind(file)
-    names: Mapping[str, str] = moved
+    names = MOVED.get()
 
-    class Renaming(kind):  # type: ignore[misc, valid-type]
+    class Finding(kind):  # type: ignore[misc, valid-type]
         def find_class(self, module: str, name: str) -> Any:
+            if module == "cloudpickle.cloudpickle" and name in SPARING:
+                return partial(SPARING[name], kind.find_class(self, module, name))
+            if names is None:
+                return kind.find_class(self, module, name)
             return _found(kind, self, names, module, name)
 
-    return Renaming(file)
+    return Finding(file)
 
 
 def _found(kind: type[pickle.Unpickler], unpickler: Any, moved: Mapping[str, str], module: str, name: str) -> Any:

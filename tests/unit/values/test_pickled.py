@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,44 @@ def test_own_pickles_load() -> None:
     data = dumps(lambda x: x + 1)
 
     assert loads(data, mac=sign(data, KEY), key=KEY)(1) == 2
+
+
+def test_classes_of_this_process_stay_as_they_are() -> None:
+    """Loading a value whose class travels inside its pickle leaves the class as it is where it was defined."""
+
+    class Model:
+        scale = 1
+
+        def predict(self) -> int:
+            return self.scale
+
+    class Colour(Enum):
+        RED = 1
+
+        def shout(self) -> str:
+            return self.name + "!"
+
+    data = dumps([Model(), Colour.RED])
+    before, shout, Model.scale = Model.predict, Colour.shout, 2
+    model, colour = loads(data, mac=sign(data, KEY), key=KEY)
+
+    assert type(model) is Model and colour is Colour.RED
+    assert Model.predict is before and Colour.shout is shout
+    assert model.predict() == 2
+
+
+def test_classes_of_other_processes_come_with_their_pickles() -> None:
+    """A class that only the pickle knows is made of it, at every load."""
+    code = (
+        "import sys\nfrom runlore.values.pickled import dumps\nclass Model:\n"
+        "    def predict(self): return 7\n"
+        "sys.stdout.buffer.write(dumps(Model()))"
+    )
+    data = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout
+
+    models = [loads(data, mac=sign(data, KEY), key=KEY) for _ in range(2)]
+    assert [model.predict() for model in models] == [7, 7]
+    assert type(models[0]) is type(models[1])
 
 
 @pytest.mark.parametrize(
