@@ -145,7 +145,7 @@ def _reason(note: str | None, earlier: Step, *, barred: bool, changed: bool) -> 
 
 def _explain_cached(step: Step) -> Explanation:
     origins = step.origin_pathspecs()
-    source = ", ".join(origins) if origins else "a run that has been deleted"
+    source = ", ".join(origins) if origins else "a run that is not in this record"
     reason = f"It was served from the cache: code, parameters and inputs are those of {source}."
     return Explanation(
         step=step.pathspec, status=step.status, reason=reason, compared=origins[0] if len(origins) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,17 +40,11 @@ def workspace_at(tmp_path: Path) -> Make:
 
 
 def workspace_in(home: Path, kind: str) -> Workspace:
-    """A workspace in a new folder."""
-    home.mkdir()
-    record: Record = MemoryRecord() if kind == "memory" else SQLiteRecord(home / "record.db")
-    settings = Settings(home=home, user_folder=home / "user", progress="quiet")
+    """A workspace in a folder, which may hold one."""
+    home.mkdir(exist_ok=True)
+    record: Record = MemoryRecord() if kind == "memory" else SQLiteRecord(home / "record.db", durability="relaxed")
+    settings = Settings(home=home, user_folder=home / "user", durability="relaxed", progress="quiet")
     return Workspace(settings, record, Ownership(home / "leases"))
-
-
-@pytest.fixture
-def source(workspace_at: Make) -> Workspace:
-    """Where the run was made."""
-    return workspace_at("sqlite")
 
 
 @step
@@ -121,20 +116,26 @@ def everything(n: int = 3, lr: float = 0.5):
     return take(squares, Client().get_artifact_version("given"), numbers)
 
 
-@pytest.fixture
-def ran(source: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The run: of a pipeline whose steps do a bit of everything."""
-    monkeypatch.chdir(tmp_path)
-    return run_in(source, tmp_path)
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export of such a run, to be copied."""
+    """A folder to copy from: the ``home`` of a record where a pipeline ran that does a bit of everything, an export of
+    that run in ``out``, and the file that it read in its place."""
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return run_in(workspace_in(folder / "home", "sqlite"), folder).export(folder / "out")
+        place = workspace_in(folder / "home", "sqlite")
+        run_in(place, folder).export(folder / "out")
+        place.close()
+    return folder
+
+
+@pytest.fixture
+def ran(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The run, in a record of its own."""
+    monkeypatch.chdir(tmp_path)
+    home = Path(shutil.copytree(template / "home", tmp_path / "source"))
+    run: Run = workspace_in(home, "sqlite").client.get("everything/1")
+    return run
 
 
 def run_in(source: Workspace, folder: Path) -> Run:

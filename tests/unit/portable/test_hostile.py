@@ -25,7 +25,7 @@ Make = Callable[[str], Workspace]
 @pytest.fixture
 def exported(template: Path, tmp_path: Path) -> Path:
     """An export that is as it should be."""
-    return Path(shutil.copytree(template, tmp_path / "out"))
+    return Path(shutil.copytree(template / "out", tmp_path / "out"))
 
 
 def refused(target: Workspace, folder: Path) -> str:
@@ -224,7 +224,7 @@ def altering(exported: Path, workspace_at: Make) -> Callable[[st.DataObject], bo
     return alter
 
 
-FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 
 
 @FUZZ

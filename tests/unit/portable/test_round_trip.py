@@ -57,7 +57,6 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_cached_run_brings_what_it_took_over(
-    source: Workspace,
     ran: Run,
     again_in: Callable[[], Run],
     workspace_at: Make,
@@ -67,7 +66,7 @@ def test_a_cached_run_brings_what_it_took_over(
     whole: bool,
 ) -> None:
     """Where the run of its origins is there, its steps point at it; where not, values, logs and notes are its own."""
-    with current.use_workspace(source):
+    with current.use_workspace(ran._reader.place):
         again = again_in()
     assert again.steps["load"].status == "cached"
     target = workspace_at(target_kind)
@@ -76,6 +75,7 @@ def test_a_cached_run_brings_what_it_took_over(
     imported = target.client.import_run(again.export(tmp_path / "again"))
 
     assert (imported.steps["load"].origin is not None) is whole
+    assert ("a run that is not in this record" in imported.steps["load"].explain().reason) is not whole
     assert imported.logs == again.logs
     before, after = portrait(again), portrait(imported)
     for was, now in zip(before["steps"], after["steps"], strict=True):
@@ -145,13 +145,13 @@ def test_pickles_load_with_trust_only(ran: Run, workspace_at: Make, tmp_path: Pa
 
 
 def test_an_imported_result_serves_no_run(
-    ran: Run, again_in: Callable[[], Run], workspace_at: Make, tmp_path: Path
+    ran: Run, again_in: Callable[[], Run], workspace_at: Make, template: Path, tmp_path: Path
 ) -> None:
     """The cache never stands on what came from elsewhere."""
     target = workspace_at("sqlite")
     target.client.import_run(ran.export(tmp_path / "out"))
     with current.use_workspace(target):
-        register_artifact(tmp_path / "given.csv", "given", outside=True)
+        register_artifact(template / "given.csv", "given", outside=True)
         run = again_in()
 
     assert {step.status for step in run.steps.values()} == {"completed"}
@@ -185,6 +185,8 @@ def test_an_export_is_whole_or_not_there(ran: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert (ran.export(tmp_path / "empty") / "manifest.json").is_file()
 
+    with pytest.raises(StoreError, match="No folder can be made"):
+        ran.export(tmp_path / "file" / "below")
     blob = next(
         path
         for path in (ran._reader.place.settings.home / "blobs").rglob("*")
@@ -197,9 +199,9 @@ def test_an_export_is_whole_or_not_there(ran: Run, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_a_running_run_is_not_exported(source: Workspace, tmp_path: Path) -> None:
+def test_a_running_run_is_not_exported(workspace_at: Make, tmp_path: Path) -> None:
     """What has not ended cannot be whole."""
-    with current.use_workspace(source):
+    with current.use_workspace(workspace_at("memory")):
 
         @step
         def look() -> str:

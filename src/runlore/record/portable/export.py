@@ -53,7 +53,7 @@ class Exporter:
 
         Raises:
             AlreadyExists: something is there.
-            StoreError: the run has not ended.
+            StoreError: the run has not ended, or no folder can be made there.
             NotFound: the run has no artifact of a name in ``only``.
             ArtifactMissing, ArtifactCorrupt: bytes that should go along are not there, or damaged.
         """
@@ -61,9 +61,11 @@ class Exporter:
             raise StoreError(f"Run {pathspec} is running; it can be exported once it has ended.")
         folder = folder.absolute()
         _refuse_taken(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(f".{folder.name[:100]}.{uuid4().hex[:8]}.part")
-        draft.mkdir()
+        try:
+            draft.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"No folder can be made at {folder}: {error.strerror}.") from error
         try:
             one = _OneRun(self._record, self._blobs, run, draft, artifacts, only)
             text = json.dumps(one.manifest(), indent=1, allow_nan=False)
