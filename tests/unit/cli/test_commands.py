@@ -317,6 +317,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("group", ["run", "step", "artifact", "pipeline"])
+def test_a_group_is_described_by_all_its_commands(group: str) -> None:
+    """The line that says what a group is for names each of its commands."""
+    found = main.get_command(click.Context(main), group)
+    assert isinstance(found, click.Group)
+    said = (found.help or "").replace("aliases", "alias").replace("versions", "version").rstrip(".").split(": ")[1]
+    assert sorted(said.split(", ")) == sorted(found.list_commands(click.Context(found)))
+
+
 def test_every_command_has_help(cli: Cli) -> None:
     """Each command and group answers --help with its own text."""
     words = ["", "init", "status", "check", "explain", "pipeline", "pipeline list", "pipeline show", "pipeline run"]

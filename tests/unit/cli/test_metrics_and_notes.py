@@ -74,6 +74,15 @@ def test_a_series_is_printed_as_table_csv_or_json(measured: None, invoke: Invoke
     assert [(point["step"], point["value"]) for point in points] == exact
 
 
+def test_a_limit_that_is_given_holds_for_every_form(measured: None, invoke: Invoke) -> None:
+    """CSV and JSON hold every point, or the newest that --limit asks for."""
+    for limit, points in (((), 60), (("--limit", "0"), 60), (("--limit", "2"), 2)):
+        rows = list(csv.reader(io.StringIO(invoke("run", "metrics", "training/1", "loss", "--csv", *limit).stdout)))
+        found = json.loads(invoke("run", "metrics", "training/1", "loss", "--json", *limit).stdout)
+        assert len(rows) - 1 == len(found) == points
+        assert int(rows[-1][0]) == found[-1]["step"] == 59
+
+
 def test_metrics_that_are_not_there(measured: None, invoke: Invoke) -> None:
     """A misspelt name says what there is, and what has no metrics is told."""
     assert "Did you mean 'loss'" in invoke("run", "metrics", "training/1", "los", code=1).stderr

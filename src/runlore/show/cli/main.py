@@ -48,7 +48,7 @@ def main(ctx: click.Context, namespace: str | None) -> None:
     },
 )
 def pipeline() -> None:
-    """Pipelines: list, show, run."""
+    """Pipelines: list, show, run, runs, tag."""
 
 
 @main.group(
@@ -68,7 +68,7 @@ def pipeline() -> None:
     },
 )
 def run() -> None:
-    """Runs: list, show, logs, metrics, note, report, tag, export, import, delete."""
+    """Runs: list, show, logs, metrics, note, report, tag, export, import, compare, delete."""
 
 
 @main.group(
@@ -80,7 +80,7 @@ def run() -> None:
     },
 )
 def step() -> None:
-    """Steps of a run: show, logs."""
+    """Steps of a run: show, logs, tag."""
 
 
 @main.group(
@@ -97,4 +97,4 @@ def step() -> None:
     },
 )
 def artifact() -> None:
-    """Artifacts: list, show, versions, aliases, prune, download, visualize."""
+    """Artifacts: list, show, versions, tag, aliases, prune, download, visualize."""

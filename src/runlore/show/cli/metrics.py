@@ -20,16 +20,20 @@ from runlore.show.cli.table import print_json, print_rows
 
 COLUMNS = ("metric", "last", "min", "max", "count", "measured_by")
 _POINT = ("step", "value", "time", "task")
+#: A table shows so many points.
+_NEWEST = 50
 
 
 @click.command()
 @click.argument("run", shell_complete=candidates.runs)
 @click.argument("name", required=False)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many points; 0 is all.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), help="How many points; 0 is all.  [default: 50; of CSV and JSON all]"
+)
 @json_option
-def metrics(run: str, name: str | None, as_csv: bool, limit: int, as_json: bool) -> None:
-    """List what RUN measured, or print the series NAME: its newest points, or all as CSV or JSON.
+def metrics(run: str, name: str | None, as_csv: bool, limit: int | None, as_json: bool) -> None:
+    """List what RUN measured, or print the series NAME: its newest points.
 
     RUN may be a step or a task as well: training/12/train.
     """
@@ -44,11 +48,13 @@ def metrics(run: str, name: str | None, as_csv: bool, limit: int, as_json: bool)
             print_rows(rows, COLUMNS, as_json=as_json, empty="It measured nothing.")
         return
     metric = found[name]
+    if limit is None:
+        limit = 0 if as_csv or as_json else _NEWEST
     if as_csv:
-        times = [time.isoformat() for time in metric.times]
-        _print_csv(_POINT, list(zip(metric.steps, map(repr, metric.values), times, metric.tasks, strict=True)))
+        rows_of_text = [(at, repr(value), time.isoformat(), task) for at, value, time, task in _points(metric, limit)]
+        _print_csv(_POINT, rows_of_text)
     elif as_json:
-        print_json([dict(zip(_POINT, each, strict=True)) for each in _points(metric, 0)])
+        print_json([dict(zip(_POINT, each, strict=True)) for each in _points(metric, limit)])
     else:
         points = [dict(zip(_POINT, each, strict=True)) for each in _points(metric, limit)]
         columns = _POINT if len(set(metric.tasks)) > 1 else _POINT[:3]
