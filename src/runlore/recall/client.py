@@ -122,14 +122,7 @@ class Client(Container[Pipeline]):
 
     def get_pipeline_run(self, name_id_or_prefix: str | int | UUID, *, pipeline: str | None = None) -> Run:
         """The run of this name or id, unique beginning of either, number with ``pipeline``, or ``training/12``."""
-        note_read(f"run {name_id_or_prefix!r}")
-        if pipeline is None and isinstance(name_id_or_prefix, str) and name_id_or_prefix.count("/") == 1:
-            path = parse_pathspec(name_id_or_prefix)
-            if isinstance(path, RunPath) and path.run is not None:
-                return self._reader.run(
-                    self._reader.lookup.run(path.run, self._reader.lookup.pipeline(path.pipeline, hidden=True).name)
-                )
-        return self._reader.run(self._reader.lookup.run(name_id_or_prefix, pipeline))
+        return self._reader.run_called(name_id_or_prefix, pipeline)
 
     def list_pipeline_runs(self, **filters: Any) -> Listing[Run]:
         """All runs, newest first unless ``sort_by`` says otherwise.
@@ -150,7 +143,7 @@ class Client(Container[Pipeline]):
 
     def compare(self, *runs: str | int | UUID | Run) -> Comparison:
         """What is different between runs, given as handles or as `get_pipeline_run` takes them; see `Run.diff`."""
-        found = [run if isinstance(run, Run) else self.get_pipeline_run(run) for run in runs]
+        found = [self._reader.run_called(run) for run in runs]
         if not found:
             raise QueryInvalid("A comparison is of two or more runs, not of 0.")
         return found[0].diff(*found[1:])

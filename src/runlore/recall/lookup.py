@@ -261,6 +261,8 @@ class Lookup:
         if of and known and reference.isdigit():
             newest = self._select(noun, *within, limit=1)[0].number
             return NotFound(f"There is no {noun} {reference!r}{where}; its newest is {of}/{newest}.")
+        if noun == "run" and did_you_mean(reference, RUN_ALIASES, limit=0).startswith(" Did you mean"):
+            known = list(RUN_ALIASES)
         return NotFound(f"There is no {noun} {reference!r}{where}.{did_you_mean(reference, known, limit=5)}")
 
 

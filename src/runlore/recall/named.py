@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runlore.errors import NotFound
 from runlore.model.suggest import did_you_mean
@@ -29,6 +29,14 @@ class Named(Mapping[str, Value]):
         except (KeyError, TypeError):  # what cannot be hashed is no name, either
             hint = did_you_mean(str(name), self._things, nothing=" It has none.")
             raise NotFound(f"{self._owner} has no {self._kind} {name!r}.{hint}") from None
+
+    if not TYPE_CHECKING:  # to a type checker, what is not there is not there
+
+        def __getattr__(self, name: str) -> None:
+            # what begins with an underscore may be asked of an object that has no things yet
+            if name.startswith("_") or name not in self._things:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(f"The {self._kind} {name!r} of {self._owner} is found by brackets: [{name!r}].")
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._things

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.author.reads import note_read
 from runlore.errors import NotFound
+from runlore.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,20 @@ class Positioned:
     def path_components(self) -> list[str]:
         """The parts of the pathspec: ``["training", "12", "train"]``."""
         return self.pathspec.split("/")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            raise self._not_written(name)
+        super().__setattr__(name, value)
+
+    def _not_written(self, name: str) -> AttributeError:
+        """What a misspelt `note` is told, which would otherwise be lost without a word."""
+        if not hasattr(type(self), "note"):
+            return AttributeError(f"{self.pathspec} has no {name!r}, and nothing of it can be set.")
+        said = did_you_mean(name, ["note"], limit=0)
+        if not said.endswith("?"):
+            said = f" What can be set is 'note'; facts are kept by log_metadata({{{name!r}: …}})."
+        return AttributeError(f"{self.pathspec} has no {name!r} that can be set.{said}")
 
 
 class Timed(Positioned):

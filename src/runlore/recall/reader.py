@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from runlore.author.reads import note_read
 from runlore.errors import NotFound, QueryInvalid
 from runlore.model import artifact as artifacts
 from runlore.model import run as runs
 from runlore.model.noun import changed
+from runlore.model.pathspec import RunPath, parse_pathspec
 from runlore.model.query import Condition, Query
 from runlore.model.status import Status
 from runlore.recall.artifact import Artifact
@@ -62,6 +64,17 @@ class Reader:
 
     def version(self, noun: artifacts.Version, element: int | None = None) -> ArtifactVersion:
         return ArtifactVersion(self, noun, element)
+
+    def run_called(self, reference: Run | str | int | UUID, pipeline: str | None = None) -> Run:
+        """A run, given as a handle or as `Client.get_pipeline_run` takes it."""
+        if isinstance(reference, Run):
+            return reference
+        note_read(f"run {reference!r}")
+        if pipeline is None and isinstance(reference, str) and reference.count("/") == 1:
+            path = parse_pathspec(reference)
+            if isinstance(path, RunPath) and path.run is not None:
+                return self.run(self.lookup.run(path.run, self.lookup.pipeline(path.pipeline, hidden=True).name))
+        return self.run(self.lookup.run(reference, pipeline))
 
     # -- by position in the record -------------------------------------------------------------------------------
 

@@ -341,14 +341,15 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
 
         return write_report(self.to_html(draw=draw), path, overwrite=overwrite)
 
-    def diff(self, *others: Run) -> Comparison:
+    def diff(self, *others: Run | str | int | UUID) -> Comparison:
         """What is different between this run and others: parameters, metrics, steps, code, environment and results.
 
-        Runs of different pipelines are compared as far as they can be. Raises `QueryInvalid` without another run.
+        Others are handles, or what `Client.get_pipeline_run` takes: ``run.diff("training/11")``. Runs of different
+        pipelines are compared as far as they can be. Raises `QueryInvalid` without another run.
         """
         from runlore.recall.comparing import compare  # brings in the fingerprints, which listings can do without
 
-        return compare([self, *others])
+        return compare([self, *map(self._reader.run_called, others)])
 
     def wait(self, timeout: float | None = None, poll: float = 0.2) -> Run:
         """Return when the run has finished. Raises TimeoutError after ``timeout`` seconds."""

@@ -251,6 +251,18 @@ def test_hostile_names_and_values_stay_text(book: Book) -> None:
     }
 
 
+def test_other_runs_may_be_named(book: Book) -> None:
+    """A run is compared with handles, pathspecs, names and ids alike; one that is not there is said not to be."""
+    book.run(name="first-night")
+    book.run()
+    first, second = book.client.get("training/1"), book.client.get("training/2")
+
+    for other in (second, "training/2", second.name, second.id):
+        assert first.diff(other).to_dict() == book.client.compare("first-night", other).to_dict()
+    with pytest.raises(NotFound, match="There is no run '9' of pipeline 'training'; its newest is training/2"):
+        first.diff("training/9")
+
+
 def test_a_comparison_needs_two_runs(book: Book) -> None:
     """One run, or none, is an error; references are taken like those of a run."""
     book.run(), book.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -185,6 +186,19 @@ def test_what_is_not_there_says_what_is(
     with pytest.raises(error, match=says) as raised:
         container[asked]
     assert isinstance(raised.value, (KeyError, TypeError))
+
+
+def test_misspelt_words_and_attributes_are_told_how(filled: Book) -> None:
+    """A word like `latest` is offered to whom misspelt it, and brackets to whom took a name for an attribute."""
+    pipeline = filled.client["training"]
+
+    for wrong, meant in {"lastest": "latest", "latest-sucessful": "latest-successful"}.items():
+        with pytest.raises(NotFound, match=rf"Did you mean .*'{meant}'"):
+            pipeline[wrong]
+    with pytest.raises(AttributeError, match=r"The step 'train' of training/1 is found by brackets: \['train'\]"):
+        pipeline[1].steps.train
+    assert not hasattr(pipeline[1].steps, "trian") and not hasattr(pipeline[1].steps, "__wrapped__")
+    assert copy(pipeline[1].outputs) == pipeline[1].outputs
 
 
 def test_values_by_attribute(filled: Book) -> None:

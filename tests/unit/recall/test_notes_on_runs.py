@@ -47,6 +47,19 @@ def test_steps_versions_and_pipelines_have_notes_of_their_own(book: Book) -> Non
     assert [thing.note for thing in things] == [f"note {number}" for number in range(5)]
 
 
+def test_what_is_set_by_a_wrong_name_is_not_lost_in_silence(book: Book) -> None:
+    """Setting what a handle does not have is an error that says what can be set."""
+    book.run()
+    run = book.client.get("training/1")
+
+    with pytest.raises(AttributeError, match=r"training/1 has no 'notes' that can be set. Did you mean 'note'\?"):
+        run.notes = "lost"
+    with pytest.raises(AttributeError, match=r"log_metadata\(\{'accuracy': …\}\)"):
+        run.steps["train"].accuracy = 0.9
+    with pytest.raises(AttributeError, match="training/1/train/0 has no 'note', and nothing of it can be set"):
+        run.steps["train"].task.note = "lost"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
