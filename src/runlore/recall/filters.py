@@ -114,6 +114,8 @@ def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
         if "." in name or name in names_of(noun):
             raise
         what = str(unknown(noun, name)).partition(".")[0]
+        if name == "limit":
+            raise QueryInvalid(f"{what}. The first {shortly(wanted)} of a list are list[:{shortly(wanted)}].") from None
         raise QueryInvalid(f"{what}.{did_you_mean(name, filter_names(noun), limit=40)}") from None
     yield from _comparisons(field, wanted, name)
 

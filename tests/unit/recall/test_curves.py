@@ -119,3 +119,10 @@ def test_a_report_has_the_curves(measured: Any, read_html: Read) -> None:
 
     assert "loss&lt;b&gt;" in drawn and drawn.count('class="card"') == 2
     assert re.search(r"<td>final</td><td>measuring/1/train</td><td>0.5</td>", drawn)
+
+
+def test_a_run_and_a_step_tell_the_last_values(measured: Any, read_html: Read) -> None:
+    """In a notebook a run says what its metrics came to, and a step what its own did."""
+    assert "final = 0.5, loss<b> = 0.02, score = 16" in read_html(measured._repr_html_())[1]
+    assert "final = 0.5, loss<b> = 0.02" in read_html(measured.steps["train"]._repr_html_())[1]
+    assert "final" not in read_html(measured.steps["each"]._repr_html_())[1]

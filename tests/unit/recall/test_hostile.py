@@ -71,6 +71,7 @@ def test_strange_pathspecs_are_answered_or_refused(book: Book) -> None:
         ({"where": 5}, "where takes a text"),
         ({"nonsense": 1}, "Runs cannot be filtered by 'nonsense'"),
         ({"metrics": 5}, "takes a dict"),
+        ({"limit": 3}, r"Runs cannot be filtered by 'limit'. The first 3 of a list are list\[:3\]"),
         ({"sort_by": "desc:metrics"}, "a name is missing"),
         ({"sort_by": "desc:tags"}, "cannot be sorted by 'tags'"),
         ({"status": [["failed"]]}, "is not a status"),

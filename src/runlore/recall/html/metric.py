@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runlore.errors import NotFound
@@ -29,6 +30,11 @@ def summed_up(metric: Metric) -> str:
         return written(metric.last)
     bounds = f"last {written(metric.last)}, min {written(metric.min)}, max {written(metric.max)}"
     return f"{bounds}, {counted(metric.count, 'point')}"
+
+
+def lasts(metrics: Mapping[str, Metric]) -> dict[str, str]:
+    """The last value of each; no point is read."""
+    return {name: written(metric.last) for name, metric in metrics.items()}
 
 
 def curve_of(metric: Metric) -> Html | None:

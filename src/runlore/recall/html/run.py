@@ -14,9 +14,11 @@ from runlore.recall.decoding import decode_notes
 from runlore.recall.html.card import card, facts, folded, pre, table, title
 from runlore.recall.html.graph import graph, took
 from runlore.recall.html.markup import Html, cut
+from runlore.recall.html.metric import lasts
 from runlore.recall.html.note import note_of
 from runlore.recall.html.status import badge
 from runlore.recall.html.value import pairs, when
+from runlore.recall.measured import metrics_of_run
 from runlore.record.port import Record
 
 #: Places of the graph, rows of the table of steps, parameters and metadata.
@@ -30,18 +32,20 @@ def run_html(record: Record, run: Run) -> Html:
     steps = record.steps(run.seq)
     tags = [tag.name for tag in record.tags(Owner(kind=OwnerKind.RUN, seq=run.seq)) if not tag.system]
     noted = {entry.key: decode_notes(entry.value) for entry in record.metadata(Owner(kind=OwnerKind.RUN, seq=run.seq))}
-    parameters = Parameters(run.parameters, owner=f"{run.pipeline}/{run.number}").shown()
+    pathspec = f"{run.pipeline}/{run.number}"
+    parameters = Parameters(run.parameters, owner=pathspec).shown()
     told = {
         "note": note_of(record, Owner(kind=OwnerKind.RUN, seq=run.seq)),
         "name": run.name,
         "created": when(run.created),
         "parameters": pairs(parameters, _PAIRS),
+        "metrics": pairs(lasts(metrics_of_run(record, run.seq, pathspec)), _PAIRS),
         "metadata": pairs(noted, _PAIRS),
         "tags": cut(", ".join(tags), 400),
     }
     failure = failure_of(record, run, steps)
     return card(
-        title(f"{run.pipeline}/{run.number}", badge(run.status), shown_seconds(lasted(run))),
+        title(pathspec, badge(run.status), shown_seconds(lasted(run))),
         graph(steps, most=_PLACES),
         facts(told),
         None if failure is None else pre(cut(f"{failure.type}: {failure.message}", _FAILURE)),

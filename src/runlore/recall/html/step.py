@@ -16,9 +16,11 @@ from runlore.recall.html.card import card, facts, pre, table, title
 from runlore.recall.html.flow import Flow, flows
 from runlore.recall.html.graph import took
 from runlore.recall.html.markup import Html, cut, joined
+from runlore.recall.html.metric import lasts
 from runlore.recall.html.note import note_of
 from runlore.recall.html.status import badge
 from runlore.recall.html.value import pairs, when
+from runlore.recall.measured import metrics_of_step
 from runlore.record.port import Record
 
 _PAIRS, _FLOWS, _FAILURE = 12, 20, 600
@@ -36,6 +38,7 @@ def step_html(record: Record, step: Step, pathspec: str) -> Html:
         "tasks": None if step.tasks is None else states_of(latest(tasks), step.tasks),
         "attempts": attempts_of(tasks),
         "parameters": pairs(Parameters(step.parameters, owner=pathspec).shown(), _PAIRS),
+        "metrics": pairs(lasts(metrics_of_step(record, step, pathspec)), _PAIRS),
         "metadata": pairs({one.key: decode_notes(one.value) for one in record.metadata(owner)}, _PAIRS),
     }
     return card(
