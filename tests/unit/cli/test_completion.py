@@ -6,13 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import Result
 
+from runlore import log_metric, pipeline, step
 from runlore.show.cli import candidates
+from runlore.show.cli.main import main
 
 Cli = Callable[..., Result]
 Complete = Callable[[str], list[str]]
@@ -103,6 +107,71 @@ def asked() -> Callable[[str], list[str]]:
     return lambda text: candidates.runs(None, None, text)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def offered() -> Callable[[str], list[str]]:
+    """What the program offers after a line, in this process."""
+
+    def complete(line: str) -> list[str]:
+        *words, last = line.split(" ")
+        return [one.value for one in ShellComplete(main, {}, "runlore", "").get_completions(words, last)]
+
+    return complete
+
+
+def test_every_argument_is_completed() -> None:
+    """Whatever a command is given by position, a shell can complete it; but for free texts."""
+    for path, command in commands(main, ()):
+        for one in command.params:
+            if isinstance(one, click.Argument) and one.name not in ("text", "arguments"):
+                known = isinstance(one.type, (click.Choice, click.Path, click.File))
+                assert known or one._custom_shell_complete is not None, (path, one.name)
+
+
+def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below this one."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from commands(found, (*path, name))
+
+
+def test_whatever_a_command_takes_is_offered(cli: Cli, offered: Complete) -> None:
+    """Several runs, whatever has a lineage, what bears tags, statuses, metrics and files are offered, too."""
+    cli("pipeline", "run", "flow.py:training")
+
+    assert "training/1" in offered("run compare training/1 tra")
+    assert offered("lineage mod") == ["model", "model@1"]
+    assert offered("lineage artifact:mod") == ["artifact:model", "artifact:model@1"]
+    assert "training/1" in offered("lineage training/")
+    assert offered("lineage training/1/t") == ["training/1/train"]
+    assert offered("artifact tag mod") == ["model", "model@1"]
+    assert offered("artifact alias model production ") == ["1"]
+    assert offered("run list --status c") == ["completed", "cached", "cancelled"]
+    (file,) = ShellComplete(main, {}, "runlore", "").get_completions(["pipeline", "run"], "fl")
+    assert file.type == "file"
+
+
+def test_metrics_are_offered(flow: Path, offered: Complete) -> None:
+    """The name of a metric is completed from those of the run, whichever part of it was named."""
+
+    @step
+    def train() -> None:
+        log_metric("loss", 1.0)
+
+    @pipeline
+    def measuring() -> None:
+        train()
+
+    measuring()
+    for given in ("measuring/1", "measuring/latest/train", "measuring/1/train/0"):
+        assert offered(f"run metrics {given} l") == ["loss"]
+    assert offered("run metrics nothing/1 l") == []
+
+
 def test_completing_makes_nothing(home: Path, asked: Complete, bash: Complete) -> None:
     """Where no record is, none is made, and there are no candidates."""
     assert asked("") == [] and bash("runlore run show ") == []
@@ -116,6 +185,7 @@ def test_completing_never_fails(home: Path, cli: Cli, asked: Complete) -> None:
     """Whatever is typed, there are no more than candidates."""
     cli("pipeline", "run", "flow.py:training")
     everything = (candidates.runs, candidates.steps, candidates.versions, candidates.artifacts, candidates.pipelines)
+    everything += (candidates.references,)
     for text in TYPED:
         for complete in everything:
             found = complete(None, None, text)  # type: ignore[arg-type]

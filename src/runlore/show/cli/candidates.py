@@ -6,13 +6,16 @@ made, and whatever goes wrong is no answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runlore.model.pathspec import ARTIFACT_PREFIX
 from runlore.model.query import Condition, Operator, Query
+from runlore.model.status import Status
 
 if TYPE_CHECKING:
     import click
+    from click.shell_completion import CompletionItem
 
     from runlore.record.port import Record
 
@@ -121,10 +124,21 @@ def _versions(record: Record, start: str) -> Iterator[str]:
         if len(names) != 1:
             return
         name = names[0]
-    of = Condition("artifact", Operator.EQ, name)
     yield from (f"{name}@{alias.name}" for alias in record.aliases(name))
-    newest = record.select(Query(noun="version", conditions=(of,), limit=MOST)).items
-    yield from (f"{name}@{version.version}" for version in newest)
+    yield from (f"{name}@{version.version}" for version in _newest(record, name))
+
+
+def _newest(record: Record, artifact: str) -> Sequence[Any]:
+    of = Condition("artifact", Operator.EQ, artifact)
+    return record.select(Query(noun="version", conditions=(of,), limit=MOST)).items
+
+
+def _references(record: Record, start: str) -> Iterator[str]:
+    if start.startswith(ARTIFACT_PREFIX):
+        yield from (ARTIFACT_PREFIX + one for one in _versions(record, start.removeprefix(ARTIFACT_PREFIX)))
+        return
+    yield from _versions(record, start)
+    yield from _runs(record, start) if start.count("/") < 2 else _steps(record, start)
 
 
 def _named(record: Record, noun: str, start: str) -> Iterator[str]:
@@ -144,17 +158,45 @@ steps = _asked(_steps)
 artifacts = _asked(_artifacts)
 #: A version of an artifact, by label or alias.
 versions = _asked(_versions)
+#: An artifact, a version, a run or a step.
+references = _asked(_references)
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """A file: the shell knows them."""
+    from click.shell_completion import CompletionItem  # only where something is completed
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """A status."""
+    return [status for status in Status if status.startswith(incomplete)]
 
 
 def steps_of(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """A step of the run that was given before."""
-    pipeline, _, run = str(ctx.params.get("run") or "").partition("/")
+    complete = _asked(lambda record, _: (step.name for run in _given(record, ctx) for step in record.steps(run.seq)))
+    return complete(ctx, param, incomplete)
 
-    def names(record: Record, _: str) -> Iterator[str]:
-        found = _run_called(record, pipeline, run)
-        return (step.name for step in (record.steps(found.seq) if found else ()))
 
-    return _asked(names)(ctx, param, incomplete)
+def metrics_of(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """A metric of the run that was given before, also if a step or task of it was."""
+    complete = _asked(lambda record, _: (each.name for run in _given(record, ctx) for each in record.metrics(run.seq)))
+    return complete(ctx, param, incomplete)
+
+
+def _given(record: Record, ctx: click.Context) -> list[Any]:
+    pipeline, run = [*str(ctx.params.get("run") or "").split("/"), ""][:2]
+    found = _run_called(record, pipeline, run)
+    return [] if found is None else [found]
+
+
+def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """A version of the artifact that was given before, by its label."""
+    artifact = str(ctx.params.get("artifact") or "")
+    complete = _asked(lambda record, _: (version.version for version in _newest(record, artifact)))
+    return complete(ctx, param, incomplete)
 
 
 def aliases(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from runlore.show.cli import candidates
 from runlore.show.cli.shared import find_run, json_option
 from runlore.show.cli.table import print_json
 from runlore.show.cli.terminal import width
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=candidates.runs)
 @click.option("--all", "everything", is_flag=True, help="Also what is the same.")
 @click.option("--code", is_flag=True, help="Also the lines of the sources that differ.")
 @json_option

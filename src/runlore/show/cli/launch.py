@@ -9,6 +9,7 @@ import click
 from runlore.author.pipeline import Pipeline
 from runlore.errors import RunloreError
 from runlore.recall.run import Run
+from runlore.show.cli import candidates
 from runlore.show.cli.failure import failed
 from runlore.show.cli.options import argument_of, options_of
 from runlore.show.cli.script import find_pipeline
@@ -21,7 +22,7 @@ from runlore.show.cli.table import print_json
 @click.option("--trigger", multiple=True, metavar="EVENT", help="Event that starts the run; repeat for several.")
 @click.option("--cache/--no-cache", "enable_cache", default=None, help="Use the cache or run every step.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
-@click.argument("target", metavar="FILE.PY:PIPELINE")
+@click.argument("target", metavar="FILE.PY:PIPELINE", shell_complete=candidates.files)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PARAMETERS]")
 @click.pass_context
 def run(ctx: click.Context, /, target: str, arguments: tuple[str, ...], as_json: bool, **options: Any) -> None:

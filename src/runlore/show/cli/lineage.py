@@ -25,7 +25,7 @@ _ELEMENT = re.compile(r"(artifact:.+@.+)\[(\d{1,9})\]")
 
 
 @click.command()
-@click.argument("reference", metavar="REF", shell_complete=candidates.versions)
+@click.argument("reference", metavar="REF", shell_complete=candidates.references)
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what came of it.")
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="At most so many steps away.")

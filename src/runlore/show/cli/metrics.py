@@ -26,7 +26,7 @@ _NEWEST = 50
 
 @click.command()
 @click.argument("run", shell_complete=candidates.runs)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=candidates.metrics_of)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option(
     "--limit", type=click.IntRange(min=0), help="How many points; 0 is all.  [default: 50; of CSV and JSON all]"

@@ -38,7 +38,7 @@ COLUMNS = ("run", "name", "status", "created", "took")
 
 @click.command("list")
 @click.argument("pipeline", required=False, shell_complete=candidates.pipelines)
-@click.option("--status", help="Such as completed, failed or running.")
+@click.option("--status", shell_complete=candidates.statuses, help="Such as completed, failed or running.")
 @click.option("--metadata", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as accuracy:gte:0.9.")
 @click.option("--parameter", multiple=True, metavar="KEY:[OP:]VALUE", help="Such as lr:0.1.")
 @watch_option
@@ -165,7 +165,7 @@ def _facts(run: Run) -> dict[str, Any]:
 @click.option(
     "--pipeline", shell_complete=candidates.pipelines, help="All runs of this pipeline that the other options leave."
 )
-@click.option("--status", help="Only with this status, such as failed.")
+@click.option("--status", shell_complete=candidates.statuses, help="Only with this status, such as failed.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag; repeat for several.")
 @click.option("--filter", "filters", multiple=True, metavar="FIELD=[OP:]VALUE", help="Such as created=lt:2026-11-01.")
 @where_option

@@ -13,13 +13,15 @@ from runlore.recall.artifact import Artifact
 from runlore.recall.step import Step
 from runlore.recall.tags import Taggable
 from runlore.recall.version import ArtifactVersion
+from runlore.show.cli import candidates
+from runlore.show.cli.candidates import Candidates
 from runlore.show.cli.shared import client, find_run, json_option, named
 from runlore.show.cli.table import print_rows
 
 
-def _command(what: str, find: Callable[[str], Taggable], says: str) -> click.Command:
+def _command(what: str, find: Callable[[str], Taggable], known: Candidates, says: str) -> click.Command:
     @click.command("tag", help=says)
-    @click.argument(what)
+    @click.argument(what, shell_complete=known)
     @click.option("--add", multiple=True, metavar="TAG", help="Add this tag; repeat for several.")
     @click.option("--remove", multiple=True, metavar="TAG", help="Remove this tag; repeat for several.")
     @json_option
@@ -55,12 +57,18 @@ def _artifact(reference: str) -> Taggable:
 
 _DOES = "what --remove and --add say is done in one step, or not at all. Tags that runlore gave stay."
 tag_pipeline = _command(
-    "pipeline", lambda name: client().get_pipeline(name), f"Show the tags of PIPELINE, or change them: {_DOES}"
+    "pipeline",
+    lambda name: client().get_pipeline(name),
+    candidates.pipelines,
+    f"Show the tags of PIPELINE, or change them: {_DOES}",
 )
-tag_run = _command("run", find_run, f"Show the tags of RUN, or change them: {_DOES}")
-tag_step = _command("step", _step, f"Show the tags of STEP, such as training/12/train, or change them: {_DOES}")
+tag_run = _command("run", find_run, candidates.runs, f"Show the tags of RUN, or change them: {_DOES}")
+tag_step = _command(
+    "step", _step, candidates.steps, f"Show the tags of STEP, such as training/12/train, or change them: {_DOES}"
+)
 tag_artifact = _command(
     "artifact",
     _artifact,
+    candidates.versions,
     f"Show the tags of ARTIFACT (model for the series, model@3, a pathspec), or change them: {_DOES}",
 )
