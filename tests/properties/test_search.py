@@ -19,7 +19,7 @@ from runlore.model.metadata import Owner, OwnerKind
 from runlore.model.noun import changed
 from runlore.model.query import Query
 from runlore.model.status import Status
-from runlore.recall.filters import query_from
+from runlore.recall.search.filters import query_from
 from runlore.record.memory import MemoryRecord
 from runlore.record.port import Record
 from runlore.record.sql import lists

@@ -34,7 +34,7 @@ from runlore.recall.version import ArtifactVersion
 
 if TYPE_CHECKING:
     from runlore.model.pruning import Pruned, Unused
-    from runlore.recall.comparison import Comparison
+    from runlore.recall.compare.comparison import Comparison
     from runlore.recall.listing import Listing
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runlore.model.lineage import Key
-    from runlore.recall.lineage import Lineage
+    from runlore.recall.lineage.graph import Lineage
     from runlore.record.port import Record
 
 
@@ -96,7 +96,7 @@ class Traceable(Positioned):
         how many links of one node are followed, of consumers the newest, and ``limit`` how many nodes there are at most
         in each direction; ``None`` sets no bound. What is left out is told. Raises `QueryInvalid` for anything else.
         """
-        from runlore.recall.lineage import lineage_of  # few handles are asked for it
+        from runlore.recall.lineage.graph import lineage_of  # few handles are asked for it
 
         note_read(f"the lineage of {self.pathspec}")
         return lineage_of(

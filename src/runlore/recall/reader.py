@@ -137,7 +137,7 @@ class Reader:
         size, page = chosen.pop("size", None), chosen.pop("page", None)
         query = Query(noun=noun)
         if chosen:
-            from runlore.recall.filters import query_from  # most lists have no filters
+            from runlore.recall.search.filters import query_from  # most lists have no filters
 
             sort_by, logical = chosen.pop("sort_by", None), chosen.pop("logical_operator", "and")
             query = query_from(noun, chosen, sort_by=sort_by, logical_operator=logical)

@@ -29,7 +29,7 @@ from runlore.recall.position import Timed, Traceable
 if TYPE_CHECKING:
     from runlore.model.lineage import Key
     from runlore.model.trigger import TriggerEvent
-    from runlore.recall.comparison import Comparison
+    from runlore.recall.compare.comparison import Comparison
     from runlore.recall.data import Data
     from runlore.recall.exception import RecordedException
     from runlore.recall.listing import Listing
@@ -347,7 +347,9 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         Others are handles, or what `Client.get_pipeline_run` takes: ``run.diff("training/11")``. Runs of different
         pipelines are compared as far as they can be. Raises `QueryInvalid` without another run.
         """
-        from runlore.recall.comparing import compare  # brings in the fingerprints, which listings can do without
+        from runlore.recall.compare.comparing import (
+            compare,  # brings in the fingerprints, which listings can do without
+        )
 
         return compare([self, *map(self._reader.run_called, others)])
 

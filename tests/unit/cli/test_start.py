@@ -80,7 +80,7 @@ def modules_after(words: str, home: Path) -> list[str]:
         ("--help", 13, 120),
         ("run --help", 13, 120),
         ("run list", 81, 192),
-        ("pipeline list", 85, 194),
+        ("pipeline list", 86, 195),
         ("artifact list", 84, 192),
         ("artifact version list", 79, 188),
         ("run show making/1", 85, 198),

@@ -19,7 +19,7 @@ from runlore.errors import NotFound, QueryInvalid
 from runlore.model.change import MetricsLogged
 from runlore.model.metric import Points
 from runlore.model.name import columns_of
-from runlore.recall.comparing import _Side
+from runlore.recall.compare.comparing import _Side
 from runlore.settings import Settings
 from runlore.workspace import Workspace
 

@@ -11,7 +11,7 @@ import pytest
 from runlore.errors import QueryInvalid
 from runlore.model.query import AnyOf, Condition, Operator
 from runlore.model.status import Status
-from runlore.recall.filters import query_from
+from runlore.recall.search.filters import query_from
 
 ID = "3a861d40-b65c-4dba-8dad-6b2966ea06c4"
 

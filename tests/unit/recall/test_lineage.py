@@ -27,8 +27,8 @@ from runlore.model.change import (
 from runlore.model.lineage import Direction, Flow, Link, StepFacts, StepKey, Traced, VersionFacts, VersionKey
 from runlore.model.name import printable
 from runlore.model.status import Status
-from runlore.recall.lineage import Lineage
-from runlore.recall.lineage_drawing import dot_text, mermaid_text
+from runlore.recall.lineage.drawing import dot_text, mermaid_text
+from runlore.recall.lineage.graph import Lineage
 from runlore.testing.record_stories import new_step
 
 from .conftest import Book

@@ -11,8 +11,8 @@ import pytest
 from runlore.errors import QueryInvalid
 from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator, about
 from runlore.model.status import Status
-from runlore.recall.filters import query_from
-from runlore.recall.where import where
+from runlore.recall.search.filters import query_from
+from runlore.recall.search.where import where
 
 ID = "3a861d40-b65c-4dba-8dad-6b2966ea06c4"
 

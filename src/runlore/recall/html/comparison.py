@@ -10,7 +10,7 @@ from runlore.recall.html.curve import Series, curve
 from runlore.recall.html.markup import Html, cut, joined, tag
 
 if TYPE_CHECKING:
-    from runlore.recall.comparison import Comparison, Curve
+    from runlore.recall.compare.comparison import Comparison, Curve
 
 #: Rows of a section, characters of a cell, and of the difference of one source; curves.
 _ROWS, _CELL, _DIFF, _CURVES = 50, 300, 20_000, 12

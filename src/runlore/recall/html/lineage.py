@@ -16,7 +16,7 @@ from runlore.recall.html.markup import Html, cut
 from runlore.recall.html.status import color
 
 if TYPE_CHECKING:
-    from runlore.recall.lineage import Lineage
+    from runlore.recall.lineage.graph import Lineage
 
 #: Places in a notebook; characters of the tree.
 _PLACES, _TREE = 40, 20_000

@@ -12,7 +12,7 @@ from runlore.recall.html.graph import URGENT
 from runlore.recall.html.lineage import ASKED, THING, drawn_graph, named_box, version_box
 from runlore.recall.html.markup import Html
 from runlore.recall.html.status import color
-from runlore.recall.lineage import Lineage, lineage_of
+from runlore.recall.lineage.graph import Lineage, lineage_of
 from runlore.recall.report.account import Account
 
 #: How many steps away, links of one node, and nodes that are followed each way.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import click
 
 from runlore.author.signature import Parameter, Signature
-from runlore.recall.operands import scalar
+from runlore.recall.search.operands import scalar
 
 if TYPE_CHECKING:
     AnyType = click.ParamType[Any]

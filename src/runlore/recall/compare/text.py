@@ -10,7 +10,7 @@ from runlore.model.counted import counted
 from runlore.model.name import columns_of, printable
 
 if TYPE_CHECKING:
-    from runlore.recall.comparison import Comparison, Row, Section
+    from runlore.recall.compare.comparison import Comparison, Row, Section
 
 _GAP = "  "
 #: Columns that a run has at least; with less, each run has a line of its own.

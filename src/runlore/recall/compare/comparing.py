@@ -17,7 +17,7 @@ from runlore.model.status import Status
 from runlore.model.units import shown_seconds, shown_size
 from runlore.plan.cache_key import NO_RESULT
 from runlore.plan.difference import StepFacts, differences, parts_of
-from runlore.recall.comparison import Cell, CodeChange, Comparison, Curve, Row, Section
+from runlore.recall.compare.comparison import Cell, CodeChange, Comparison, Curve, Row, Section
 from runlore.recall.config import parameter_texts, shown_value
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from runlore.errors import QueryInvalid
 from runlore.model.noun import noun
 from runlore.model.query import AllOf, AnyOf, Filter, Not, Operator
 from runlore.model.suggest import did_you_mean
-from runlore.recall.comparisons import RANGES, TEXTUAL, all_of_tags, compared, has_no_value, one_of
-from runlore.recall.fields import Field, Name, field_called
-from runlore.recall.operands import bound, scalar, shortly
+from runlore.recall.search.comparisons import RANGES, TEXTUAL, all_of_tags, compared, has_no_value, one_of
+from runlore.recall.search.fields import Field, Name, field_called
+from runlore.recall.search.operands import bound, scalar, shortly
 
 Made = TypeVar("Made")
 LONGEST, DEEPEST = 10_000, 40

@@ -73,25 +73,25 @@ class Lineage:
 
     def to_tree(self) -> str:
         """Indented text. A node that comes again is marked, and shown with what belongs to it where it came first."""
-        from runlore.recall.lineage_tree import tree_lines  # one of several forms, of which few are asked for
+        from runlore.recall.lineage.tree import tree_lines  # one of several forms, of which few are asked for
 
         return "\n".join(tree_lines(self))
 
     def to_mermaid(self) -> str:
         """A flowchart as Mermaid draws it, on GitHub for example."""
-        from runlore.recall.lineage_drawing import mermaid_lines
+        from runlore.recall.lineage.drawing import mermaid_lines
 
         return "\n".join(mermaid_lines(self))
 
     def to_dot(self) -> str:
         """A directed graph as Graphviz draws it."""
-        from runlore.recall.lineage_drawing import dot_lines
+        from runlore.recall.lineage.drawing import dot_lines
 
         return "\n".join(dot_lines(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Nodes, links and what was not followed, as JSON can say them."""
-        from runlore.recall.lineage_drawing import described
+        from runlore.recall.lineage.drawing import described
 
         return described(self)
 

@@ -11,7 +11,7 @@ from runlore.model.name import printable
 from runlore.model.status import Status
 
 if TYPE_CHECKING:
-    from runlore.recall.lineage import Lineage
+    from runlore.recall.lineage.graph import Lineage
 
 _HOW = {SaveType.MANUAL: "saved by hand", SaveType.REGISTERED: "registered", SaveType.EXTERNAL: "external"}
 _HEADINGS = {Direction.UP: "made from:", Direction.DOWN: "went into:"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from runlore.errors import QueryInvalid
 from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator
-from runlore.recall.fields import Field
-from runlore.recall.operands import operand, shortly, whole_day
+from runlore.recall.search.fields import Field
+from runlore.recall.search.operands import operand, shortly, whole_day
 
 RANGES = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
 TEXTUAL = frozenset({Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})

@@ -11,9 +11,9 @@ from runlore.errors import QueryInvalid
 from runlore.model.query import KEYED, AnyOf, Condition, Filter, Not, Operator, Query
 from runlore.model.status import Status
 from runlore.model.suggest import did_you_mean
-from runlore.recall.comparisons import RANGES, TEXTUAL, compared, has_no_value, one_of
-from runlore.recall.fields import GROUPS, Field, Name, field_called, names_of, path_of, unknown
-from runlore.recall.operands import bound, operand, scalar, shortly
+from runlore.recall.search.comparisons import RANGES, TEXTUAL, compared, has_no_value, one_of
+from runlore.recall.search.fields import GROUPS, Field, Name, field_called, names_of, path_of, unknown
+from runlore.recall.search.operands import bound, operand, scalar, shortly
 
 #: Words before the colon of ``"gte:0.9"``.
 OPERATORS: dict[str, Operator] = {
@@ -89,7 +89,7 @@ def filter_names(noun: str) -> tuple[str, ...]:
 
 
 def _where(noun: str, wanted: Any) -> list[Filter]:
-    from runlore.recall.where import where  # not needed by most lists
+    from runlore.recall.search.where import where  # not needed by most lists
 
     texts = wanted if isinstance(wanted, (list, tuple)) else [] if wanted is None else [wanted]
     return [where(noun, text) for text in texts]
@@ -122,7 +122,7 @@ def _parts(noun: str, name: str, wanted: Any) -> Iterator[Filter]:
 
 def _field(noun: str, name: str, verb: str = "filtered") -> Field:
     if '"' in name or "'" in name:
-        from runlore.recall.where import field_in  # rarely needed
+        from runlore.recall.search.where import field_in  # rarely needed
 
         return field_in(noun, name, verb=verb)
     return field_called(noun, path_of(name), verb=verb)

@@ -203,7 +203,7 @@ class Comparison:
 
     def to_text(self, *, everything: bool = False, code: bool = False, width: int = 80) -> str:
         """Side by side in so many columns: what differs, or ``everything``; with ``code``, also lines of sources."""
-        from runlore.recall.comparison_text import text_of  # one of several forms
+        from runlore.recall.compare.text import text_of  # one of several forms
 
         return text_of(self, everything=everything, code=code, width=width)
 

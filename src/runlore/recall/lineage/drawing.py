@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.model.lineage import Facts, Flow, Link, StepFacts, VersionFacts
 from runlore.model.name import printable
-from runlore.recall.lineage_tree import more_words, node_name, node_notes
+from runlore.recall.lineage.tree import more_words, node_name, node_notes
 
 if TYPE_CHECKING:
-    from runlore.recall.lineage import Lineage
+    from runlore.recall.lineage.graph import Lineage
 
 #: What means something in a quoted label of Mermaid, or would as HTML; ``#`` begins its codes.
 _MERMAID = re.compile(r'["#&<>`\\]')
