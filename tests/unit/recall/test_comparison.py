@@ -194,8 +194,8 @@ def test_metrics_tell_last_least_and_greatest(book: Book) -> None:
 
     assert changed(found.metrics) == {
         "loss": ("0.25", "0.75", "-"),
-        "loss (least)": ("0.25", "-", "-"),
-        "loss (greatest)": ("0.5", "-", "-"),
+        "loss (min)": ("0.25", "-", "-"),
+        "loss (max)": ("0.5", "-", "-"),
     }
 
 

@@ -112,7 +112,7 @@ class _Side:
         for name, metric in self.measured().items():
             found[name] = _cell(metric.last)
             if metric.count > 1:
-                found[f"{name} (least)"], found[f"{name} (greatest)"] = _cell(metric.min), _cell(metric.max)
+                found[f"{name} (min)"], found[f"{name} (max)"] = _cell(metric.min), _cell(metric.max)
         return found
 
     def series(self) -> dict[str, Metric]:
