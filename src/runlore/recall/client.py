@@ -19,7 +19,7 @@ from runlore.model.artifact import Version
 from runlore.model.name import RUN_ALIASES
 from runlore.model.noun import noun
 from runlore.model.pathspec import ARTIFACT_PREFIX, ArtifactPath, RunPath, parse_pathspec
-from runlore.model.query import Condition, Operator
+from runlore.model.query import Condition, Filter, Operator
 from runlore.recall.artifact import Artifact
 from runlore.recall.container import COMPLETIONS, Container
 from runlore.recall.lookup import ambiguous, made_in_body
@@ -232,9 +232,20 @@ class Client(Container[Pipeline]):
             return cast(ArtifactVersion, made_here)
         return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
 
-    def list_artifact_versions(self, name: str | None = None, **filters: Any) -> Listing[ArtifactVersion]:
-        """Versions of one artifact, or of all; newest first unless ``sort_by`` says otherwise."""
-        within = () if name is None else (Condition("artifact", Operator.EQ, str(name)),)
+    def list_artifact_versions(
+        self, name: str | Iterable[str] | None = None, **filters: Any
+    ) -> Listing[ArtifactVersion]:
+        """Versions of one artifact, or of all; newest first unless ``sort_by`` says otherwise.
+
+        ``name`` may be several names, or a comparison of names such as ``"startswith:mod"``.
+        """
+        within: tuple[Filter, ...] = ()
+        if isinstance(name, str) and name[:1] not in "<>=!" and ":" not in name:
+            within = (Condition("artifact", Operator.EQ, name),)
+        elif name is not None:
+            from runlore.recall.filters import named  # most lists have no filters
+
+            within = named("version", "artifact", name)
         listing: Listing[ArtifactVersion] = self._reader.list("version", filters, *within)
         return listing
 

@@ -13,7 +13,7 @@ from runlore.model import artifact as artifacts
 from runlore.model import run as runs
 from runlore.model.noun import changed
 from runlore.model.pathspec import RunPath, parse_pathspec
-from runlore.model.query import Condition, Query
+from runlore.model.query import Filter, Query
 from runlore.model.status import Status
 from runlore.recall.artifact import Artifact
 from runlore.recall.listing import Listing
@@ -128,7 +128,7 @@ class Reader:
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
-    def list(self, noun: str, filters: Mapping[str, Any], *within: Condition) -> Any:
+    def list(self, noun: str, filters: Mapping[str, Any], *within: Filter) -> Any:
         """A `Listing` of handles, or the list of one page when ``size`` or ``page`` is among the filters.
 
         What is asked for ``within`` holds whatever the filters say, and whether all or any of them must hold.
@@ -179,5 +179,12 @@ def _utc_now() -> datetime:
 
 def _whole(name: str, value: Any, largest: int | None) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (largest and value > largest):
-        raise QueryInvalid(f"{name} is a whole number from 1{f' to {largest}' if largest else ''}, not {value!r}.")
+        hint = (
+            ' It is how many a page has; versions are found by their size with where="size > 1MB".'
+            if name == "size"
+            else ""
+        )
+        raise QueryInvalid(
+            f"{name} is a whole number from 1{f' to {largest}' if largest else ''}, not {value!r}.{hint}"
+        )
     return value

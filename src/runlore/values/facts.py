@@ -22,7 +22,8 @@ def facts(name: str, value: Any) -> tuple[tuple[str, Scalar], ...]:
 
     Dicts, dataclasses, named tuples and pydantic models contribute a key per member (``optimizer.lr``); moments are ISO
     text (in UTC when they know their zone, so that text order is time order), enums their value where that is a
-    scalar, otherwise their name. None, nan, bytes and the elements of lists, tuples and sets are not searchable.
+    scalar, otherwise their name. Whatever else is there, such as a list or bytes, is there as NaN, which compares with
+    nothing. None and the missing values of libraries are no value.
     """
     kind = type(value)
     if kind is int or kind is str or kind is bool:
@@ -37,9 +38,16 @@ def _leaves(name: str, value: Any, depth: int) -> Iterator[tuple[str, Scalar]]:
             for key, member in members:
                 yield from _leaves(f"{name}.{key}", member, depth + 1)
         return
-    leaf = _leaf(value)
-    if leaf is not None:
-        yield name, leaf
+    if not _is_missing(value):
+        leaf = _leaf(value)
+        yield name, math.nan if leaf is None else leaf
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is None, or one of the values by which pandas and numpy say that a time is not there."""
+    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+        return True
+    return type(value).__name__ in ("datetime64", "timedelta64") and str(value) == "NaT"
 
 
 def _members(value: Any) -> list[tuple[Any, Any]] | None:
@@ -64,7 +72,7 @@ def _leaf(value: Any) -> Scalar | None:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return None if math.isnan(value) else float(value)
+        return float(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, dt.datetime | dt.timedelta) and value != value:  # pandas' NaT
@@ -76,7 +84,7 @@ def _leaf(value: Any) -> Scalar | None:
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
     if isinstance(value, Decimal):
-        return None if value.is_nan() else float(value)
+        return math.nan if value.is_nan() else float(value)
     if isinstance(value, UUID | PurePath):
         return str(value)
     return _numpy_leaf(value)

@@ -454,3 +454,18 @@ def test_names_that_look_like_operators_are_names(book: Book) -> None:
     assert list(book.client.list_artifact_versions(artifact="training::train::output")) == []
     with pytest.raises(QueryInvalid, match="'regex' is not an operator"):
         book.client.list_artifact_versions(artifact="regex:train")
+
+
+def test_versions_of_several_artifacts_are_asked_for_by_name(book: Book) -> None:
+    """`list_artifact_versions` takes a name, several names, or a comparison, and nothing that is no name."""
+    for name in ("model", "moon", "x:y", "data"):
+        book.save(name, 1)
+
+    def found(name: Any) -> list[str]:
+        return [version.name for version in book.client.list_artifact_versions(name)]
+
+    assert found("model") == ["model"] and found("x:y") == ["x:y"] and found("mo") == []
+    assert found(["data", "model"]) == ["data", "model"] and found([]) == []
+    assert found("startswith:mo") == ["moon", "model"] and found("!=model") == ["data", "x:y", "moon"]
+    with pytest.raises(QueryInvalid, match="is not a text"):
+        found(object())

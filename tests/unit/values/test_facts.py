@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy
+import pandas
 import pydantic
 import pytest
 
@@ -69,16 +71,28 @@ def test_scalars_are_one_fact(value: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, float("nan"), Decimal("nan"), b"x", [1], (1,), {1}, object(), numpy.float64("nan"), numpy.datetime64("NaT")],
+    [float("nan"), Decimal("nan"), b"x", [1], [], (1,), {1}, object(), 1j, numpy.float64("nan"), numpy.zeros(2)],
     ids=lambda value: type(value).__name__,
 )
-def test_what_cannot_be_searched_gives_none(value: Any) -> None:
-    """What has no searchable form gives no fact."""
+def test_what_compares_with_nothing_is_there_all_the_same(value: Any) -> None:
+    """What has no searchable form is NaN, so that it is found as being there, and by nothing else."""
+    ((key, found),) = facts("x", value)
+
+    assert key == "x" and isinstance(found, float) and math.isnan(found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, numpy.datetime64("NaT"), numpy.timedelta64("NaT"), pandas.NaT, pandas.NA],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_missing_gives_none(value: Any) -> None:
+    """None, and what libraries have in its place, gives no fact."""
     assert facts("x", value) == ()
 
 
 def test_members_are_dotted() -> None:
     """Dicts, dataclasses, named tuples and models contribute a dotted key per leaf, in order."""
-    value = {"opt": Optimizer(0.1, Pair(1, "z")), 5: {"m": Model()}, "skip": [1]}
+    value = {"opt": Optimizer(0.1, Pair(1, "z")), 5: {"m": Model()}, "skip": None}
 
     assert facts("p", value) == (("p.opt.lr", 0.1), ("p.opt.pair.x", 1), ("p.opt.pair.y", "z"), ("p.5.m.depth", 3))

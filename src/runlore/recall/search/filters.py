@@ -82,6 +82,14 @@ def query_from(
     return Query(noun=noun, conditions=chosen, order=order, descending=descending)
 
 
+def named(noun: str, name: str, wanted: Any) -> tuple[Filter, ...]:
+    """What has ``wanted`` for a name: one that holds a colon needs no operator before it."""
+    found = _OPERATOR_FORM.match(wanted) if isinstance(wanted, str) else None
+    if found is not None and found[1] not in OPERATORS:
+        return (Condition(name, Operator.EQ, wanted),)
+    return tuple(_parts(noun, name, wanted))
+
+
 def filter_names(noun: str) -> tuple[str, ...]:
     """Every keyword that filters this noun."""
     groups = [name for name in ("parameters", "metadata", "metrics") if f"{name}.<name>" in names_of(noun)]
