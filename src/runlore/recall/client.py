@@ -243,7 +243,7 @@ class Client(Container[Pipeline]):
         if isinstance(name, str) and name[:1] not in "<>=!" and ":" not in name:
             within = (Condition("artifact", Operator.EQ, name),)
         elif name is not None:
-            from runlore.recall.filters import named  # most lists have no filters
+            from runlore.recall.search.filters import named  # most lists have no filters
 
             within = named("version", "artifact", name)
         listing: Listing[ArtifactVersion] = self._reader.list("version", filters, *within)

@@ -122,8 +122,8 @@ class ArtifactVersion(Notes, Timed, Traceable):
 
     @property
     def content(self) -> model.Content:
-        """What was stored and where its bytes are found."""
-        if self._element is None:
+        """What was stored and where its bytes are found: for an element of a plain value, that value."""
+        if self._element is None or self._noun.content.materializer != COLLECTION:
             return self._noun.content
         found = self._record.items(self._noun.seq, self._element, self._element + 1)
         if not found:
@@ -223,7 +223,9 @@ class ArtifactVersion(Notes, Timed, Traceable):
         if self.is_collection:
             items = self._record.items(self._noun.seq)
             return [vault.load(item.content, trust=trust, moved=moved, about=about) for item in items]
-        return vault.load(self.content, trust=trust, moved=moved, about=about)
+        value = vault.load(self.content, trust=trust, moved=moved, about=about)
+        plain = self._element is None or self._noun.content.materializer == COLLECTION
+        return value if plain else value[self._element]
 
     @property
     def data(self) -> Any:

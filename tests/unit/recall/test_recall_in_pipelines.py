@@ -201,6 +201,27 @@ def test_a_chain_of_maps_reads_element_by_element() -> None:
     assert run.steps["negate"].output.upstream() == (run.steps["square"].output,)
 
 
+def test_an_element_of_a_plain_list_is_a_value_of_its_own() -> None:
+    """What an item of a step took that was mapped over a stored list is told, shown and loaded."""
+
+    @step
+    def listed() -> Annotated[list[int], "listed"]:
+        return [5, 6, 7]
+
+    @pipeline
+    def over_a_list() -> Any:
+        return square.map(listed())
+
+    run = over_a_list()
+    task = Client().get(f"{run.pathspec}/square/2")
+    assert (task.input.load(), task.output.load()) == (7, 49)
+    taken = (task.input, *run.output[1].upstream())
+    assert [repr(one) for one in taken] == [
+        f"<ArtifactVersion 'artifact:listed@1[{n}]': builtins.list>" for n in (2, 1)
+    ]
+    assert taken[1].load() == 6 and taken[1].metadata == run.steps["listed"].output.metadata
+
+
 def test_an_element_cannot_stand_for_a_whole_version() -> None:
     """A body that passes one element of a collection is told what to pass instead."""
 
