@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from runlore.model.pruning import Pruned, Unused
     from runlore.recall.compare.comparison import Comparison
     from runlore.recall.listing import Listing
+
+#: The label of an element: that of its collection and its position.
+_ELEMENT = re.compile(r"(.+)\[(\d{1,9})\]")
 
 
 @noun
@@ -220,7 +224,7 @@ class Client(Container[Pipeline]):
         """A version by its artifact's name and label or alias (the newest without one), or by its own id.
 
         The unique beginning of a name or id will do: ``("model")``, ``("model", "3")``, ``("model", "production")``; so
-        will a version's pathspec, ``("artifact:model@3")``.
+        will a version's pathspec, ``("artifact:model@3")``, or that of an element, ``("artifact:scores@3[0]")``.
         In a pipeline's body, the newest version of what an earlier step of the body makes is that step's output.
         """
         if version is None and isinstance(name_id_or_prefix, str) and name_id_or_prefix.startswith(ARTIFACT_PREFIX):
@@ -230,7 +234,17 @@ class Client(Container[Pipeline]):
         made_here = made_in_body(name_id_or_prefix, version)
         if made_here is not None:
             return cast(ArtifactVersion, made_here)
-        return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
+        try:
+            return self._reader.version(self._reader.lookup.version(name_id_or_prefix, version))
+        except NotFound:
+            element = _ELEMENT.fullmatch(str(version))
+            if element is None:
+                raise
+        collection = self._reader.version(self._reader.lookup.version(name_id_or_prefix, element[1]))
+        try:
+            return collection[int(element[2])]
+        except (IndexError, TypeError) as error:
+            raise NotFound(str(error)) from None
 
     def list_artifact_versions(
         self, name: str | Iterable[str] | None = None, **filters: Any

@@ -273,6 +273,20 @@ def test_a_collection_is_a_sequence(filled: Book) -> None:
         list(filled.client["artifact:model@1"])
 
 
+def test_an_element_is_found_by_its_pathspec(filled: Book) -> None:
+    """What an element is called leads to it again; past the end, and of what is no collection, nothing is."""
+    client = filled.client
+    collection = client["squares/1/square"].output
+    for element in collection:
+        assert client.get(element.pathspec) == client.get_artifact_version(element.pathspec) == element
+    with pytest.raises(NotFound, match="3 elements"):
+        client.get(f"{collection.pathspec}[3]")
+    with pytest.raises(NotFound, match="not a collection"):
+        client.get("artifact:model@1[0]")
+    with pytest.raises(NotFound, match="no version '99'"):
+        client.get(f"artifact:{collection.artifact.name}@99[0]")
+
+
 class Counting:
     """A record that counts what is asked of it."""
 

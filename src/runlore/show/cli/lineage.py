@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from runlore.errors import NotFound, PathspecInvalid
@@ -20,8 +18,6 @@ from runlore.show.cli.terminal import width
 from runlore.show.cli.tree import folded
 
 FORMATS = ("tree", "mermaid", "dot", "json")
-#: An element of a collection version, as trees name it.
-_ELEMENT = re.compile(r"(artifact:.+@.+)\[(\d{1,9})\]")
 
 
 @click.command()
@@ -62,19 +58,14 @@ def lineage(
 
 
 def _found(reference: str) -> ArtifactVersion | Run | Step | Task:
-    element = _ELEMENT.fullmatch(reference)
     try:
         found = client().get(reference)
     except NotFound as problem:
-        # as trees name an element, and an artifact by its mere name, where nothing else is called so
+        # an artifact by its mere name, where nothing else is called so
         try:
-            if element is not None:
-                return client().get_artifact_version(element[1])[int(element[2])]
             found = client().get(ARTIFACT_PREFIX + reference)
         except (NotFound, PathspecInvalid):
             raise problem from None
-        except (IndexError, TypeError) as error:
-            raise NotFound(str(error)) from None
     if isinstance(found, Artifact):
         return client().get_artifact_version(found.name)
     if isinstance(found, (ArtifactVersion, Run, Step, Task)):

@@ -20,6 +20,7 @@ _UNFIT = re.compile(r"[^\w.-]+")
 @click.option(
     "-o",
     "--output",
+    type=click.Path(readable=False),
     metavar="FILE",
     help="Write this file, or - for stdout; without it, one named after the run in the working directory.",
 )
