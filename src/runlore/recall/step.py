@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.reader import Reader
     from runlore.recall.run import Run
+    from runlore.recall.tasks import Tasks
     from runlore.recall.version import ArtifactVersion
     from runlore.record.port import Record
 
@@ -223,12 +224,13 @@ class Step(Notes, Logged, Container[Task], Timed, Traceable):
         return self._now().tasks is not None
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> Tasks:
         """Its units of work, each at its latest attempt, by index. A step that has not started has none yet."""
         from runlore.recall.attempts import attempts_of  # lists of runs do without
+        from runlore.recall.tasks import Tasks
 
         latest = {noun.item: noun for noun in attempts_of(self._record, self._now())}
-        return tuple(Task(self._reader, noun, self) for _, noun in sorted(latest.items()))
+        return Tasks(Task(self._reader, noun, self) for _, noun in sorted(latest.items()))
 
     @property
     def task(self) -> Task:

@@ -148,6 +148,17 @@ def test_a_large_run_stays_small(book: Any, read_html: Read) -> None:
         assert len(repr(handle.steps)) < 4_000 and "9,970 more" in repr(handle.steps)
 
 
+def test_many_tasks_are_a_line_or_a_few_rows(book: Any, read_html: Read) -> None:
+    """The tasks of a step are counted, and the first of them told; there are none before it starts."""
+    book.mapped(list(range(20)))
+    tasks = book.client.get("squares/1").steps["square"].tasks
+
+    assert repr(tasks) == "<20 tasks: squares/1/square/0, squares/1/square/1, squares/1/square/2, …>"
+    assert repr(type(tasks)()) == "<0 tasks>" and len(tasks) == 20 and tasks[-1].index == 19
+    _, text = read_html(tasks._repr_html_())
+    assert "20 tasks" in text and "squares/1/square/11" in text and "… and 8 more" in text
+
+
 def test_many_steps_of_one_kind_are_told_together(book: Any, read_html: Read) -> None:
     """Steps of a loop that stand beside each other are one place that says how many are in which state."""
     run, fence = book.begin()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runlore.recall.artifact import Artifact
     from runlore.recall.pipeline import Pipeline
     from runlore.recall.run import Run
+    from runlore.recall.task import Task
     from runlore.recall.version import ArtifactVersion
 
 #: Rows of a list, and of what an artifact or a pipeline holds.
@@ -48,12 +49,17 @@ def _version(version: ArtifactVersion) -> tuple[object, ...]:
     return cut(version.pathspec, 2 * _NAME), cut(content.type, _NAME), shown_size(content.size), when(version.created)
 
 
+def _task(task: Task) -> tuple[object, ...]:
+    return cut(task.pathspec, _NAME), badge(task.status), when(task.started), shown_seconds(task.usage.wall)
+
+
 #: By the word for what is listed: the heads of columns, and the cells of one.
 _KINDS: dict[str, tuple[Sequence[str], Callable[[Any], tuple[object, ...]]]] = {
     "run": (("run", "name", "status", "created", "took"), _run),
     "pipeline": (("pipeline", "version", "runs", "created"), _pipeline),
     "artifact": (("artifact", "versions", "created"), _artifact),
     "artifact version": (("version", "type", "size", "created"), _version),
+    "task": (("task", "status", "started", "took"), _task),
 }
 
 
