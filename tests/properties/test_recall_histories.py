@@ -50,7 +50,7 @@ from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.settings import Settings
 from runlore.testing.record_questions import MOMENTS, NAMES, NUMBERS, WORDS, id_of, queries
 from runlore.testing.record_stories import at, finished, inline, new_run, new_step
-from runlore.testing.record_world import Thing, World
+from runlore.testing.record_world import STEP_NAMES, Thing, World
 from runlore.values.facts import facts
 from runlore.workspace import Workspace
 
@@ -171,7 +171,7 @@ class RecallHistories(RuleBasedStateMachine):
                 }
                 new = new_run(pipeline, facts=tuple(parameters.items()), name_given=True, **given)
                 run = self.world.begin(pipeline, parameters=list(parameters.items()), **given)
-                planned = StepsPlanned(steps=(new_step(0, "first"), new_step(1, "second")))
+                planned = StepsPlanned(steps=tuple(new_step(index, name) for index, name in enumerate(STEP_NAMES)))
                 for record in self.records:
                     begun, _ = record.begin_run(new, also=[planned])
                     assert run.setdefault("seq", begun.seq) == begun.seq

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from runlore.model.query import FIELDS, KEYED, SEVERAL, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
+from runlore.model.query import FIELDS, KEYED, SEVERAL, AllOf, AnyOf, Condition, Filter, Not, Operator, Query, about
 from runlore.model.status import Status
 from runlore.testing.record_stories import at
 
@@ -34,6 +34,8 @@ NUMBERS: list[Any] = [
     True,
 ]
 NAMES = ["m", "m.x", "m.x.y", "loss", "lr"]
+#: What the fields of a run can be about: two steps, an artifact, and one of each that there is not.
+ABOUT = {"step": ["first", "second", "fir"], "artifact": ["a", "ab", "b"]}
 #: Moments, also one that is not in UTC, and one with microseconds.
 MOMENTS = [*(at(second) for second in range(8)), at(2.5).astimezone(timezone(timedelta(hours=5))), at(3.000001)]
 
@@ -69,11 +71,18 @@ _PREFIXES = st.sampled_from(["", "9e3779b9-7f4a", "3", "F", "00", "x"])
 @cache
 def conditions(noun: str) -> st.SearchStrategy[Condition]:
     """Any condition that a noun can be asked about."""
-    keyed = {f"{prefix}:{name}": "fact" for prefix in KEYED.get(noun, ()) for name in NAMES}
+    keyed = dict.fromkeys((field for prefix in KEYED.get(noun, ()) for field in _under(prefix, NAMES)), "fact")
     several = [field for field in keyed if field.startswith(("metadata", "metric"))] + [*SEVERAL]
     fields = FIELDS[noun] | keyed
     weighted = st.sampled_from([*fields, *(field for field in several if field in fields)])
     return weighted.flatmap(lambda field: _condition(field, fields[field]))
+
+
+def _under(prefix: str, keys: list[str]) -> list[str]:
+    names = ABOUT.get(prefix.partition(".")[0])
+    if names is None:
+        return [f"{prefix}:{key}" for key in keys]
+    return [about(prefix, name, key) for name in names for key in keys[:2]]
 
 
 @cache
@@ -111,7 +120,8 @@ def queries() -> st.SearchStrategy[Query]:
 @cache
 def _queries(noun: str) -> st.SearchStrategy[Query]:
     orders = [field for field in FIELDS[noun] if field not in SEVERAL]
-    orders += [f"{prefix}:{name}" for prefix in KEYED.get(noun, ()) for name in ("m", "loss", "lr")]
+    prefixes = [prefix for prefix in KEYED.get(noun, ()) if not prefix.startswith("artifact.")]
+    orders += [field for prefix in prefixes for field in _under(prefix, ["m", "loss", "lr"])]
     parts = st.tuples(
         st.lists(filters(noun), max_size=3).map(tuple),
         st.none() | st.sampled_from(orders),

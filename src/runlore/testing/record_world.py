@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query
+from runlore.model.query import FIELDS, AllOf, AnyOf, Condition, Filter, Not, Operator, Query, keyed_parts
 from runlore.model.status import Status
 
 Thing = dict[str, Any]
 
 #: Fields with any number of values, of which having none is nothing special: no tag is none of those unwanted.
 LABELS = ("tag", "alias")
+#: What the steps of every run are called.
+STEP_NAMES = ("first", "second")
 
 
 class World:
@@ -138,28 +140,33 @@ class World:
 
     def values(self, noun: str, thing: Thing, field: str) -> list[Any]:
         """All values of a field of a thing."""
-        prefix, colon, key = field.partition(":")
-        if colon:
-            return list(self._keyed(thing, prefix, key))
+        if ":" in field:
+            return self._keyed(thing, *keyed_parts(field))
         if field == "alias":
             return [name for name, held in self.aliases.get(thing["artifact"], {}).items() if held is thing]
         if field == "tag":
             return list(thing["tag"])
         return [] if thing[field] is None else [thing[field]]
 
-    def _keyed(self, thing: Thing, prefix: str, key: str) -> list[Any]:
-        """Those in force, in the order of the steps that told them."""
+    def _keyed(self, thing: Thing, prefix: str, about: str | None, key: str) -> list[Any]:
+        """Those in force, in the order of the steps that told them, or of what was made."""
         if prefix == "parameter":
             return [value for name, value in thing["parameters"] if name == key]
-        if prefix == "metadata":
+        if prefix == "artifact.metadata":
+            made = [one for one in self.versions if one["artifact"] == about and one["run"] == thing["seq"]]
+            return [value for one in made for value in self._keyed(one, "metadata", None, key)]
+        kind = prefix.removeprefix("step.")
+        if kind == "metadata":
             found = {step: value for (step, name), value in thing["noted"].items() if name == key}
             hidden = _hidden(thing, key)
         else:
-            found = {step: sums[prefix] for (step, name), sums in thing["measured"].items() if name == key}
+            found = {step: sums[kind] for (step, name), sums in thing["measured"].items() if name == key}
             hidden = None in found
-        if hidden:
-            return [value for step, value in found.items() if step is None]
-        return [found[step] for step in sorted(found, key=lambda step: -1 if step is None else step)]
+        told = [found[step] for step in sorted(found, key=_place) if (step is None) is hidden]
+        if about is None:
+            return told
+        steps = [] if hidden else [step for step in found if step is not None and STEP_NAMES[step] == about]
+        return [found[step] for step in steps]
 
     def answer(self, query: Query) -> list[Thing]:
         """All that a question finds, in order."""
@@ -278,6 +285,10 @@ def flat(key: str, value: Any) -> Iterable[tuple[str, Any]]:
             yield from flat(f"{key}.{name}", one)
     elif isinstance(value, (int, float, str)):
         yield key, value
+
+
+def _place(step: int | None) -> int:
+    return -1 if step is None else step
 
 
 def _within(key: str, group: str) -> bool:
