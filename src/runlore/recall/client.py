@@ -34,6 +34,7 @@ from runlore.recall.task import Task
 from runlore.recall.version import ArtifactVersion
 
 if TYPE_CHECKING:
+    from runlore.author.pipeline import Pipeline as Declared
     from runlore.model.pruning import Pruned, Unused
     from runlore.recall.compare.comparison import Comparison
     from runlore.recall.listing import Listing
@@ -137,11 +138,15 @@ class Client(Container[Pipeline]):
         listing: Listing[Run] = self._reader.list("run", filters)
         return listing
 
-    def runs(self, pipeline: str | None = None, **filters: Any) -> Listing[Run]:
-        """Runs of one pipeline, or of all; newest first. ``.to_frame()`` gives a table of them."""
+    def runs(self, pipeline: str | Pipeline | Declared | None = None, **filters: Any) -> Listing[Run]:
+        """Runs of one pipeline, or of all; newest first. ``.to_frame()`` gives a table of them.
+
+        The pipeline is given by its name, as a handle, or as what ``@pipeline`` made of a function.
+        """
         if pipeline is None:
             return self.list_pipeline_runs(**filters)
-        name = self._reader.lookup.pipeline(pipeline).name
+        named = pipeline if isinstance(pipeline, (str, int)) else pipeline.name
+        name = self._reader.lookup.pipeline(named).name
         listing: Listing[Run] = self._reader.list("run", filters, Condition("pipeline", Operator.EQ, name))
         return listing
 

@@ -48,8 +48,10 @@ def _whole(name: object, value: int) -> float:
     except OverflowError:
         number = 0.5
     if number != value:
+        # Python writes no integers of more than 4,300 digits
+        said = str(value) if value.bit_length() < 200 else f"an int of {value.bit_length():,} bits"
         raise ValueUnstorable(
-            f"Metric {name!r} is {value}, and a series holds floats, of which none is exactly that. "
+            f"Metric {name!r} is {said}, and a series holds floats, of which none is exactly that. "
             "Pass float(value) to have it rounded, or keep it with log_metadata()."
         )
     return number

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from runlore import pipeline
 from runlore.author.reads import unwatch, watch
 from runlore.errors import AlreadyExists, Ambiguous, ArtifactCorrupt, NotFound, QueryInvalid
 from runlore.model.change import RunFinished
@@ -26,6 +27,19 @@ def test_one_line_gives_the_model_back(book: Book) -> None:
     assert model.load() == {"weight": 7}
     assert model.data == model.load()
     assert model.data is not model.data
+
+
+def test_runs_of_a_pipeline_that_is_at_hand(book: Book) -> None:
+    """The runs of a pipeline are asked for by its name, its handle or its declaration."""
+    book.run()
+    book.run("other")
+    client = book.client
+
+    @pipeline
+    def training() -> None: ...
+
+    for asked in ("training", client["training"], training):
+        assert [run.pathspec for run in client.runs(asked)] == ["training/1"]
 
 
 def test_runs_are_newest_first_and_never_cut_off(book: Book) -> None:

@@ -83,7 +83,12 @@ def field_called(noun: str, path: Sequence[Name], *, verb: str = "filtered") -> 
 
 def unknown(noun: str, name: str, verb: str = "filtered") -> QueryInvalid:
     """The error for a name that is none of a field."""
-    return QueryInvalid(f"{_plural(noun)} cannot be {verb} by {name!r}.{did_you_mean(name, names_of(noun), limit=40)}")
+    names = names_of(noun)
+    if verb == "sorted":
+        several = [known for known in names if known.startswith("artifacts.")]
+        several += [known for known in names if ALIASES[noun].get(known, known) in SEVERAL]
+        names = tuple(known for known in names if known not in several)
+    return QueryInvalid(f"{_plural(noun)} cannot be {verb} by {name!r}.{did_you_mean(name, names, limit=40)}")
 
 
 def names_of(noun: str) -> tuple[str, ...]:

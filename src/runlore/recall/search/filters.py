@@ -238,5 +238,6 @@ def _order(noun: str, sort_by: str | None) -> tuple[str | None, bool]:
         raise QueryInvalid(f"sort_by={shortly(sort_by)} begins with 'asc:' or 'desc:', not {shortly(direction)}.")
     field = _field(noun, name, "sorted")
     if field.several or field.name.startswith("artifact."):
-        raise unknown(noun, name, "sorted")
+        what = str(unknown(noun, name, "sorted")).partition(".")[0]
+        raise QueryInvalid(f"{what}, of which each may have several values.")
     return field.name, direction == "desc"
