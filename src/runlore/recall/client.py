@@ -145,8 +145,8 @@ class Client(Container[Pipeline]):
         """
         if pipeline is None:
             return self.list_pipeline_runs(**filters)
-        named = pipeline if isinstance(pipeline, (str, int)) else pipeline.name
-        name = self._reader.lookup.pipeline(named).name
+        asked: Any = pipeline
+        name = self._reader.lookup.pipeline(getattr(asked, "name", asked)).name
         listing: Listing[Run] = self._reader.list("run", filters, Condition("pipeline", Operator.EQ, name))
         return listing
 

@@ -40,6 +40,8 @@ def test_runs_of_a_pipeline_that_is_at_hand(book: Book) -> None:
 
     for asked in ("training", client["training"], training):
         assert [run.pathspec for run in client.runs(asked)] == ["training/1"]
+    with pytest.raises(QueryInvalid):
+        client.runs(["training"])
 
 
 def test_runs_are_newest_first_and_never_cut_off(book: Book) -> None:
