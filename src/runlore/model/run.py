@@ -21,6 +21,11 @@ class Failure:
     #: What the exception can be made of again, if all of it can be kept: typed JSON, ``args`` and ``attributes``.
     state: str | None = None
 
+    @property
+    def said(self) -> str:
+        """What was raised and why, as the end of a traceback says it: an exception without a message is its type."""
+        return f"{self.type}: {self.message}" if self.message else self.type
+
 
 @noun
 class Usage:

@@ -76,12 +76,12 @@ class Client(Container[Pipeline]):
         """Look at a workspace through a namespace: a tag of runs, or ``None`` for everything.
 
         Not given, the namespace is that of `use_namespace`, else that of the settings. Raises `NameInvalid` for what
-        can be no tag.
+        can be no tag, `ConfigurationError` for what is no workspace.
         """
         if workspace is None:
             place = current.workspace()
         else:
-            place = current.workspace_at(workspace) if isinstance(workspace, str | PathLike) else workspace
+            place = workspace if hasattr(workspace, "settings") else current.workspace_at(workspace)
         looking = namespace_in_force(place.settings) if isinstance(namespace, EllipsisType) else namespace
         self._reader = Reader(place, self, checked_namespace(looking))
 

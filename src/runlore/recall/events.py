@@ -72,4 +72,4 @@ def _of_attempt(task: Task, *, has_log: bool) -> Iterator[TaskEvent]:
 
 
 def _shown(failure: model.Failure | None) -> str | None:
-    return None if failure is None else f"{failure.type}: {failure.message}"
+    return None if failure is None else failure.said

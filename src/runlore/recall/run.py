@@ -366,7 +366,7 @@ class Run(Notes, Logged, Container["Step"], Timed, Traceable):
         """Return the run if it was successful; raise `RunFailed` telling why if it was not."""
         if self.finished and not self.successful:
             failure = self.failure
-            why = f": {failure.type}: {failure.message}" if failure else ""
+            why = f": {failure.said}" if failure else ""
             raise RunFailed(f"Run {self.pathspec} {self.status}{why}")
         return self
 

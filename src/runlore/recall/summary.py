@@ -50,7 +50,7 @@ def summary_of(run: Run) -> dict[str, Any]:
 
 def _failure(run: Run) -> str | None:
     failure = run.failure
-    return None if failure is None else f"{failure.type}: {failure.message}"
+    return None if failure is None else failure.said
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

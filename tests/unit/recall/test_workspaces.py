@@ -92,7 +92,7 @@ def test_a_place_without_a_record_changes_nothing(choose: object, home: Path, ot
 
     for place, said in (
         (tmp_path / "absent", "is no folder"), (file, "is no folder"), (empty, "neither record.db nor .runlore/"),
-        ("https://runs.example", "is a URL"), ("", "not ''"),
+        ("https://runs.example", "is a URL"), ("", "not ''"), (3, "not 3"),
     ):  # fmt: skip
         with pytest.raises(ConfigurationError, match=said):
             choose(place)

@@ -69,7 +69,7 @@ class _Side:
         git = git if isinstance(git, dict) else {}
         told = {
             "status": str(self.run.status),
-            "failure": None if failure is None else f"{failure.type}: {failure.message}",
+            "failure": None if failure is None else failure.said,
             "pipeline": noun.pipeline,
             "pipeline version": noun.pipeline_version,
             "note": self.run.note,

@@ -48,7 +48,7 @@ def run_html(record: Record, run: Run) -> Html:
         title(pathspec, badge(run.status), shown_seconds(lasted(run))),
         graph(steps, most=_PLACES),
         facts(told),
-        None if failure is None else pre(cut(f"{failure.type}: {failure.message}", _FAILURE)),
+        None if failure is None else pre(cut(failure.said, _FAILURE)),
         _table(steps) if steps else None,
     )
 

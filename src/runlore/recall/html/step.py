@@ -44,7 +44,7 @@ def step_html(record: Record, step: Step, pathspec: str) -> Html:
     return card(
         title(pathspec, badge(step.status), shown_seconds(took(step))),
         facts(told),
-        None if failure is None else pre(cut(f"{failure.type}: {failure.message}", _FAILURE)),
+        None if failure is None else pre(cut(failure.said, _FAILURE)),
         flow_table(flows(record, step)),
     )
 
@@ -62,7 +62,7 @@ def task_html(task: Task, pathspec: str) -> Html:
     return card(
         title(pathspec, badge(task.status), shown_seconds(usage.wall)),
         facts(told),
-        None if failure is None else pre(cut(f"{failure.type}: {failure.message}", _FAILURE)),
+        None if failure is None else pre(cut(failure.said, _FAILURE)),
     )
 
 

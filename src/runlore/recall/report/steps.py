@@ -76,9 +76,9 @@ def _inside(account: Account, step: Step, sources: Room, logs: Room) -> Iterator
     tasks = account.tasks(step.index)
     failure = next((task.failure for task in tasks if task.failure is not None), None)
     if failure is not None and failure == account.failure:
-        yield tag("p", tag("a", f"{failure.type}: {cut(failure.message, 200)}", href="#failure"))
+        yield tag("p", tag("a", cut(failure.said, 200), href="#failure"))
     elif failure is not None:
-        text = failure.traceback or f"{failure.type}: {failure.message}"
+        text = failure.traceback or failure.said
         yield code(_plain(text), logs, _TRACEBACK)
     yield facts(_facts(account, step, tasks), Room(6_000))
     found = flows(account.record, step)

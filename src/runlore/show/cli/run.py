@@ -145,7 +145,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "name": run.name,
         "id": str(run.id),
         "status": str(run.status),
-        "failure": f"{failure.type}: {failure.message}" if failure else None,
+        "failure": failure.said if failure else None,
         "pipeline_version": run.pipeline_version,
         "created": run.created,
         "ended": run.ended,

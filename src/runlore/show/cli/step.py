@@ -42,7 +42,7 @@ def _facts(found: Step | Task) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "pathspec": found.pathspec,
         "status": str(found.status),
-        "failure": f"{failure.type}: {failure.message}" if failure else None,
+        "failure": failure.said if failure else None,
         "started": found.started,
         "ended": found.ended,
         "origin": found.origin_pathspec,
