@@ -83,9 +83,9 @@ class _Side:
         return {name: _cell(value) for name, value in told.items() if value is not None}
 
     def times(self) -> Cells:
-        started, took = self.noun.created, self.run.duration
+        created, took = self.noun.created, self.run.duration
         return {
-            "started": Cell(value=started, text=f"{started:%Y-%m-%d %H:%M:%S}", identity=started.isoformat()),
+            "created": Cell(value=created, text=f"{created:%Y-%m-%d %H:%M:%S}", identity=created.isoformat()),
             "duration": Cell(value=took, text=shown_seconds(took) or "-", identity=repr(took)),
         }
 
