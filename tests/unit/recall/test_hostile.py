@@ -71,6 +71,8 @@ def test_strange_pathspecs_are_answered_or_refused(book: Book) -> None:
         ({"where": 5}, "where takes a text"),
         ({"nonsense": 1}, "Runs cannot be filtered by 'nonsense'"),
         ({"metrics": 5}, "takes a dict"),
+        ({"created": "-7d"}, "Filter created: -7d is a moment, which nothing equals; what came since is >-7d"),
+        ({"where": "ended != -2h"}, "-2h is a moment"),
         ({"limit": 3}, r"Runs cannot be filtered by 'limit'. The first 3 of a list are list\[:3\]"),
         ({"sort_by": "desc:metrics"}, "a name is missing"),
         ({"sort_by": "desc:tags"}, "^Runs cannot be sorted by 'tags', of which each may have several values.$"),

@@ -8,7 +8,7 @@ from typing import Any
 from runlore.errors import QueryInvalid
 from runlore.model.query import AllOf, AnyOf, Condition, Filter, Not, Operator
 from runlore.recall.search.fields import Field
-from runlore.recall.search.operands import operand, shortly, whole_day
+from runlore.recall.search.operands import from_now, operand, shortly, whole_day
 
 RANGES = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
 TEXTUAL = frozenset({Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
@@ -26,6 +26,8 @@ def compared(field: Field, operator: Operator, value: Any, *, about: str = "") -
     if day is not None:
         within = AllOf((Condition(field.name, Operator.GE, day[0]), Condition(field.name, Operator.LT, day[1])))
         return within if operator is Operator.EQ else Not(within)
+    if field.kind == "time" and operator in (Operator.EQ, Operator.NE) and from_now(value):
+        raise QueryInvalid(f"{about}{value} is a moment, which nothing equals; what came since is >{value}.")
     if field.kind == "fact" and isinstance(value, (int, float)) and operator is Operator.EQ and value != value:
         raise QueryInvalid(f"{about}nan equals nothing.")
     return Condition(field.name, operator, operand(field.kind, value, about=about))

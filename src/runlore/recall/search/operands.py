@@ -60,11 +60,16 @@ def whole_day(value: Any) -> tuple[datetime, datetime] | None:
         return begin, datetime.max.replace(tzinfo=UTC)
 
 
+def from_now(value: Any) -> bool:
+    """Whether ``value`` is a span from now, such as ``-7d``."""
+    return isinstance(value, str) and value[:1] in ("+", "-") and _SPAN.match(value[1:]) is not None
+
+
 def bound(text: str) -> object:
     """What an unquoted word means in a range over a searchable value: a span is seconds, one with a sign a time."""
     if _SPAN.match(text):
         return _read_seconds(text)
-    if text[:1] in ("+", "-") and _SPAN.match(text[1:]):
+    if from_now(text):
         return _read_time(text).isoformat()
     return scalar(text)
 
