@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from runlore import pipeline, register_artifact, save_artifact, step
 from runlore.author import current
 from runlore.errors import AlreadyExists, ArtifactDeleted, ArtifactMissing, NotFound, StoreError, UntrustedPickle
+from runlore.model import run as model
 from runlore.recall.run import Run
+from runlore.record.portable.importing import Importer
 from runlore.workspace import Workspace
 
 Make = Callable[[str], Workspace]
@@ -98,6 +101,30 @@ def test_a_second_import_changes_nothing(ran: Run, workspace_at: Make, target_ki
     assert again == first and "mine" in again.tags
     assert (len(target.client.runs()), len(target.client.list_artifact_versions())) == (1, versions)
     assert ran._reader.place.client.import_run(folder).number == ran.number
+
+
+def test_two_imports_at_once_are_one(
+    ran: Run, again_in: Callable[[], Run], workspace_at: Make, target_kind: str, tmp_path: Path
+) -> None:
+    """A run that another import brings meanwhile, or a version of it, is the one that is there."""
+    with current.use_workspace(ran._reader.place):
+        again = again_in()
+    first, second = ran.export(tmp_path / "first"), again.export(tmp_path / "second")
+    target = workspace_at(target_kind)
+    others = [second, first]
+
+    @contextmanager
+    def meanwhile() -> Iterator[None]:
+        if others:
+            bring(others.pop())
+        yield
+
+    def bring(folder: Path) -> tuple[model.Run, bool]:
+        return Importer(target.record, target.blobs, inline_limit=32_768, holding=meanwhile).bring(folder)
+
+    assert [bring(folder)[1] for folder in (first, second)] == [False, False]
+    assert {run.id for run in target.client.runs()} == {ran.id, again.id}
+    assert [finding for finding in target.record.check() if not finding.harmless] == []
 
 
 def test_numbers_and_names_are_those_of_the_target(

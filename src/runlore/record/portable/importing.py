@@ -84,13 +84,21 @@ class Importer:
         """
         folder = Folder(path)
         exported = folder.exported()
-        found = _with_id(self._record, "run", exported.run.id("id"))
-        if found is not None:
-            return found, False
-        one = _OneImport(self._record, self._blobs, folder, exported, self._limit)
-        with self._holding():
-            one.keep_bytes()
-            return one.commit(), True
+        while True:
+            found = _with_id(self._record, "run", exported.run.id("id"))
+            if found is not None:
+                return found, False
+            one = _OneImport(self._record, self._blobs, folder, exported, self._limit)
+            with self._holding():
+                one.keep_bytes()
+                try:
+                    return one.commit(), True
+                except _Overtaken:
+                    continue  # with what the other import brought
+
+
+class _Overtaken(Exception):
+    """Another import brought some of it since it was looked for."""
 
 
 def _with_id(record: Record, noun: str, id: UUID) -> Any:
@@ -202,6 +210,7 @@ class _OneImport:
         record, steps = self._record, self._exported.steps
         try:
             with record.batch():
+                self._refuse_overtaken()
                 for told in self._exported.versions:
                     if told.id not in self._here and told.id not in self._made:
                         record.commit([VersionSaved(version=self._new_version(told))])
@@ -222,6 +231,12 @@ class _OneImport:
                 return record.run(run.seq)
         except (NotFound, OverflowError) as error:
             raise ExportInvalid(f"The export contradicts itself: {error} Nothing was imported.") from error
+
+    def _refuse_overtaken(self) -> None:
+        # nobody else writes while the batch is open, so what is not here now does not come
+        missing = [("version", id) for id in self._told if id not in self._here]
+        if any(_with_id(self._record, *one) for one in (("run", self._exported.run.id("id")), *missing)):
+            raise _Overtaken
 
     def _new_run(self) -> NewRun:
         run, noted = self._exported.run, self._exported.noted
