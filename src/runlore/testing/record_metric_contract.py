@@ -94,6 +94,18 @@ class RecordMetricContract:
         assert (by_step[1].count, by_step[1].min, by_step[1].max) == (4, 2, 7) and math.isnan(by_step[1].last)
         assert record.metrics(run.seq + 1) == ()
 
+    def test_the_least_and_the_greatest_may_be_in_any_part(self, record: Record) -> None:
+        """What sums a series up is about all of its parts, whichever came first, and so is what is found by it."""
+        for values in ((1, 9, 5), (9, 5, 1), (5, 1, 9), (math.nan, 9, 1, 5)):
+            run, fence = begun(record, new_step(0))
+            for part, value in enumerate(values):
+                record.commit([logged("loss", value, part=part, step=0)], fence=fence)
+            (metric,) = record.metrics(run.seq)
+
+            assert (metric.count, metric.last, metric.min, metric.max) == (len(values), values[-1], 1, 9)
+            assert ask(record, "run", ("metric.max:loss", "eq", 9), ("metric.min:loss", "eq", 1))[0] == run.seq
+            assert ask(record, "run", ("metric:loss", "eq", values[-1]))[0] == run.seq
+
     def test_a_series_of_nothing_but_nan_has_no_best(self, record: Record) -> None:
         """NaN is kept and counted, and is neither least nor greatest."""
         run, fence = begun(record)
