@@ -246,8 +246,12 @@ class Client(Container[Pipeline]):
             if element is None:
                 raise
         collection = self._reader.version(self._reader.lookup.version(name_id_or_prefix, element[1]))
+        position = int(element[2])
+        taken = () if collection.is_collection else self._reader.record.consumers(collection.seq)
+        if any(edge.element == position for edge in taken):  # of a plain list, what a mapped step took is known
+            return self._reader.version_at(collection.seq, position)
         try:
-            return collection[int(element[2])]
+            return collection[position]
         except (IndexError, TypeError) as error:
             raise NotFound(str(error)) from None
 

@@ -219,6 +219,9 @@ def test_an_element_of_a_plain_list_is_a_value_of_its_own() -> None:
     assert [repr(one) for one in taken] == [
         f"<ArtifactVersion 'artifact:listed@1[{n}]': builtins.list>" for n in (2, 1)
     ]
+    assert [Client().get(one.pathspec) for one in taken] == list(taken)
+    with pytest.raises(NotFound, match="is not a collection"):
+        Client().get("artifact:listed@1[3]")
     assert taken[1].load() == 6 and taken[1].metadata == run.steps["listed"].output.metadata
 
 
