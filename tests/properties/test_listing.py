@@ -12,13 +12,19 @@ from runlore.recall.listing import Listing
 
 
 class Numbers:
-    """A record of the numbers from 0 that answers queries in keyset pages of at most 7."""
+    """A record of the numbers from 0 that answers queries in keyset pages of at most 7.
+
+    The last third has no value to be sorted by.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
 
     def select(self, query: Query) -> Page[int]:
-        whole = list(range(self._count)) if query.descending else list(range(self._count))[::-1]
+        way = 1 if query.descending else -1
+        valued = list(range(self._count))[: self._count * 2 // 3][::way]
+        others = list(range(self._count))[self._count * 2 // 3 :][::way]
+        whole = others + valued if query.missing_first else valued + others
         start = 0 if query.after is None else int(query.after)
         stop = start + min(query.limit, 7)
         return Page(items=tuple(whole[start:stop]), cursor=str(stop) if stop < len(whole) else None)
