@@ -39,6 +39,17 @@ class Driver:
     last: bool = False
     #: How the noun is joined, where not by the sequence itself.
     joined: str = ""
+    #: The index of the noun's own table that is walked.
+    index: str = ""
+
+
+#: Fields whose range of values is an index of the noun's table.
+_RANGES = {
+    ("run", "ended"): "run_ended",
+    ("run", "duration"): "run_duration",
+    ("version", "created"): "version_created",
+    ("version", "size"): "version_size",
+}
 
 
 def drivers(noun: str, wanted: Sequence[Wanted]) -> list[Driver]:
@@ -71,6 +82,13 @@ def _drivers_of(noun: str, number: int, conditions: tuple[Condition, ...]) -> li
         return _fact_drivers(noun, number, conditions)
     if noun == "run" and condition.field == "created" and condition.operator in COMPARE:
         return [_created_driver(number, conditions)]
+    index = _RANGES.get((noun, condition.field))
+    if index is not None and (equal or condition.operator in COMPARE):
+        where = predicate(noun, *conditions)
+        return [
+            Driver("", "t.seq", where, number, sort=True, index=index),
+            Driver("", "t.seq", where, number, last=True),
+        ]
     if condition.field == "tag" and equal:
         kind = OWNER_KINDS.index(noun)
         where = Piece(f"g.kind = {kind} and g.word = {WORD}", (pack(str(condition.operand)),))

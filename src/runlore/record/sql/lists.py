@@ -12,8 +12,9 @@ from runlore.record.queries import Term, checked_query, cursor_text, cursor_valu
 from runlore.record.sql import rows, zones
 from runlore.record.sql.connection import Connection
 from runlore.record.sql.drivers import Driver, drivers, first_and_last_block
+from runlore.record.sql.ordered import has_index, holds_alone, ordered_page, parts_of
 from runlore.record.sql.piece import NEVER, Piece
-from runlore.record.sql.predicate import COLUMNS, Wanted
+from runlore.record.sql.predicate import COLUMNS, OPTIONAL, Wanted
 from runlore.record.sql.read import READ
 from runlore.record.sql.select import compiled, counting, estimating, is_creation, sequences
 from runlore.record.sql.text import moment, pack
@@ -92,7 +93,8 @@ class Lists:
         With ``sorts`` the rows are put in order anyway, or need none; without, they must come in the order of creation.
         """
         found = [driver for driver in drivers(noun, wanted) if not (sorts and driver.last and not driver.joined)]
-        found.sort(key=lambda driver: bool(driver.joined))  # times bound the walk of whichever other index: `_between`
+        # times bound the walk of whichever other index: `_between`
+        found.sort(key=lambda driver: (driver.last and not driver.tables, bool(driver.joined)))
         if len(found) < 2:
             return (found[0], ENOUGH + 1) if found else (None, _MOST)
         best, fewest = None, _MOST
@@ -110,10 +112,11 @@ class Lists:
         """The index with the fewest rows, if they are so few that to sort them costs less than to walk an order."""
         best, fewest = None, SORTED + 1
         for driver in drivers(noun, wanted):
-            if not driver.last:
-                estimate = self._estimate(noun, driver, fewest)
-                if estimate < fewest:
-                    best, fewest = driver, estimate
+            if driver.last and not (driver.blocks and driver.joined):
+                continue
+            estimate = self._began_then(noun, wanted) if driver.last else self._estimate(noun, driver, fewest)
+            if estimate < fewest:
+                best, fewest = driver, estimate
         return best
 
     def _estimate(self, noun: str, driver: Driver, most: int) -> int:
@@ -141,7 +144,27 @@ class Lists:
         """Rows of a page, one more than asked for, each with its place in the order."""
         if query.noun == "run" and query.order == "created":
             return self._by_time(query, wanted, budget)
+        if has_index(query):
+            return self._by_index(query, wanted, budget)
         return self._walked(query, wanted, budget)
+
+    def _by_index(self, query: Query, wanted: Sequence[Wanted], budget: int) -> list[tuple[Any, Any]]:
+        """As `_rows`, in the order of an index, which is walked unless what must hold leaves few."""
+        driver = None if holds_alone(query, wanted) else self._few(query.noun, wanted)
+        if driver is not None:
+            return self._page(query, wanted, driver)
+        branches = self._branches(query.noun, wanted, budget)
+        if branches and all(self._few(query.noun, one) for one in branches):
+            return self._merged(query, branches, budget // len(branches))
+        columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
+        found: list[tuple[Any, Any]] = []
+        for part in parts_of(query):
+            rest = changed(query, limit=query.limit - len(found))
+            statement = ordered_page(rest, wanted, part, columns, tables)
+            found += _placed(self._db.rows(statement.sql, statement.values), statement.place)
+            if len(found) > query.limit:
+                break
+        return found
 
     def _by_time(self, query: Query, wanted: Sequence[Wanted], budget: int) -> list[tuple[Any, Any]]:
         """As `_rows`, in the order of when runs began, which is that of creation but for clocks that were set back.
@@ -170,6 +193,9 @@ class Lists:
             branches = self._branches(query.noun, wanted, budget)
             if branches:
                 return self._merged(query, branches, budget // len(branches))
+        return self._page(query, wanted, driver)
+
+    def _page(self, query: Query, wanted: Sequence[Wanted], driver: Driver | None) -> list[tuple[Any, Any]]:
         columns, tables = READ[query.noun + "_columns"], READ[query.noun + "_tables"]
         if driver is not None and not driver.joined:
             wanted = [*wanted, *self._between(query.noun, wanted, driver.sequence)]
@@ -181,17 +207,29 @@ class Lists:
         asked = first_and_last_block(noun, wanted)
         if asked is None:
             return []
+        least, most = self._span(*asked)
+        return [Piece(f"{sequence} between ? and ?", (least, most))] if least <= most else [NEVER]
+
+    def _span(self, *asked: Piece) -> tuple[int, int]:
+        """The least and the most sequence in the first and the last block."""
         first, last = (self._db.row(piece.sql, piece.values) for piece in asked)
         if first is None or last is None:
-            return [NEVER]
-        least, most = zones.members_of(first[0])[0], zones.members_of(last[0])[1]
-        return [Piece(f"{sequence} between ? and ?", (least, most))]
+            return 0, -1
+        return zones.members_of(first[0])[0], zones.members_of(last[0])[1]
+
+    def _began_then(self, noun: str, wanted: Sequence[Wanted]) -> int:
+        """How many runs at most began when they should, where that is asked for."""
+        asked = first_and_last_block(noun, wanted)
+        if asked is None:
+            return _MOST
+        least, most = self._span(*asked)
+        return most - least + 1
 
     def _merged(self, query: Query, branches: Sequence[Sequence[Wanted]], budget: int) -> list[tuple[Any, Any]]:
         """The first of all alternatives, of which each gives its first in the same order."""
         found = {entry[1][-1]: entry for branch in branches for entry in self._rows(query, branch, budget)}
         merged = sorted(found.values(), key=lambda entry: _in_order(entry[1]), reverse=query.descending)
-        if not is_creation(query) and len(merged[0][1] if merged else ()) == 3:
+        if (query.noun, query.order) in OPTIONAL:
             merged.sort(key=lambda entry: entry[1][0], reverse=query.missing_first)
         return merged[: query.limit + 1]
 

@@ -26,6 +26,9 @@ create unique index run_number on run(pipeline, number);
 create index run_pipeline on run(pipeline);                      -- newest first within a pipeline
 create index run_pipeline_status on run(pipeline, status);
 create index run_status on run(status);
+create index run_by_number on run(number);                       -- these three: what runs are sorted by
+create index run_ended on run(ended);
+create index run_duration on run(duration);
 
 create table step(run int not null, idx int not null, name text not null, definition int not null, status int not null,
   started int, ended int, duration real, parameters not null, upstream text, origin_run int, origin_idx int, tasks int,
@@ -54,6 +57,8 @@ create index version_artifact on version(artifact, number);
 create index version_run on version(run) where run is not null;
 create unique index version_label on version(artifact, label) where label is not null;
 create index version_origin on version(origin) where origin is not null;    -- copies of a version
+create index version_created on version(created);                -- these two: what versions are sorted by
+create index version_size on version(size);
 
 -- Bytes of small values, once per content.
 create table payload(digest blob primary key, data blob not null) without rowid;

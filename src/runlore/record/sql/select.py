@@ -39,21 +39,37 @@ def is_creation(query: Query) -> bool:
 
 def compiled(query: Query, wanted: Sequence[Wanted], driver: Driver | None, columns: str, tables: str) -> Compiled:
     """The statement for a page in an order other than by a key, fetching one row more than asked for."""
+    if not is_creation(query):
+        return _sorted(query, wanted, driver, columns, tables)
     where, values = conditions(query.noun, wanted, driver)
-    if is_creation(query):
-        place: tuple[str, ...] = ("t.number", "t.seq") if query.noun == "version" else (SEQUENCE[query.noun],)
-        order = _walked(query.noun, driver)
-        begun = _begun(query, order, driver, len(place))
-        ways = _ways(query, order)
-    else:
-        place = _place(query)
-        begun = _begun_after(query, place)
-        ways = _ways(query, place)
+    place = ("t.number", "t.seq") if query.noun == "version" else (SEQUENCE[query.noun],)
+    order = _walked(query.noun, driver)
+    begun = _begun(query, order, driver, len(place))
     where += [piece.sql for piece in begun]
     values += [value for piece in begun for value in piece.values]
     sql = (
         f"{columns}, {', '.join(place)} from {joined(driver, tables)} where {' and '.join(where) or '1'} "
-        f"order by {ways} limit ?"
+        f"order by {_ways(query, order)} limit ?"
+    )
+    return Compiled(sql, (*values, query.limit + 1), len(place))
+
+
+def _sorted(query: Query, wanted: Sequence[Wanted], driver: Driver | None, columns: str, tables: str) -> Compiled:
+    """Sort all that is asked for. Only places are sorted; what else there is of a noun is read of the page alone."""
+    where, values = conditions(query.noun, wanted, driver)
+    place, sequence = place_of(query), SEQUENCE[query.noun]
+    begun = _begun_after(query, place)
+    where += [piece.sql for piece in begun]
+    values += [value for piece in begun for value in piece.values]
+    names = tuple(f"o.place{number}" for number in range(len(place)))
+    named = ", ".join(f"{column} as {name[2:]}" for column, name in zip(place, names, strict=True))
+    within = (
+        f"select {sequence} as sequence, {named} from {joined(driver, tables)} where {' and '.join(where) or '1'} "
+        f"order by {_ways(query, place)} limit ?"
+    )
+    sql = (
+        f"{columns}, {', '.join(names)} from ({within}) o cross join {tables} where {sequence} = o.sequence "
+        f"order by {_ways(query, names)}"
     )
     return Compiled(sql, (*values, query.limit + 1), len(place))
 
@@ -77,7 +93,7 @@ def sequences(noun: str, wanted: Sequence[Wanted], driver: Driver | None, tables
 
 def estimating(noun: str, driver: Driver, most: int) -> Piece:
     """The statement that counts a driver's rows, up to ``most``."""
-    tables = driver.tables or f"{noun} t"
+    tables = driver.tables or joined(driver, f"{noun} t")
     return Piece(
         f"select count(*) from (select 1 from {tables} where {driver.where.sql} limit ?)",
         (*driver.where.values, most),
@@ -86,7 +102,16 @@ def estimating(noun: str, driver: Driver, most: int) -> Piece:
 
 def joined(driver: Driver | None, tables: str) -> str:
     """What a statement selects from: the noun's tables, after the driver's."""
-    return f"{driver.tables} cross join {tables}" if driver is not None and driver.tables else tables
+    if driver is None:
+        return tables
+    if driver.index:
+        return pinned(tables, f"indexed by {driver.index}")
+    return f"{driver.tables} cross join {tables}" if driver.tables else tables
+
+
+def pinned(tables: str, how: str) -> str:
+    """The noun's tables, with how the noun itself is read."""
+    return tables.replace(" t", f" t {how}", 1)
 
 
 def conditions(noun: str, wanted: Sequence[Wanted], driver: Driver | None) -> tuple[list[str], list[Any]]:
@@ -129,9 +154,13 @@ def _begun(query: Query, order: tuple[str, ...], driver: Driver | None, length: 
     return [*blocks, _beyond((driver.sequence,), sign, after[-1:])]
 
 
-def _place(query: Query) -> tuple[str, ...]:
-    """Whether there is no value, if there may be none; the value, and the sequence."""
+def place_of(query: Query) -> tuple[str, ...]:
+    """Columns of a place in an order that is not that of creation: whether there is no value, if there may be none; the
+    value; and the order of creation among equals.
+    """
     assert query.order is not None
+    if (query.noun, query.order) == ("version", "artifact"):
+        return "a.name", "t.number", "t.seq"
     column, kind = COLUMNS[query.noun][query.order], FIELDS[query.noun][query.order]
     if (query.noun, query.order) not in OPTIONAL:
         return column, SEQUENCE[query.noun]
@@ -142,9 +171,10 @@ def _begun_after(query: Query, place: tuple[str, ...]) -> list[Piece]:
     if query.after is None:
         return []
     after = cursor_values(query.after, len(place))
-    beyond = _beyond(place[-2:], "<" if query.descending else ">", after[-2:])
-    if len(place) == 2:
-        return [beyond]
+    sign = "<" if query.descending else ">"
+    if (query.noun, query.order) not in OPTIONAL:
+        return [_beyond(place, sign, after)]
+    beyond = _beyond(place[-2:], sign, after[-2:])
     missing, sign = place[0], "<" if query.missing_first else ">"
     return [Piece(f"({missing} {sign} ? or ({missing} = ? and {beyond.sql}))", (after[0], after[0], *beyond.values))]
 
@@ -156,6 +186,6 @@ def _beyond(columns: Sequence[str], sign: str, values: Sequence[Any]) -> Piece:
 def _ways(query: Query, columns: tuple[str, ...]) -> str:
     way = "desc" if query.descending else "asc"
     ways = [f"{column} {way}" for column in columns]
-    if len(columns) == 3 and not is_creation(query):
+    if (query.noun, query.order) in OPTIONAL:
         ways[0] = f"{columns[0]} {'desc' if query.missing_first else 'asc'}"
     return ", ".join(ways)
