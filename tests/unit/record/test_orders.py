@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runlore.model.change import RunFinished
+from runlore.model.change import RunFinished, VersionSaved
 from runlore.model.noun import changed
 from runlore.model.query import Condition, Operator, Query
 from runlore.model.status import Status
 from runlore.record.sql import lists
 from runlore.record.sql.sqlite import SQLiteRecord
 from runlore.testing.record_stories import at as at_second
-from runlore.testing.record_stories import begun, finished, new_step, new_version, step_end
+from runlore.testing.record_stories import begun, finished, new_step, new_version, step_end, walk
 
 SMALL, LARGE = 150, 1_500
 ORDERS = [
@@ -114,3 +114,21 @@ def test_rare_lengths_and_sizes_are_found_by_their_index(records: list[SQLiteRec
         small, large = (steps_of(record, query) for record in records)
 
         assert large < 1.2 * small + 200
+
+
+@pytest.mark.parametrize("missing_first", [True, False])
+@pytest.mark.parametrize("descending", [True, False])
+def test_versions_without_a_run_stand_together(tmp_path: Path, descending: bool, missing_first: bool) -> None:
+    """By run, versions saved outside of any come last, or first where that is asked for, whatever the pages."""
+    record = SQLiteRecord(tmp_path / "record.sqlite", durability="relaxed")
+    for number in range(4):
+        record.commit([VersionSaved(version=new_version("m"))])
+        run, fence = begun(record, new_step(0))
+        record.commit([finished(0, new_version("m", b"%d" % number)), step_end()], fence=fence)
+    made, saved = ([seq for seq in range(1, 9) if seq % 2 == odd] for odd in (0, 1))
+    if descending:
+        made, saved = made[::-1], saved[::-1]
+    for limit in (1, 3, 4, 8):
+        asked = {"order": "run", "descending": descending, "missing_first": missing_first, "limit": limit}
+        assert walk(record, "version", **asked) == (saved + made if missing_first else made + saved)
+    record.close()
