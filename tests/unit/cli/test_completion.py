@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from runlore import log_metric, pipeline, step
+from runlore import log_metric, pipeline, save_artifact, step
 from runlore.show.cli import candidates
 from runlore.show.cli.main import main
 
@@ -50,10 +51,11 @@ def bash(program: Path, cli: Cli) -> Complete:
     """What bash offers after a line, as it would insert it."""
     (program / "script").write_text(cli("completion", "bash").stdout)
 
-    def complete(line: str) -> list[str]:
+    def complete(line: str, word: str = "") -> list[str]:
         script = (
             f'. "{program}/script"\ncompopt() {{ :; }}\n'
-            f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}\n_runlore_completion runlore\n"
+            f"COMP_LINE={shlex.quote(line)}; COMP_POINT=${{#COMP_LINE}}\n"
+            f"COMP_WORDS=({shlex.quote(word)}); COMP_CWORD=0\n_runlore_completion runlore\n"
             "printf '%s\\n' \"${COMPREPLY[@]}\""
         )
         return [one for one in shell(program, "bash", "--norc", "-c", script=script).split("\n") if one]
@@ -75,6 +77,17 @@ def test_bash_completes_commands_options_and_what_is_in_the_record(cli: Cli, bas
     assert bash("runlore artifact show model@") == ["production", "1"]
     assert bash("runlore artifact alias model pro") == ["production"]
     assert bash("runlore nonsense x") == []
+
+
+def test_quotes_are_left_to_bash(flow: Path, bash: Callable[..., list[str]]) -> None:
+    """Inside quotes a name is offered as it is, unless a part of it would mean something there."""
+    for name in ("my model", "my $(touch gone)", "my `id`", "my 'own'"):
+        save_artifact(1, name)
+
+    for quote in "\"'":
+        word = f"{quote}my"
+        assert bash(f"runlore artifact show {word}", word) == ["my model"]
+    assert bash("runlore artifact show my\\ m", "my\\ m") == ["my\\ model", "my\\ model@1"]
 
 
 def test_fish_completes(cli: Cli, program: Path) -> None:

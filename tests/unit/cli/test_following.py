@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 
 from runlore.record.memory import MemoryRecord
+from runlore.show.cli.run import in_view
 from runlore.show.cli.watch import newest_event, watch
 from runlore.testing.record_stories import END, begun, done
 
@@ -139,6 +140,25 @@ def test_a_picture_is_drawn_when_something_has_happened(capsys: pytest.CaptureFi
     watch(record, lines, lambda: record.run(run.seq).status.finished, sleep=sleep)
     assert looks == ["running", "completed"] and len(waits) == 2
     assert "completed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ended", "most", "seen"),
+    [
+        (0, 3, [0, 1, 2]),
+        (4, 3, [3, 4, 5]),
+        (9, 3, [7, 8, 9]),
+        (10, 3, [7, 8, 9]),
+        (5, 1, [5]),
+        (5, -4, [5]),
+        (5, 99, [*range(10)]),
+    ],
+)
+def test_of_many_steps_those_that_run_are_watched(ended: int, most: int, seen: list[int]) -> None:
+    """Where there is no room for all steps, the first that has not ended is seen, and what surrounds it."""
+    steps = [{"at": at, "status": "completed" if at < ended else "pending"} for at in range(10)]
+
+    assert [step["at"] for step in in_view(steps, most)] == seen
 
 
 def test_what_was_logged_is_chosen(cli: Cli, flow: Path) -> None:

@@ -26,7 +26,11 @@ _BASH = """\
         elif [[ $type == file ]]; then
             compopt -o default
         elif [[ $type == plain ]]; then
-            COMPREPLY+=("$(printf %%q "$value")")
+            case ${COMP_WORDS[COMP_CWORD]} in
+                # in quotes only what means nothing else there: a name may come from a stranger
+                [\\"\\']*) [[ $value == *[\\$\\`\\"\\'\\\\!]* ]] || COMPREPLY+=("$value") ;;
+                *) COMPREPLY+=("$(printf %%q "$value")") ;;
+            esac
             [[ $value == */ ]] && compopt -o nospace
         fi
     done

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from runlore.model.counted import counted
+from runlore.model.status import Status
 from runlore.model.units import shown_seconds, shown_size
 from runlore.recall.run import Run
 from runlore.recall.step import Step
@@ -25,7 +26,7 @@ from runlore.show.cli.shared import (
     yes_option,
 )
 from runlore.show.cli.table import facts_lines, print_json, print_rows, rows_lines
-from runlore.show.cli.terminal import width
+from runlore.show.cli.terminal import height, width
 from runlore.show.cli.watch import refuse_without_terminal, watch_option
 from runlore.show.cli.watch import watch as watch_until
 
@@ -100,7 +101,7 @@ def show(run: str, watch: bool, as_json: bool) -> None:
     found = find_run(run)
     if watch:
         refuse_without_terminal(as_json)
-        watch_until(client()._reader.record, lambda: _shown(found), lambda: found.finished)
+        watch_until(client()._reader.record, lambda: _shown(found, height()), lambda: found.finished)
         return
     if as_json:
         facts, steps = _facts(found), [step.to_row() for step in found.steps.values()]
@@ -113,21 +114,31 @@ def show(run: str, watch: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-def _shown(run: Run) -> Iterator[str]:
-    """What `show` prints."""
+def _shown(run: Run, rows: int | None = None) -> Iterator[str]:
+    """What `show` prints; while it is running, of its steps only those that matter where there are few ``rows``."""
     facts = {**_facts(run), "duration": _took(run)}
     facts["trigger"] = str(run.trigger) if run.trigger is not None else None
-    yield from facts_lines(facts, width())
-    yield ""
+    told = [*facts_lines(facts, width()), ""]
+    yield from told
     steps = [{**step.to_row(), "took": _took(step)} for step in run.steps.values()]
     if not steps:
         yield "It has no steps."
         return
-    yield from rows_lines(steps, ("name", "status", "tasks", "took", "cache_note"), width())
     metrics = [metric.to_row() for metric in run.metrics.values()]
-    if metrics:
-        yield ""
-        yield from rows_lines(metrics, ("metric", "last", "min", "max", "count"), width())
+    measured = ["", *rows_lines(metrics, ("metric", "last", "min", "max", "count"), width())] if metrics else []
+    seen = steps if rows is None or run.finished else in_view(steps, rows - len(told) - len(measured) - 2)
+    yield from rows_lines(seen, ("name", "status", "tasks", "took", "cache_note"), width())
+    if len(seen) < len(steps):
+        yield f"… and {len(steps) - len(seen)} more steps."
+    yield from measured
+
+
+def in_view(steps: Sequence[dict[str, Any]], most: int) -> Sequence[dict[str, Any]]:
+    """So many steps in a row, at least one: from the first that has not ended, with the one before it."""
+    most = max(most, 1)
+    first = next((at for at, step in enumerate(steps) if not Status(step["status"]).finished), len(steps))
+    begin = max(0, min(first - (most > 1), len(steps) - most))
+    return steps[begin : begin + most]
 
 
 def _took(one: Run | Step) -> str | None:

@@ -50,6 +50,14 @@ def width() -> int | None:
         return 80
 
 
+def height() -> int:
+    """Rows of the terminal on stdout."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).lines or 24
+    except (AttributeError, ValueError, OSError):
+        return 24
+
+
 def coloured() -> bool:
     """Whether colours are wanted: on a terminal that knows them, unless ``NO_COLOR`` is set (no-color.org)."""
     return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
