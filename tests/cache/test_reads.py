@@ -182,6 +182,17 @@ READERS: dict[str, tuple[Callable[[Client], Any], str]] = {
         lambda client: dict(client.get_artifact_version("thing").metadata),
         "the metadata of artifact:thing@1",
     ),
+    "history": (
+        lambda client: client.get_artifact_version("thing").metadata_history("x"),
+        "the metadata of artifact:thing@1",
+    ),
+    "note": (lambda client: client.get_artifact_version("thing").note, "the note of artifact:thing@1"),
+    "notes": (lambda client: client.get_artifact_version("thing").note_history, "the note of artifact:thing@1"),
+    "aliases": (lambda client: client.get_artifact_version("thing").aliases, "the aliases of artifact:thing@1"),
+    "lineage": (
+        lambda client: len(client.get_artifact_version("thing").downstream()),
+        "the lineage of artifact:thing@1",
+    ),
     "tags": (lambda client: client.get_artifact_version("thing").tags, "the tags of artifact:thing@1"),
     "shown tags": (lambda client: client.get_artifact_version("thing").all_tags, "the tags of artifact:thing@1"),
     "pipelines": (lambda client: len(client), "a list of pipelines"),
