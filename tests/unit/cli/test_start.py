@@ -80,13 +80,13 @@ def modules_after(words: str, home: Path) -> list[str]:
         ("--help", 13, 120),
         ("run --help", 13, 120),
         ("run list", 81, 192),
-        ("pipeline list", 86, 195),
-        ("artifact list", 84, 192),
-        ("artifact version list", 79, 188),
-        ("run show making/1", 85, 198),
-        ("step show making/1/make", 85, 198),
+        ("pipeline list", 87, 195),
+        ("artifact list", 85, 192),
+        ("artifact version list", 80, 188),
+        ("run show making/1", 86, 198),
+        ("step show making/1/make", 87, 199),
         ("step logs making/1/make", 87, 198),
-        ("artifact show making::make::output", 84, 198),  # the table of types says whether it is a pickle
+        ("artifact show making::make::output", 85, 198),  # the table of types says whether it is a pickle
     ],
 )
 def test_a_look_up_imports_little(words: str, own: int, every: int, home: Path) -> None:
