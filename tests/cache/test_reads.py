@@ -173,6 +173,8 @@ READERS: dict[str, tuple[Callable[[Client], Any], str]] = {
     "pipeline": (lambda client: client.get_pipeline("reading").num_runs, "pipeline 'reading'"),
     "run": (lambda client: client.get("reading/latest").name, "'reading/latest'"),
     "series": (lambda client: _series(client).num_versions, "artifact 'thing'"),
+    "series of a version": (lambda client: str(client.get_artifact_version("thing").parent), "artifact 'thing'"),
+    "row of a series": (lambda client: client.get_artifact_version("thing").artifact.to_row(), "artifact 'thing'"),
     "series by pathspec": (lambda client: client.get("artifact:thing").num_versions, "artifact 'thing'"),
     "beginning of a name": (
         lambda client: client.get_artifact_version("thin").load(),

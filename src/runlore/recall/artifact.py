@@ -142,6 +142,7 @@ class Artifact(Notes, Container["ArtifactVersion"], Positioned):
 
     def to_row(self) -> dict[str, Any]:
         """Facts for a table, by column."""
+        note_read(f"artifact {self.name!r}")
         noun = self._noun
         return {"name": noun.name, "versions": noun.versions, "id": noun.id, "created": noun.created}
 
@@ -166,6 +167,7 @@ class Artifact(Notes, Container["ArtifactVersion"], Positioned):
         return [*(version.version for version in self.versions[:COMPLETIONS]), *self.aliases, "latest"]
 
     def __repr__(self) -> str:
+        note_read(f"artifact {self.name!r}")
         return f"<Artifact {shortened(repr(self.name), 64)}, {counted(self._noun.versions, 'version')}>"
 
     def __eq__(self, other: object) -> bool:
