@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from runlore.model.change import MetadataSet
+from runlore.model.change import Change, MetadataSet, MetricsLogged
 from runlore.model.metadata import Owner, OwnerKind
+from runlore.model.metric import Points
 from runlore.model.query import Condition, Operator, Query
+from runlore.model.status import Status
 from runlore.record.port import Record
-from runlore.testing.record_stories import START, ask, at, begun, done, new_step
+from runlore.testing.record_stories import END, START, ask, at, begun, done, finished, new_step, step_end
 
 
 class RecordRangeContract:
@@ -54,6 +56,33 @@ class RecordRangeContract:
                         break
                 assert seqs == sorted(expected, reverse=descending), (field, operator, operand, descending)
             assert record.count(query) == len(expected)
+
+    def test_a_range_finds_what_was_taken_over(self, record: Record) -> None:
+        """Of many runs that took one result over, a range over what was measured and noted there finds each."""
+
+        def told(run: int, value: int) -> list[Change]:
+            owner = Owner(kind=OwnerKind.STEP, seq=run)
+            points = Points(values=(value,), progress=(0,), times=(0,))
+            return [
+                MetricsLogged(part=0, step=0, series=(("loss", points),)),
+                MetadataSet(owner=owner, values=(("rows", str(value)),), facts=(("rows", value),), at=at(1)),
+            ]
+
+        run, fence = begun(record, new_step(0))
+        record.commit([*told(run.seq, 7), finished(0), step_end(0), END], fence=fence)
+        hits = 230
+        hit: list[Change] = [
+            finished(0, status=Status.CACHED, origin=(run.seq, 0, 0)),
+            step_end(0, origin=(run.seq, 0)),
+        ]
+        with record.batch(durable=False):
+            for number in range(560):
+                new, fence = begun(record, new_step(0))
+                record.commit(hit if number < hits else told(new.seq, 1), fence=fence)
+
+        for field in ("metric:loss", "metadata:rows"):
+            found = ask(record, "run", (field, "gt", 6), limit=hits + 1)
+            assert found == list(range(run.seq + hits, run.seq - 1, -1)), field
 
     def test_times_are_found_whatever_the_clock_did(self, record: Record) -> None:
         """Ranges over when runs began find all that began then, newest first and oldest first, page by page.
