@@ -279,12 +279,12 @@ def ranked(value: Any) -> Any:
 
 
 def flat(key: str, value: Any) -> Iterable[tuple[str, Any]]:
-    """The plain values within a value, by dotted key."""
+    """The plain values within a value, by dotted key; NaN for one that compares with nothing, such as a list."""
     if isinstance(value, dict):
         for name, one in value.items():
             yield from flat(f"{key}.{name}", one)
-    elif isinstance(value, (int, float, str)):
-        yield key, value
+    elif value is not None:
+        yield key, value if isinstance(value, (int, float, str)) else math.nan
 
 
 def _place(step: int | None) -> int:

@@ -54,7 +54,7 @@ def prepare(connection: Connection, at: datetime) -> None:
             cursor.execute("insert into store(id, uid, created) values (1, ?, ?)", (str(uuid4()), micros(at)))
             cursor.execute(f"pragma application_id = {APPLICATION}")
         else:
-            for migration in (later for later in MIGRATIONS if int(later.stem) > version):
+            for migration in MIGRATIONS[version:VERSION]:
                 for statement in split_script(migration.read_text("utf-8")):
                     cursor.execute(statement)
         cursor.execute(f"pragma user_version = {VERSION}")

@@ -1,4 +1,4 @@
--- Schema 13: points in stretches, and notes; docs/design/schema.md says what they are for.
+-- Schema 8: points in stretches, and notes; docs/design/schema.md says what they are for.
 
 -- No runlore that had the table before could measure anything, so it is empty.
 drop table point;

@@ -1,4 +1,4 @@
--- Schema 14: runs and versions in the order of what people sort them by; docs/design/schema.md.
+-- Schema 9: runs and versions in the order of what people sort them by; docs/design/schema.md.
 
 create index run_by_number on run(number);
 create index run_ended on run(ended);
